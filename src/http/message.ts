@@ -1,0 +1,39 @@
+// The request and response shapes that every layer shares (RFC 9110 §6).
+import type { Readable } from 'node:stream'
+
+/** Field name in lower case → value; several field lines of one name are an array, in order. */
+export type Fields = Record<string, string | string[]>
+
+/** Content: none, whole in memory, or a stream that its receiver must read to the end or destroy. */
+export type Body = Buffer | Readable | null
+
+/** A request as it goes to an upstream server: fields cleaned, path final. */
+export interface UpstreamRequest {
+  readonly method: string
+  /** Origin-form request target, sent byte for byte. */
+  readonly path: string
+  /** End-to-end fields and `host`. `content-length` is there when the length is known, else the body is chunked. */
+  readonly fields: Fields
+  /** A stream can be sent once; only `null` and a Buffer can be sent again. */
+  readonly body: Body
+}
+
+/** A final (2xx–5xx) response from an upstream server or from the cache: fields end-to-end only. */
+export interface UpstreamResponse {
+  readonly status: number
+  readonly fields: Fields
+  /** A stream errors when the content is incomplete; destroying it ends the exchange with the server. */
+  readonly body: Body
+  /** Trailer fields; on a stream they are there once it has ended. */
+  trailers?: Fields
+}
+
+/** One try of one server, times in seconds as nginx's `$upstream_*_time`. */
+export interface Try {
+  server: string
+  status?: number
+  error?: string
+  connectTime?: number
+  headerTime?: number
+  responseTime?: number
+}

@@ -1,0 +1,52 @@
+// Durations, sizes and rates as nginx writes them. A bare number is refused: 60 could be seconds or milliseconds.
+
+const DURATION_UNITS: Record<string, number> = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+  w: 604_800_000,
+  M: 2_592_000_000,
+  y: 31_536_000_000
+}
+const SIZE_UNITS: Record<string, number> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3, t: 1024 ** 4 }
+const RATE_WINDOWS: Record<string, number> = { s: 1000, m: 60_000, h: 3_600_000 }
+
+/** `'500ms'`, `'30s'`, `'1h30m'`, `'1y'`: largest unit first, each at most once, as a string that a type can check. */
+export type Duration =
+  | `${number}${'ms' | 's' | 'm' | 'h' | 'd' | 'w' | 'M' | 'y'}`
+  | `${number}${'s' | 'm' | 'h' | 'd' | 'w'}${string}`
+/** `'16k'`, `'64m'`, `'1g'`; 1024-based. */
+export type Size = `${number}${'k' | 'm' | 'g' | 't'}`
+/** `'10r/s'`, `'600r/m'`. */
+export type Rate = `${number}r/${'s' | 'm' | 'h'}`
+
+/** Milliseconds, or undefined when the text is not a duration. */
+export function parseDuration(text: string): number | undefined {
+  if (!/^(?:\d+(?:ms|[smhdwMy]))+$/.test(text)) return undefined
+  let total = 0
+  let previous = Number.POSITIVE_INFINITY
+  for (const [, count, unit] of text.matchAll(/(\d+)(ms|[smhdwMy])/g)) {
+    const scale = DURATION_UNITS[unit as string] as number
+    if (scale >= previous) return undefined
+    previous = scale
+    total += Number(count) * scale
+  }
+  return Number.isSafeInteger(total) ? total : undefined
+}
+
+/** Bytes, or undefined when the text is not a size. */
+export function parseSize(text: string): number | undefined {
+  const match = /^(\d+)([kmgt])$/i.exec(text)
+  if (match === null) return undefined
+  const bytes = Number(match[1]) * (SIZE_UNITS[(match[2] as string).toLowerCase()] as number)
+  return Number.isSafeInteger(bytes) ? bytes : undefined
+}
+
+/** Requests per millisecond, or undefined when the text is not a rate. */
+export function parseRate(text: string): number | undefined {
+  const match = /^(\d+)r\/([smh])$/.exec(text)
+  if (match === null || Number(match[1]) === 0) return undefined
+  return Number(match[1]) / (RATE_WINDOWS[match[2] as string] as number)
+}

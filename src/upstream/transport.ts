@@ -1,0 +1,40 @@
+// The only way out: dials, times, aborts, and turns every failure into a code of errors.ts. (Contract; implementation to come.)
+import type { Duplex } from 'node:stream'
+import type { Abort } from '../http/abort'
+import type { Fields, Try, UpstreamRequest, UpstreamResponse } from '../http/message'
+
+/** Milliseconds, 0 = off. `connect` covers TCP and TLS; `send` and `read` are idle times between two chunks (nginx's meaning). */
+export interface Timeouts {
+  readonly connect: number
+  readonly send: number
+  readonly read: number
+}
+
+/** One call of one server. */
+export interface Call {
+  readonly request: UpstreamRequest
+  readonly timeouts: Timeouts
+  /** A response with Content-Length up to this many bytes comes as a Buffer, anything else as a stream; 0 = always a stream. */
+  readonly collect: number
+  /** Ends the call in every phase; the promise rejects with, or the body errors with, `abort.reason`. */
+  readonly abort: Abort
+  /** Filled as the call goes on: status or error, and the times. */
+  readonly record: Try
+  /** 1xx responses but 100 and 101, before the final one. */
+  readonly onInformation?: (status: number, fields: Fields) => void
+}
+
+/** The answer to an upgrade: the joined connection, or the server's refusal, which is an ordinary response. */
+export type UpgradeResult =
+  | { readonly kind: 'switched'; readonly fields: Fields; readonly socket: Duplex; readonly head: Buffer }
+  | { readonly kind: 'refused'; readonly response: UpstreamResponse }
+
+/** One server's connections. Rejections are SluiceErrors with server, phase, errno, requestSent, reused. */
+export interface Transport {
+  send(call: Call): Promise<UpstreamResponse>
+  upgrade(call: Call): Promise<UpgradeResult>
+  /** Resolves when every exchange has ended. */
+  close(): Promise<void>
+  /** Ends every exchange now. */
+  destroy(error?: Error): void
+}
