@@ -4,6 +4,7 @@ import rateLimit from '@fastify/rate-limit'
 import Fastify, { type FastifyReply, type FastifyRequest } from 'fastify'
 import { sluiceError } from '../errors'
 import { limitKey } from '../http/address'
+import { type Closable, hasClosed } from '../http/closable'
 import { type Buckets, memoryBuckets } from './memory'
 import type { ResolvedRateLimit } from './options'
 import { REDIS_TIMEOUT_MS, type RedisClient, redisBuckets } from './redis'
@@ -42,13 +43,6 @@ export interface RateCounts {
   passed: number
   delayed: number
   rejected: number
-}
-
-/** A response or socket: its `close` says that the client has left. */
-export interface Closable {
-  readonly destroyed?: boolean
-  once(event: 'close', listener: () => void): unknown
-  removeListener(event: 'close', listener: () => void): unknown
 }
 
 type Create = ReturnType<typeof Fastify>['createRateLimit']
@@ -116,7 +110,7 @@ export async function limitRequest(
 
 /** Waits, but not for a client that has left. */
 export function waitForTurn(waitMs: number, client: Closable): Promise<'waited' | 'left'> {
-  if (client.destroyed === true) return Promise.resolve('left')
+  if (hasClosed(client)) return Promise.resolve('left')
   return new Promise((resolve) => {
     const left = (): void => {
       clearTimeout(timer)
