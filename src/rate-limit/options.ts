@@ -1,0 +1,77 @@
+// The rateLimit option (nginx limit_req_zone, limit_req).
+import type { FastifyRequest } from 'fastify'
+import { optionError } from '../errors'
+import { parseRate, type Rate } from '../units'
+import type { BucketRate } from './bucket'
+
+/** What a limit counts by. Nothing or an empty text: this request is not limited. */
+export type KeyFunction = (request: FastifyRequest) => string | null | undefined
+
+/** One leaky bucket per key. */
+export interface RateLimitOptions {
+  /** `'10r/s'`, `'600r/m'`. */
+  rate: Rate
+  /** Requests that may be ahead of the rate. @default 0 */
+  burst?: number
+  /** `false` passes the burst at once (`nodelay`); a number passes that many and holds the others back (`delay=`). @default false */
+  delay?: false | number
+  /** Own key; without it the client address counts, IPv6 by /64. */
+  key?: KeyFunction
+  /** Status of a refusal; `limit_req_status`. @default 429 */
+  status?: number
+}
+
+/** Complete options of one limit. */
+export interface ResolvedRateLimit extends BucketRate {
+  readonly key: KeyFunction | undefined
+  readonly status: number
+}
+
+/** A request held longer is a mistake in the options: clients and proxies in front give up long before. */
+const MAX_WAIT_MS = 3_600_000
+
+const limitSchema = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['rate'],
+  properties: {
+    rate: { type: 'string', format: 'rate' },
+    burst: { type: 'integer', minimum: 0 },
+    delay: { anyOf: [{ const: false }, { type: 'integer', minimum: 0 }] },
+    key: { isFunction: true },
+    status: { type: 'integer', minimum: 400, maximum: 599 }
+  }
+}
+
+/** JSON Schema of the `rateLimit` option. */
+export const rateLimitSchema = {
+  anyOf: [{ const: false }, limitSchema, { type: 'array', items: limitSchema }]
+}
+
+/** Applies the defaults; an empty list when off. */
+export function resolveRateLimit(
+  options: false | RateLimitOptions | readonly RateLimitOptions[] | undefined,
+  path: string
+): readonly ResolvedRateLimit[] {
+  if (options === undefined || options === false) return []
+  if (!isList(options)) return [resolveOne(options, path)]
+  return options.map((limit, index) => resolveOne(limit, `${path}[${index}]`))
+}
+
+function isList(
+  options: RateLimitOptions | readonly RateLimitOptions[]
+): options is readonly RateLimitOptions[] {
+  return Array.isArray(options)
+}
+
+function resolveOne(options: RateLimitOptions, path: string): ResolvedRateLimit {
+  const ratePerMs = parseRate(options.rate)
+  if (ratePerMs === undefined) throw optionError(`${path}.rate`, `"${options.rate}" is no rate, as '10r/s'`)
+  const burst = options.burst ?? 0
+  const delay =
+    options.delay === undefined || options.delay === false ? Number.POSITIVE_INFINITY : options.delay
+  if ((burst - delay) / ratePerMs > MAX_WAIT_MS) {
+    throw optionError(`${path}.burst`, `at ${options.rate} the last of ${burst} requests would wait over 1h`)
+  }
+  return { ratePerMs, burst, delay, key: options.key, status: options.status ?? 429 }
+}
