@@ -1,0 +1,43 @@
+// Which precompressed sibling a client may have (RFC 9110 §12.5.3, nginx `gzip_static`). PURE.
+
+/** A content coding for which a sibling file can exist. */
+export type Coding = 'br' | 'zstd' | 'gzip'
+
+/** The suffix of the sibling file. */
+export const SUFFIX: Readonly<Record<Coding, string>> = { br: '.br', zstd: '.zst', gzip: '.gz' }
+
+/** Enough for any real client; what follows is not read. */
+const MAX_ELEMENTS = 32
+
+/** The codings to look for, best first. The client's weights count, equal weights keep the order of `offered`. */
+export function acceptableCodings(field: string | undefined, offered: readonly Coding[]): readonly Coding[] {
+  if (field === undefined || offered.length === 0) return []
+  const weights = parseWeights(field)
+  const any = weights.get('*') ?? 0
+  const identity = weights.get('identity') ?? 0
+  const weigh = (coding: Coding): number =>
+    weights.get(coding) ?? (coding === 'gzip' ? weights.get('x-gzip') : undefined) ?? any
+  return offered
+    .filter((coding) => weigh(coding) > 0 && weigh(coding) >= identity)
+    .sort((one, other) => weigh(other) - weigh(one))
+}
+
+function parseWeights(field: string): Map<string, number> {
+  const weights = new Map<string, number>()
+  for (const element of field.split(',', MAX_ELEMENTS)) {
+    const [coding = '', ...parameters] = element.split(';')
+    const name = coding.trim().toLowerCase()
+    if (name !== '') weights.set(name, weightOf(parameters))
+  }
+  return weights
+}
+
+/** A weight that cannot be read counts as a refusal: identity is always right. */
+function weightOf(parameters: readonly string[]): number {
+  for (const parameter of parameters) {
+    const text = parameter.trim()
+    if (text[0] !== 'q' && text[0] !== 'Q') continue
+    return /^[qQ]=(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$/.test(text) ? Number(text.slice(2)) : 0
+  }
+  return 1
+}

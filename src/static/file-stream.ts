@@ -1,0 +1,51 @@
+// Watches the stream that @fastify/static opens: the file looked up is the one that is sent, whole, or the client sees that it is not.
+import { fstatSync, ReadStream, type Stats } from 'node:fs'
+import type { FastifyReply } from 'fastify'
+import { type SluiceError, sluiceError } from '../errors'
+import type { Found } from './lookup'
+
+/** What the stream must give. */
+export interface Watched {
+  readonly file: Found
+  readonly length: number
+  /** Called once with an error that ends the answer before or while it is sent. */
+  fail(error: Error): Error
+}
+
+/** An error when the name has been given to another file, or the file written to, since it was looked up. */
+export function assertUnchanged(file: Found, stats: Stats): SluiceError | undefined {
+  const same = stats.ino === file.inode && stats.mtimeMs === file.mtimeMs && stats.size === file.size
+  return same
+    ? undefined
+    : sluiceError('SLUICE_INTERNAL', { detail: `${file.realPath} changed while it was opened` })
+}
+
+/** Takes hold of the stream as it is piped; an onSend hook that puts another in its place (compression) watches its own source. */
+export function watchStream(reply: FastifyReply, watched: Watched): void {
+  reply.raw.once('pipe', (source: unknown) => {
+    if (source instanceof ReadStream) watch(source, reply, watched)
+  })
+}
+
+function watch(source: ReadStream, reply: FastifyReply, { file, length, fail }: Watched): void {
+  source.once('open', (descriptor: number) => {
+    // Of an open file, this reads memory and no disk; asynchronously, the first bytes would be under way before the answer.
+    const problem = assertUnchanged(file, fstatSync(descriptor))
+    if (problem !== undefined) source.destroy(problem)
+  })
+  // Before the listener of `pipe`, which would end the response as if it were complete and leave the client waiting for the rest.
+  source.prependListener('end', () => {
+    if (source.bytesRead < length) reply.raw.destroy()
+  })
+  source.prependListener('error', (error: NodeJS.ErrnoException) => fail(disguise(error)))
+}
+
+/** The message of a file system error names the path, and Fastify sends the message of this very object to the client. */
+function disguise(error: NodeJS.ErrnoException): Error {
+  const errno = error.code ?? ''
+  if (errno.startsWith('SLUICE_')) return error
+  const { code, message, statusCode } = sluiceError(
+    errno === 'EACCES' ? 'SLUICE_FORBIDDEN' : 'SLUICE_INTERNAL'
+  )
+  return Object.assign(error, { code, message, statusCode, errno, cause: error.message })
+}
