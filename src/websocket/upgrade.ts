@@ -3,7 +3,6 @@ import { type IncomingMessage, ServerResponse } from 'node:http'
 import type { Server } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
-import type { Abort } from '../http/abort'
 import { judge } from './handshake'
 import { putBack } from './put-back'
 import { openTunnel, type Registry, type TunnelCall, type TunnelOutcome, type Upgrade } from './tunnel'
@@ -88,10 +87,12 @@ export function createUpgrades(app: FastifyInstance, deps: UpgradeDeps): Upgrade
     upgrades.set(request, upgrade)
     // @fastify/websocket brings every upgrade to the router itself.
     if (app.hasDecorator('websocketServer')) return
-    afterEarlierAnswers(request.socket, () => {
+    const answer = () => {
       if (owned && judge(request) !== 'ordinary') route(request, upgrade)
       else giveBack(request, upgrade)
-    })
+    }
+    // The next tick: listeners after us that end what they do not know should be seen to have done so.
+    afterEarlierAnswers(request.socket, othersListen() ? () => process.nextTick(answer) : answer)
   }
 
   function route(request: IncomingMessage, upgrade: Upgrade): void {
