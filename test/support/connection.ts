@@ -1,7 +1,10 @@
 // One TCP connection as bytes: what came, how it ended, and waiting for either. Both ends of the raw tests use it.
 import type { Socket } from 'node:net'
 
-/** How the other side ended the connection, or that we did. */
+/**
+ * How the other side ended the connection, or that we did. A reset right behind data that was not read yet is reported
+ * as `end` by libuv: a test that tells the two apart reads the data first.
+ */
 export type Ending = 'end' | 'reset' | 'destroyed'
 
 /** Bytes of a connection, with a mark for what has been taken. All functions are closures. */
@@ -29,8 +32,8 @@ export interface Connection {
   destroy(): void
 }
 
-/** Wraps a socket; text is sent as latin1, so that a test can write any byte. */
-export function connection(socket: Socket): Connection {
+/** Wraps a socket (`raw`: the TCP socket under it, with TLS); text is sent as latin1, so that a test can write any byte. */
+export function connection(socket: Socket, raw: Socket = socket): Connection {
   let chunks: Buffer[] = []
   let taken = 0
   let ending: Ending | undefined
@@ -96,13 +99,17 @@ export function connection(socket: Socket): Connection {
     end: () => {
       socket.end()
     },
-    reset: () => {
-      socket.resetAndDestroy()
-    },
+    reset: () => resetSocket(raw),
     destroy: () => {
       socket.destroy()
     }
   }
+}
+
+/** Sends RST and nothing before it: `resetAndDestroy` sends a FIN first, which the other side may see alone. */
+export function resetSocket(socket: Socket): void {
+  Object.assign(socket, { resetAndClosing: true })
+  socket.destroy()
 }
 
 /** The length of the first message head in the bytes, its empty line included. */

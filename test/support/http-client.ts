@@ -91,14 +91,14 @@ export function getOpen(url: string, options: GetOptions = {}): Promise<OpenAnsw
 }
 
 function requestOptions(url: string, options: GetOptions): RequestOptions {
-  const { address, rest } = parseTarget(url)
+  const { address, authority, rest } = parseTarget(url)
   const { method = 'GET', headers, agent, signal, ca, body } = options
   const target = 'path' in address ? { socketPath: address.path } : { host: address.host, port: address.port }
   const path = options.path ?? (rest.startsWith('/') ? rest : `/${rest}`)
   const tls = address.secure ? { ca, rejectUnauthorized: ca !== undefined } : {}
-  // A method such as DELETE gets no framing from Node by itself.
+  // A method such as DELETE gets no framing from Node by itself, a flat list not even a Host.
   const length = typeof body === 'string' || Buffer.isBuffer(body) ? Buffer.byteLength(body) : undefined
-  const fields = withLength(headers ?? {}, length)
+  const fields = completed(headers ?? {}, { length, authority })
   return {
     ...target,
     ...tls,
@@ -110,14 +110,16 @@ function requestOptions(url: string, options: GetOptions): RequestOptions {
   }
 }
 
-function withLength(
-  headers: Record<string, string | string[]> | readonly string[],
-  length: number | undefined
-): Record<string, string | string[]> | readonly string[] {
-  const names = Array.isArray(headers) ? headers.filter((_, index) => index % 2 === 0) : Object.keys(headers)
-  const framed = names.some((name) => /^(?:content-length|transfer-encoding)$/i.test(String(name)))
-  if (length === undefined || framed) return headers
-  return Array.isArray(headers)
-    ? [...headers, 'content-length', String(length)]
-    : { ...headers, 'content-length': String(length) }
+function completed(
+  headers: NonNullable<GetOptions['headers']>,
+  known: { length: number | undefined; authority: string }
+): NonNullable<GetOptions['headers']> {
+  const flat = Array.isArray(headers)
+  const names = (flat ? headers.filter((_, index) => index % 2 === 0) : Object.keys(headers)).map(String)
+  const has = (pattern: RegExp) => names.some((name) => pattern.test(name))
+  const host = has(/^host$/i) ? [] : ['Host', known.authority]
+  const framed = known.length === undefined || has(/^(?:content-length|transfer-encoding)$/i)
+  const length = framed ? [] : ['Content-Length', String(known.length)]
+  if (flat) return [...host, ...headers, ...length]
+  return framed ? headers : { ...headers, 'Content-Length': String(known.length) }
 }

@@ -6,6 +6,7 @@ import { createServer as createSecureServer } from 'node:https'
 import type { Socket } from 'node:net'
 import { listen } from './address'
 import type { KeyPair } from './certificates'
+import { resetSocket } from './connection'
 import { arrivals } from './waiting'
 
 /** One request as it arrived. Body facts are final once `complete` has resolved. */
@@ -103,10 +104,10 @@ export async function startOrigin(
     connections: () => ({ accepted: connections.items.length, open: sockets.size }),
     connectionClosed: async (n) => {
       const socket = await connections.nth(n)
-      if (!socket.closed) await once(socket, 'close')
+      if (!socket.closed) await new Promise((resolve) => socket.once('close', resolve))
     },
     reset: () => {
-      for (const socket of sockets.keys()) socket.resetAndDestroy()
+      for (const socket of sockets.keys()) resetSocket(socket)
     },
     close: async () => {
       server.close()
@@ -148,8 +149,15 @@ function recordRequest(
   }
   request.on('error', () => {})
   const complete = new Promise<void>((resolve) => {
-    request.once('end', resolve)
-    request.once('close', resolve)
+    const { socket } = request
+    const settle = () => {
+      socket.off('close', settle)
+      resolve()
+    }
+    request.once('end', settle)
+    request.once('close', settle)
+    // After an early answer that ends the connection, a request cut short says neither.
+    socket.once('close', settle)
   })
   response.once('close', () => {
     state.aborted = !response.writableFinished
@@ -171,7 +179,7 @@ function recordRequest(
       return request.trailers
     },
     get aborted() {
-      return state.aborted || (request.destroyed && !request.complete)
+      return state.aborted || (request.socket.destroyed && !request.complete)
     },
     get endedAt() {
       return state.endedAt

@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { connect as connectSecure } from 'node:tls'
-import { type Address, parseTarget } from './address'
+import { parseTarget } from './address'
 import { type Connection, connection, type Ending } from './connection'
 import { parseResponse, type RawResponse } from './response-parser'
 
@@ -32,8 +32,9 @@ export interface RawClientOptions {
 /** Connects to `http://host:port`, `https://host:port` or `unix:/path`. */
 export async function connectRaw(url: string, options: RawClientOptions = {}): Promise<RawClient> {
   const { address } = parseTarget(url)
-  const socket = address.secure ? secure(address, options) : connect({ ...address, allowHalfOpen: true })
-  const peer = connection(socket)
+  const raw = connect({ ...address, allowHalfOpen: true })
+  const socket = address.secure ? secure(raw, options) : raw
+  const peer = connection(socket, raw)
   await once(socket, address.secure ? 'secureConnect' : 'connect')
 
   const response = async (method = 'GET') => {
@@ -87,13 +88,13 @@ function canRead(unread: Buffer, method = 'GET'): boolean {
   return unread.length > 0 && parseResponse(unread, method, true).kind === 'response'
 }
 
-function secure(address: Address, options: RawClientOptions): Socket {
+function secure(raw: Socket, options: RawClientOptions): Socket {
   const { ca, alpn, servername } = options
   return connectSecure({
-    ...address,
+    socket: raw,
     rejectUnauthorized: ca !== undefined,
+    servername: servername ?? 'localhost',
     ...(ca !== undefined && { ca }),
-    ...(servername !== undefined && { servername }),
     ...(alpn !== undefined && { ALPNProtocols: [...alpn] })
   })
 }

@@ -13,11 +13,41 @@ function parsed(text: string, method = 'GET', ended = false): RawResponse & { le
 }
 
 const WHOLE: [name: string, text: string, method: string, ended: boolean, expected: object][] = [
-  ['length', 'HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc', 'GET', false, { framing: 'length', body: 'abc' }],
-  ['length zero', 'HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n', 'GET', false, { framing: 'length', body: '' }],
-  ['close', 'HTTP/1.0 200 OK\r\n\r\nabc', 'GET', true, { framing: 'close', body: 'abc', version: 'HTTP/1.0' }],
-  ['HEAD with a length', 'HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n', 'HEAD', false, { framing: 'none', body: '' }],
-  ['304 with a length', 'HTTP/1.1 304 Not Modified\r\nContent-Length: 3\r\n\r\n', 'GET', false, { framing: 'none' }],
+  [
+    'length',
+    'HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc',
+    'GET',
+    false,
+    { framing: 'length', body: 'abc' }
+  ],
+  [
+    'length zero',
+    'HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n',
+    'GET',
+    false,
+    { framing: 'length', body: '' }
+  ],
+  [
+    'close',
+    'HTTP/1.0 200 OK\r\n\r\nabc',
+    'GET',
+    true,
+    { framing: 'close', body: 'abc', version: 'HTTP/1.0' }
+  ],
+  [
+    'HEAD with a length',
+    'HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n',
+    'HEAD',
+    false,
+    { framing: 'none', body: '' }
+  ],
+  [
+    '304 with a length',
+    'HTTP/1.1 304 Not Modified\r\nContent-Length: 3\r\n\r\n',
+    'GET',
+    false,
+    { framing: 'none' }
+  ],
   ['204', 'HTTP/1.1 204 No Content\r\n\r\n', 'GET', false, { framing: 'none', status: 204 }],
   ['empty reason', 'HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n', 'GET', false, { reason: '' }],
   [
@@ -40,7 +70,13 @@ const WHOLE: [name: string, text: string, method: string, ended: boolean, expect
       ]
     }
   ],
-  ['101 is final', 'HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\n\r\n\x81\x00', 'GET', false, { status: 101 }]
+  [
+    '101 is final',
+    'HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\n\r\n\x81\x00',
+    'GET',
+    false,
+    { status: 101 }
+  ]
 ]
 
 for (const [name, text, method, ended, expected] of WHOLE) {
@@ -58,12 +94,21 @@ const BAD: [name: string, text: string][] = [
   ['folded field line', 'HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n'],
   ['bare CR in a value', 'HTTP/1.1 200 OK\r\nA: b\rc\r\n\r\n'],
   ['NUL in a value', 'HTTP/1.1 200 OK\r\nA: b\x00\r\n\r\n'],
-  ['length and chunked', 'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'],
+  [
+    'length and chunked',
+    'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'
+  ],
   ['two lengths', 'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\na'],
   ['a length that is no number', 'HTTP/1.1 200 OK\r\nContent-Length: +1\r\n\r\na'],
   ['an unknown coding', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n'],
-  ['a chunk size that is none', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0x3\r\nabc\r\n0\r\n\r\n'],
-  ['a chunk longer than it says', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcd\r\n0\r\n\r\n']
+  [
+    'a chunk size that is none',
+    'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0x3\r\nabc\r\n0\r\n\r\n'
+  ],
+  [
+    'a chunk longer than it says',
+    'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcd\r\n0\r\n\r\n'
+  ]
 ]
 
 for (const [name, text] of BAD) {
@@ -119,5 +164,9 @@ function sizedMessage(body: Buffer): Buffer {
 
 function chunkedMessage(chunks: Buffer[]): Buffer {
   const framed = chunks.flatMap((chunk) => [bytes(`${chunk.length.toString(16)}\r\n`), chunk, bytes('\r\n')])
-  return Buffer.concat([bytes('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n'), ...framed, bytes('0\r\n\r\n')])
+  return Buffer.concat([
+    bytes('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n'),
+    ...framed,
+    bytes('0\r\n\r\n')
+  ])
 }

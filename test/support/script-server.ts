@@ -1,7 +1,7 @@
 // A TCP server that plays a script on each connection: exact bytes, resets, silence. For upstreams that lie or die.
 import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
-import { createServer as createSecureServer } from 'node:tls'
+import { TLSSocket } from 'node:tls'
 import { listen } from './address'
 import type { KeyPair } from './certificates'
 import { type Connection, connection, headLength } from './connection'
@@ -41,8 +41,8 @@ export async function startScript(
   const list = typeof scripts === 'function' ? [scripts] : scripts
   const accepted = arrivals<ScriptConnection>()
   const sockets = new Set<Socket>()
-  const play = (socket: Socket): void => {
-    const peer = scriptConnection(socket)
+  const play = (socket: Socket, raw: Socket): void => {
+    const peer = scriptConnection(socket, raw)
     const script = list[Math.min(accepted.items.length, list.length - 1)]
     accepted.add(peer)
     Promise.resolve(peer)
@@ -50,14 +50,12 @@ export async function startScript(
       .catch(() => socket.destroy())
   }
   // Half-open is allowed, so that a script decides by itself what to do with a client's FIN.
-  const server =
-    options.tls === undefined
-      ? createServer({ allowHalfOpen: true }, play)
-      : createSecureServer({ ...options.tls, allowHalfOpen: true }, play)
-  server.on('connection', (socket: Socket) => {
-    socket.on('error', () => {})
-    sockets.add(socket)
-    socket.once('close', () => sockets.delete(socket))
+  const server = createServer({ allowHalfOpen: true }, (raw) => {
+    raw.on('error', () => {})
+    sockets.add(raw)
+    raw.once('close', () => sockets.delete(raw))
+    if (options.tls === undefined) play(raw, raw)
+    else handshake(raw, options.tls, (socket) => play(socket, raw))
   })
   const closed = once(server, 'close')
   const url = await listen(server, { secure: options.tls !== undefined, unix: options.unix })
@@ -92,8 +90,14 @@ export function replyThen(bytes: string | Buffer, ending: 'end' | 'reset'): Scri
   }
 }
 
-function scriptConnection(socket: Socket): ScriptConnection {
-  const peer = connection(socket)
+function handshake(raw: Socket, tls: KeyPair, done: (socket: Socket) => void): void {
+  const socket = new TLSSocket(raw, { isServer: true, key: tls.key, cert: tls.cert })
+  socket.on('error', () => raw.destroy())
+  socket.once('secure', () => done(socket))
+}
+
+function scriptConnection(socket: Socket, raw: Socket): ScriptConnection {
+  const peer = connection(socket, raw)
   return {
     ...peer,
     head: async () => (await peer.take('a request head', headLength)).toString('latin1'),
