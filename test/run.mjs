@@ -33,6 +33,7 @@ const skips = []
 const concurrency = Math.min(4, Math.max(2, availableParallelism()))
 for await (const { type, data } of run({ files, concurrency, timeout: FILE_TIMEOUT_MS })) {
   if (type === 'test:stderr') process.stderr.write(data.message)
+  else if (type === 'test:diagnostic' && data.message.startsWith('Error:')) console.log(data.message)
   else if (type === 'test:pass') passed(data)
   else if (type === 'test:fail') failed(data)
 }

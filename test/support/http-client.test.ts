@@ -76,6 +76,7 @@ for (const secure of [false, true]) {
 test('a reset HTTP/2 stream rejects and leaves the session', async (t) => {
   const server = createServer()
   server.on('stream', (stream, headers) => {
+    stream.on('error', () => {})
     if (headers[':path'] === '/bad') stream.close(2)
     else stream.end('fine')
   })
