@@ -1,9 +1,15 @@
 // Runs the compiled tests: all of them, or those whose path contains one of the words given.
 // `npm test`, `npm test -- cache websocket`. Node 20 has no glob for --test, hence the walk.
-import { spawnSync } from 'node:child_process'
+// Prints failures, skips and slow tests, then the count. With SLUICE_CI=1 a skip counts against the run.
 import { readdirSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { availableParallelism } from 'node:os'
+import { dirname, join, relative } from 'node:path'
+import { run } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { inspect } from 'node:util'
+
+const SLOW_MS = 3000
+const FILE_TIMEOUT_MS = 180_000
 
 const build = join(dirname(fileURLToPath(import.meta.url)), '..', 'build', 'test')
 const words = process.argv.slice(2)
@@ -17,6 +23,52 @@ if (files.length === 0) {
   console.error(`no test file matches: ${words.join(' ')}`)
   process.exit(1)
 }
-const flags = ['--enable-source-maps', '--test', '--test-concurrency=2', '--test-timeout=120000']
-const { status } = spawnSync(process.execPath, [...flags, ...files], { stdio: 'inherit' })
-process.exit(status ?? 1)
+
+// The test processes inherit the flags of this one.
+process.execArgv.push('--enable-source-maps')
+
+const started = Date.now()
+const count = { passed: 0, failed: 0, skipped: 0 }
+const skips = []
+const concurrency = Math.min(4, Math.max(2, availableParallelism()))
+for await (const { type, data } of run({ files, concurrency, timeout: FILE_TIMEOUT_MS })) {
+  if (type === 'test:stderr') process.stderr.write(data.message)
+  else if (type === 'test:diagnostic' && data.message.startsWith('Error:')) console.log(data.message)
+  else if (type === 'test:pass') passed(data)
+  else if (type === 'test:fail') failed(data)
+}
+
+for (const skip of skips) console.log(`skipped  ${skip}`)
+console.log(
+  `${files.length} files in ${((Date.now() - started) / 1000).toFixed(1)} s on Node ${process.version}`
+)
+console.log(`${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`)
+const skipIsFailure = process.env.SLUICE_CI === '1' && count.skipped > 0
+process.exit(count.failed > 0 || count.passed === 0 || skipIsFailure ? 1 : 0)
+
+function passed(data) {
+  if (data.details.type === 'suite') return
+  const reason = data.skip ?? data.todo
+  if (reason !== undefined) {
+    count.skipped++
+    skips.push(`${title(data)}${reason === true ? '' : `: ${reason}`}`)
+    return
+  }
+  count.passed++
+  const { duration_ms: duration } = data.details
+  if (duration > SLOW_MS) console.log(`slow     ${title(data)}: ${(duration / 1000).toFixed(1)} s`)
+}
+
+function failed(data) {
+  const { error, type } = data.details
+  if (type === 'suite' && error?.failureType === 'subtestsFailed') return
+  count.failed++
+  console.log(`FAILED   ${title(data)}`)
+  if (error?.failureType === 'subtestsFailed') return
+  console.log(inspect(error?.cause ?? error).replace(/^/gm, '         '))
+}
+
+function title({ file, name }) {
+  const place = file === undefined ? '' : relative(build, file).replace(/\.js$/, '')
+  return place === '' || name.startsWith(build) ? relative(build, name) || name : `${place} › ${name}`
+}

@@ -1,0 +1,93 @@
+// Starts a server program on a free loopback port and stops it by its pid.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer } from 'node:net'
+import type { TestContext } from 'node:test'
+import { until } from './waiting'
+
+/** How to start one. */
+export interface DaemonPlan {
+  readonly program: string
+  readonly args: readonly string[]
+  readonly env?: NodeJS.ProcessEnv
+  /** Ready when this port accepts. */
+  readonly port: number
+}
+
+/** A running program. */
+export interface Daemon {
+  readonly pid: number
+  /** What it wrote to stdout and stderr so far. */
+  output(): string
+  /** Asks it to end (SIGTERM unless told otherwise) and waits until it has. */
+  stop(signal?: NodeJS.Signals): Promise<void>
+}
+
+const ATTEMPTS = 5
+
+/**
+ * Starts a program that cannot choose a free port by itself. The ports found may be taken before it binds them, hence
+ * several attempts, each with ports of its own.
+ */
+export async function startDaemon(
+  t: Pick<TestContext, 'after'>,
+  ports: number,
+  plan: (ports: number[]) => DaemonPlan
+): Promise<Daemon> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await tryStart(t, plan(await freePorts(ports)))
+    } catch (error) {
+      if (attempt === ATTEMPTS) throw error
+    }
+  }
+}
+
+/** Loopback ports that were free a moment ago, all different. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
+  await Promise.all(servers.map((server) => once(server, 'listening')))
+  const ports = servers.map((server) => (server.address() as AddressInfo).port)
+  await Promise.all(servers.map((server) => once(server.close(), 'close')))
+  return ports
+}
+
+async function tryStart(t: Pick<TestContext, 'after'>, plan: DaemonPlan): Promise<Daemon> {
+  const child = spawn(plan.program, plan.args, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: plan.env ?? process.env
+  })
+  let output = ''
+  const collect = (chunk: Buffer) => {
+    output += chunk.toString()
+  }
+  child.stdout.on('data', collect)
+  child.stderr.on('data', collect)
+  const exited = new Promise<void>((resolve) => {
+    child.once('error', () => resolve())
+    child.once('exit', () => resolve())
+  })
+  const stop = async (signal: NodeJS.Signals = 'SIGTERM') => {
+    if (isRunning(child)) child.kill(signal)
+    await exited
+  }
+  t.after(() => stop('SIGKILL'))
+
+  const { pid } = child
+  await until(`${plan.program} accepts on port ${plan.port}`, () => !isRunning(child) || accepts(plan.port))
+  if (pid === undefined || !isRunning(child)) throw new Error(`${plan.program} ended at once: ${output}`)
+  return { pid, output: () => output, stop }
+}
+
+function isRunning(child: ChildProcess): boolean {
+  return child.pid !== undefined && child.exitCode === null && child.signalCode === null
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1')
+    socket.once('connect', () => resolve(true))
+    socket.once('error', () => resolve(false))
+    socket.once('connect', () => socket.destroy())
+  })
+}
