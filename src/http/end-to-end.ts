@@ -1,0 +1,111 @@
+// PURE. Which fields belong to one connection only and go no further (RFC 9110 §7.6.1).
+import type { Fields } from './message'
+
+/** Fields that speak about the connection; `trailer` is written anew by whoever sends trailers. */
+const HOP_BY_HOP: ReadonlySet<string> = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'proxy-authenticate',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade'
+])
+
+/** A sender that names one of these in `connection` attacks: without them the message means something else. */
+const PROTECTED: ReadonlySet<string> = new Set([
+  'host',
+  'content-length',
+  'content-type',
+  'content-encoding',
+  'content-range',
+  'authorization',
+  'cookie',
+  'set-cookie',
+  'cache-control',
+  'vary',
+  'expires',
+  'date',
+  'age',
+  'etag',
+  'via',
+  'forwarded',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-proto',
+  'x-real-ip'
+])
+
+const NONE: ReadonlySet<string> = new Set()
+
+/** A copy without hop-by-hop fields and those that `connection` names. */
+export function endToEnd(fields: Fields): Fields {
+  const nominated = nominations(fields.connection)
+  const kept: Fields = Object.create(null)
+  for (const name in fields) {
+    const value = fields[name]
+    if (value !== undefined && !isDropped(name, nominated)) kept[name] = value
+  }
+  return kept
+}
+
+/** A request's end-to-end fields; `te: trailers` stays, for it says what the one behind us may send. */
+export function requestFields(fields: Fields): Fields {
+  const kept = endToEnd(fields)
+  if (wantsTrailers(fields.te)) kept.te = 'trailers'
+  return kept
+}
+
+/** End-to-end fields of a response, from names and values in turn as they came. */
+export function responseFields(raw: readonly string[]): Fields {
+  return endToEnd(collectFields(raw))
+}
+
+/** Names and values in turn → fields: lower case, in order, several lines of one name as an array. */
+export function collectFields(raw: readonly string[]): Fields {
+  const fields: Fields = Object.create(null)
+  for (let index = 0; index + 1 < raw.length; index += 2) {
+    const name = (raw[index] as string).toLowerCase()
+    const value = raw[index + 1] as string
+    const before = fields[name]
+    if (before === undefined) fields[name] = value
+    else if (typeof before === 'string') fields[name] = [before, value]
+    else before.push(value)
+  }
+  return fields
+}
+
+/** Trailer fields that may be passed on: none that frames, routes or authenticates (RFC 9110 §6.5.1). */
+export function trailerFields(raw: readonly string[]): Fields {
+  const fields = responseFields(raw)
+  for (const name of PROTECTED) delete fields[name]
+  return fields
+}
+
+function isDropped(name: string, nominated: ReadonlySet<string>): boolean {
+  return HOP_BY_HOP.has(name) || (nominated.size > 0 && nominated.has(name) && !PROTECTED.has(name))
+}
+
+function nominations(connection: string | string[] | undefined): ReadonlySet<string> {
+  if (connection === undefined || isCommon(connection)) return NONE
+  return new Set(tokens(connection))
+}
+
+/** The two values that nearly every message has name no field worth a set. */
+function isCommon(connection: string | string[]): boolean {
+  return connection === 'keep-alive' || connection === 'close'
+}
+
+function wantsTrailers(te: string | string[] | undefined): boolean {
+  return te !== undefined && tokens(te).includes('trailers')
+}
+
+function tokens(value: string | string[]): string[] {
+  const text = typeof value === 'string' ? value : value.join(',')
+  return text.toLowerCase().split(',').map(trimmed)
+}
+
+function trimmed(token: string): string {
+  return token.trim()
+}

@@ -1,0 +1,252 @@
+// The `upstreams` option: groups of servers (nginx: upstream, server, keepalive, proxy_ssl_*).
+import { optionError } from '../errors'
+import { type Duration, parseDuration } from '../units'
+import { type Origin, parseOrigin } from './origin'
+
+/** One server of a group. */
+export interface ServerOptions {
+  /** `http://host:port`, `https://host:port` or `unix:/path`, without a path. nginx: server. */
+  url: string
+  /** Share of the requests. nginx: weight. @default 1 */
+  weight?: number
+  /** Failures within `failTimeout` after which the server rests; 0 = never. nginx: max_fails. @default 3 */
+  maxFails?: number
+  /** The window in which failures add up, and the rest that follows. nginx: fail_timeout. @default '10s' */
+  failTimeout?: Duration
+  /** Used only when no other server can be. nginx: backup. @default false */
+  backup?: boolean
+  /** Never used. nginx: down. @default false */
+  down?: boolean
+  /** Exchanges at one time, above which the next server is taken; 0 = no limit. nginx: max_conns. @default 0 */
+  maxConns?: number
+}
+
+/** TLS towards the servers. Texts are PEM, not file names. */
+export interface UpstreamTlsOptions {
+  /** Authorities to trust instead of Node's own. nginx: proxy_ssl_trusted_certificate. */
+  ca?: Pem
+  /** Client certificate. nginx: proxy_ssl_certificate. */
+  cert?: Pem
+  /** Key of the client certificate. nginx: proxy_ssl_certificate_key. */
+  key?: Pem
+  /** Name to send and to verify. nginx: proxy_ssl_name. @default the host of the server's URL */
+  servername?: string
+  /** Whether the certificate is verified. nginx: proxy_ssl_verify. @default true */
+  rejectUnauthorized?: boolean
+}
+
+/** One or more PEM blocks. */
+export type Pem = string | Buffer | (string | Buffer)[]
+
+/** A group of servers. */
+export interface UpstreamOptions {
+  servers: (string | ServerOptions)[]
+  /** nginx: least_conn. @default 'round-robin' */
+  balance?: Balance
+  /** Idle connections kept per server; 0 closes each after use. nginx: keepalive. @default 32 */
+  keepalive?: number
+  /** Connections per server, above which requests wait; 0 = no limit. @default 0 */
+  maxConnections?: number
+  /** How long a connection may idle: less than the server's own limit (Node: 5s). nginx: keepalive_timeout. @default '4s' */
+  keepaliveTimeout?: Duration
+  tls?: UpstreamTlsOptions
+}
+
+/** How a server is chosen. */
+export type Balance = 'round-robin' | 'least-conn'
+
+/** A server with every default applied. */
+export interface ResolvedServer {
+  readonly origin: Origin
+  readonly weight: number
+  readonly maxFails: number
+  readonly failTimeoutMs: number
+  readonly backup: boolean
+  readonly down: boolean
+  readonly maxConns: number
+}
+
+/** TLS options with every default applied. */
+export interface ResolvedTls {
+  readonly ca: Pem | undefined
+  readonly cert: Pem | undefined
+  readonly key: Pem | undefined
+  readonly servername: string | undefined
+  readonly rejectUnauthorized: boolean
+}
+
+/** What every server of a group shares about its connections. */
+export interface ResolvedConnections {
+  readonly keepalive: number
+  readonly maxConnections: number
+  readonly keepaliveTimeoutMs: number
+  readonly tls: ResolvedTls
+}
+
+/** A group with every default applied. */
+export interface ResolvedUpstream extends ResolvedConnections {
+  readonly name: string
+  readonly servers: readonly ResolvedServer[]
+  readonly balance: Balance
+  /** For the log at start. */
+  readonly warnings: readonly string[]
+}
+
+const count = { type: 'integer', minimum: 0 } as const
+
+const server = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['url'],
+  properties: {
+    url: { type: 'string' },
+    weight: { type: 'integer', minimum: 1, maximum: 65535 },
+    maxFails: count,
+    failTimeout: { type: 'string', format: 'duration' },
+    backup: { type: 'boolean' },
+    down: { type: 'boolean' },
+    maxConns: count
+  }
+} as const
+
+/** Schema of `upstreams`. A certificate's own form (text, Buffer, a list of them) is checked by `resolveUpstreams`. */
+export const upstreamsSchema = {
+  type: 'object',
+  additionalProperties: {
+    anyOf: [
+      { type: 'string' },
+      {
+        type: 'object',
+        additionalProperties: false,
+        required: ['servers'],
+        properties: {
+          servers: { type: 'array', minItems: 1, items: { anyOf: [{ type: 'string' }, server] } },
+          balance: { enum: ['round-robin', 'least-conn'] },
+          keepalive: count,
+          maxConnections: count,
+          keepaliveTimeout: { type: 'string', format: 'duration' },
+          tls: {
+            type: 'object',
+            additionalProperties: false,
+            properties: {
+              ca: {},
+              cert: {},
+              key: {},
+              servername: { type: 'string', minLength: 1 },
+              rejectUnauthorized: { type: 'boolean' }
+            }
+          }
+        }
+      }
+    ]
+  }
+} as const
+
+/** Applies defaults to the whole `upstreams` option; throws an option error for what the schema cannot say. */
+export function resolveUpstreams(
+  options: Record<string, string | UpstreamOptions>,
+  path: string
+): Map<string, ResolvedUpstream> {
+  return new Map(
+    Object.entries(options).map(([name, group]) => [name, resolveUpstream(name, group, `${path}.${name}`)])
+  )
+}
+
+/** Applies defaults to one group; a text is a group of one server. */
+export function resolveUpstream(
+  name: string,
+  group: string | UpstreamOptions,
+  path: string
+): ResolvedUpstream {
+  const options = typeof group === 'string' ? { servers: [group] } : group
+  const serversPath = typeof group === 'string' ? undefined : `${path}.servers`
+  const servers = resolveServers(options.servers, serversPath, path)
+  const tls = resolveTls(options.tls, `${path}.tls`)
+  if (options.tls !== undefined && !servers.some(({ origin }) => origin.secure)) {
+    throw optionError(`${path}.tls`, 'no server of this group is https://')
+  }
+  return {
+    name,
+    servers,
+    balance: options.balance ?? 'round-robin',
+    keepalive: options.keepalive ?? 32,
+    maxConnections: options.maxConnections ?? 0,
+    keepaliveTimeoutMs: durationMs(options.keepaliveTimeout ?? '4s', `${path}.keepaliveTimeout`),
+    tls,
+    warnings: tls.rejectUnauthorized
+      ? []
+      : [
+          `${path}.tls.rejectUnauthorized is false: anyone on the way to the servers of "${name}" can read and change what is sent`
+        ]
+  }
+}
+
+/** Applies defaults to one server. */
+export function resolveServer(server: string | ServerOptions, path: string): ResolvedServer {
+  const options = typeof server === 'string' ? { url: server } : server
+  const urlPath = typeof server === 'string' ? path : `${path}.url`
+  return {
+    origin: parseOrigin(options.url, urlPath),
+    weight: options.weight ?? 1,
+    maxFails: options.maxFails ?? 3,
+    failTimeoutMs: durationMs(options.failTimeout ?? '10s', `${path}.failTimeout`),
+    backup: options.backup ?? false,
+    down: options.down ?? false,
+    maxConns: options.maxConns ?? 0
+  }
+}
+
+function resolveServers(
+  entries: (string | ServerOptions)[],
+  serversPath: string | undefined,
+  path: string
+): ResolvedServer[] {
+  const pathOf = (index: number) => (serversPath === undefined ? path : `${serversPath}[${index}]`)
+  const servers = entries.map((entry, index) => resolveServer(entry, pathOf(index)))
+  const seen = new Map<string, number>()
+  for (const [index, { origin }] of servers.entries()) {
+    const first = seen.get(origin.url)
+    if (first !== undefined) {
+      throw optionError(
+        pathOf(index),
+        `${origin.url} is already ${pathOf(first)}; give one of them a weight instead`
+      )
+    }
+    seen.set(origin.url, index)
+  }
+  if (servers.every((server) => server.backup)) {
+    throw optionError(serversPath ?? path, 'needs at least one server that is not a backup')
+  }
+  return servers
+}
+
+function resolveTls(options: UpstreamTlsOptions = {}, path: string): ResolvedTls {
+  const { ca, cert, key, servername, rejectUnauthorized = true } = options
+  checkPem(ca, `${path}.ca`)
+  checkPem(cert, `${path}.cert`)
+  checkPem(key, `${path}.key`)
+  if ((cert === undefined) !== (key === undefined)) {
+    throw optionError(path, 'cert and key go together')
+  }
+  return { ca, cert, key, servername, rejectUnauthorized }
+}
+
+/** A file name in place of a text would silently be no authority at all. */
+function checkPem(pem: Pem | undefined, path: string): void {
+  if (pem === undefined) return
+  for (const block of Array.isArray(pem) ? pem : [pem]) {
+    if (typeof block !== 'string' && !Buffer.isBuffer(block)) {
+      throw optionError(path, 'must be PEM text, a Buffer or a list of them')
+    }
+    if (!block.includes('-----BEGIN ')) {
+      throw optionError(path, 'is no PEM text; a file is read with fs.readFileSync(name)')
+    }
+  }
+}
+
+function durationMs(text: string, path: string): number {
+  const ms = parseDuration(text)
+  if (ms === undefined)
+    throw optionError(path, `"${text}" is not a duration; write '500ms', '10s' or '1m30s'`)
+  return ms
+}

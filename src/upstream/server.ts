@@ -1,0 +1,124 @@
+// PURE. What is known of one server: failures, rest, weight, load (nginx: max_fails, fail_timeout, max_conns, backup, down).
+import type { ResolvedServer } from './options'
+
+/** How an exchange ended: `neutral` says nothing about the server (the client left, a 404). */
+export type Outcome = 'ok' | 'failed' | 'neutral'
+
+/** One server's state. Changed only by the functions of this file and by the balancers. */
+export interface Server {
+  readonly url: string
+  readonly weight: number
+  readonly maxFails: number
+  readonly failTimeoutMs: number
+  readonly maxConns: number
+  readonly backup: boolean
+  down: boolean
+  /** Finishes what it has, gets nothing new. */
+  draining: boolean
+  /** Falls with each failure, recovers by one with each choice. */
+  effectiveWeight: number
+  /** Smooth round robin's running sum. */
+  currentWeight: number
+  fails: number
+  /** When the last failure was. */
+  failedAt: number
+  /** When the window or the rest began; later than `failedAt` only while a probe is under way. */
+  checkedAt: number
+  /** Exchanges under way. */
+  active: number
+  /** Moving average of the time to the response head; undefined before the first. */
+  latencyMs: number | undefined
+}
+
+/** A server as `sluice.upstream(name).servers()` shows it. */
+export interface ServerState {
+  readonly url: string
+  readonly weight: number
+  readonly state: 'up' | 'failed' | 'drain' | 'down'
+  readonly backup: boolean
+  readonly active: number
+  readonly fails: number
+  readonly latencyMs: number | undefined
+}
+
+/** Weight of the newest sample in the latency average. */
+const LATENCY_SHARE = 0.2
+
+/** A server that has never been used. */
+export function createServer(options: ResolvedServer): Server {
+  const { origin, weight, maxFails, failTimeoutMs, maxConns, backup, down } = options
+  return {
+    url: origin.url,
+    weight,
+    maxFails,
+    failTimeoutMs,
+    maxConns,
+    backup,
+    down,
+    draining: false,
+    effectiveWeight: weight,
+    currentWeight: 0,
+    fails: 0,
+    failedAt: Number.NEGATIVE_INFINITY,
+    checkedAt: Number.NEGATIVE_INFINITY,
+    active: 0,
+    latencyMs: undefined
+  }
+}
+
+/** Whether the server rests after `maxFails` failures. */
+export function isResting(server: Server, now: number): boolean {
+  return (
+    server.maxFails > 0 && server.fails >= server.maxFails && now - server.checkedAt <= server.failTimeoutMs
+  )
+}
+
+/** Whether the server may take a request, its failures aside. */
+export function hasRoom(server: Server): boolean {
+  return !server.down && !server.draining && (server.maxConns === 0 || server.active < server.maxConns)
+}
+
+/** The server takes a request. The first one after the rest is the probe: it restarts the rest for all others. */
+export function take(server: Server, now: number): void {
+  server.active++
+  if (now - server.checkedAt > server.failTimeoutMs) server.checkedAt = now
+}
+
+/** The request has ended. */
+export function release(server: Server, outcome: Outcome, now: number): void {
+  server.active--
+  if (outcome === 'failed') fail(server, now)
+  else if (outcome === 'ok' && server.failedAt < server.checkedAt) server.fails = 0
+}
+
+/** Forgets all failures: a server that has no other beside it never rests. */
+export function forgive(server: Server): void {
+  server.fails = 0
+  server.effectiveWeight = server.weight
+}
+
+/** Notes the time that a response head took. */
+export function noteLatency(server: Server, latencyMs: number): void {
+  const previous = server.latencyMs ?? latencyMs
+  server.latencyMs = previous + (latencyMs - previous) * LATENCY_SHARE
+}
+
+/** The public view. */
+export function stateOf(server: Server, now: number): ServerState {
+  const { url, weight, backup, active, fails, latencyMs } = server
+  return { url, weight, state: word(server, now), backup, active, fails, latencyMs }
+}
+
+function fail(server: Server, now: number): void {
+  server.fails++
+  server.failedAt = now
+  server.checkedAt = now
+  if (server.maxFails === 0) return
+  server.effectiveWeight = Math.max(0, server.effectiveWeight - server.weight / server.maxFails)
+}
+
+function word(server: Server, now: number): ServerState['state'] {
+  if (server.down) return 'down'
+  if (server.draining) return 'drain'
+  return isResting(server, now) ? 'failed' : 'up'
+}

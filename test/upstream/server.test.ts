@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { hasRoom, isResting, noteLatency, release, stateOf, take } from '../../src/upstream/server'
+import { server } from './fixtures'
+
+function failAt(target: ReturnType<typeof server>, now: number): void {
+  take(target, now)
+  release(target, 'failed', now)
+}
+
+test('a server rests after maxFails failures, until failTimeout has passed', () => {
+  const a = server('a', { maxFails: 2 })
+  failAt(a, 0)
+  assert.equal(isResting(a, 0), false)
+  failAt(a, 1000)
+  assert.equal(isResting(a, 1001), true)
+  assert.equal(isResting(a, 11_000), true)
+  assert.equal(isResting(a, 11_001), false)
+})
+
+test('after the rest one probe goes out; meanwhile the others find the server resting', () => {
+  const a = server('a', { maxFails: 1 })
+  failAt(a, 0)
+  take(a, 20_000)
+  assert.equal(isResting(a, 20_000), true)
+  release(a, 'ok', 20_050)
+  assert.equal(isResting(a, 20_050), false)
+  assert.equal(a.fails, 0)
+})
+
+test('a probe that fails starts the rest anew', () => {
+  const a = server('a', { maxFails: 1 })
+  failAt(a, 0)
+  failAt(a, 20_000)
+  assert.equal(isResting(a, 30_000), true)
+  assert.equal(isResting(a, 30_001), false)
+})
+
+test('failures further apart than failTimeout do not add up when a success lies between', () => {
+  const a = server('a', { maxFails: 2 })
+  failAt(a, 0)
+  take(a, 15_000)
+  release(a, 'ok', 15_001)
+  failAt(a, 16_000)
+  assert.equal(isResting(a, 16_000), false)
+})
+
+test('a success within the window does not forgive', () => {
+  const a = server('a', { maxFails: 2 })
+  failAt(a, 0)
+  take(a, 10)
+  release(a, 'ok', 20)
+  failAt(a, 30)
+  assert.equal(isResting(a, 30), true)
+})
+
+test('maxFails 0 never rests and keeps its weight', () => {
+  const a = server('a', { maxFails: 0, weight: 4 })
+  for (let now = 0; now < 50; now++) failAt(a, now)
+  assert.equal(isResting(a, 50), false)
+  assert.equal(a.effectiveWeight, 4)
+})
+
+test('a failure takes weight/maxFails away, never below 0', () => {
+  const a = server('a', { maxFails: 2, weight: 3 })
+  failAt(a, 0)
+  assert.equal(a.effectiveWeight, 1.5)
+  failAt(a, 0)
+  failAt(a, 0)
+  assert.equal(a.effectiveWeight, 0)
+})
+
+test('a neutral end counts neither way', () => {
+  const a = server('a', { maxFails: 1 })
+  failAt(a, 0)
+  take(a, 20_000)
+  release(a, 'neutral', 20_001)
+  assert.equal(a.fails, 1)
+  assert.equal(a.active, 0)
+})
+
+test('no room: down, draining, or maxConns reached', () => {
+  assert.equal(hasRoom(server('a')), true)
+  assert.equal(hasRoom(server('a', { down: true })), false)
+  assert.equal(hasRoom({ ...server('a'), draining: true }), false)
+  const a = server('a', { maxConns: 1 })
+  assert.equal(hasRoom(a), true)
+  take(a, 0)
+  assert.equal(hasRoom(a), false)
+})
+
+test('the public state names what keeps a server from being used', () => {
+  const a = server('a', { maxFails: 1, weight: 2 })
+  assert.deepEqual(stateOf(a, 0), {
+    url: 'http://a',
+    weight: 2,
+    state: 'up',
+    backup: false,
+    active: 0,
+    fails: 0,
+    latencyMs: undefined
+  })
+  failAt(a, 0)
+  assert.equal(stateOf(a, 1).state, 'failed')
+  assert.equal(stateOf({ ...a, draining: true }, 1).state, 'drain')
+  assert.equal(stateOf(server('b', { down: true }), 0).state, 'down')
+})
+
+test('latency is a moving average that starts at the first sample', () => {
+  const a = server('a')
+  noteLatency(a, 100)
+  assert.equal(a.latencyMs, 100)
+  noteLatency(a, 200)
+  assert.equal(a.latencyMs, 120)
+})
