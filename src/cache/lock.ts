@@ -1,14 +1,16 @@
 // One fetch per key (proxy_cache_lock): the leader fetches, followers wait for how it ends.
 import type { Abort } from '../http/abort'
+import type { Failure } from './reuse'
+import type { CacheWord } from './status'
 
 /** How a leader's fetch ended, as its followers see it. */
 export type FlightEnd =
-  /** Stored or freshened: look again. */
-  | { readonly kind: 'stored' }
+  /** Stored or freshened: look again; `word` is what the leader was told. */
+  | { readonly kind: 'stored'; readonly word: CacheWord }
   /** Not for others: everyone fetches, at once. `personal`: only because of who asked, so that the next may still lead. */
   | { readonly kind: 'refused'; readonly personal: boolean }
-  /** The origin failed before a response: it has failed for all who waited. */
-  | { readonly kind: 'failed'; readonly error: unknown }
+  /** The origin failed: it has failed for all who waited. Without `error` it answered with a status that is hidden by a stale response. */
+  | { readonly kind: 'failed'; readonly failure: Failure; readonly error?: unknown }
   /** The leader's client left, or the content broke off: another may lead. */
   | { readonly kind: 'abandoned' }
 
