@@ -1,0 +1,104 @@
+// One fetch per key (proxy_cache_lock): the leader fetches, followers wait for how it ends.
+import type { Abort } from '../http/abort'
+import type { Failure } from './reuse'
+import type { CacheWord } from './status'
+
+/** How a leader's fetch ended, as its followers see it. */
+export type FlightEnd =
+  /** Stored or freshened: look again; `word` is what the leader was told. */
+  | { readonly kind: 'stored'; readonly word: CacheWord }
+  /** Not for others: everyone fetches, at once. `personal`: only because of who asked, so that the next may still lead. */
+  | { readonly kind: 'refused'; readonly personal: boolean }
+  /** The origin failed: it has failed for all who waited. Without `error` it answered with a status that is hidden by a stale response. */
+  | { readonly kind: 'failed'; readonly failure: Failure; readonly error?: unknown }
+  /** The leader's client left, or the content broke off: another may lead. */
+  | { readonly kind: 'abandoned' }
+
+/** What a follower's wait ends with. */
+export type WaitEnd =
+  | FlightEnd
+  | { readonly kind: 'timeout' }
+  | { readonly kind: 'gone'; readonly reason: Error }
+
+/** The timers in use; tests pass their own. */
+export interface Timers {
+  set(listener: () => void, delayMs: number): unknown
+  clear(timer: unknown): void
+}
+
+/** Node's timers; they never keep the process alive. */
+export const NODE_TIMERS: Timers = {
+  set: (listener, delayMs) => setTimeout(listener, delayMs).unref(),
+  clear: (timer) => clearTimeout(timer as NodeJS.Timeout)
+}
+
+/** One fetch under way for a key. */
+export class Flight {
+  readonly startedAt: number
+  #followers = new Set<(end: FlightEnd) => void>()
+  #end: FlightEnd | undefined
+  #onEnd: () => void
+
+  constructor(startedAt: number, onEnd: () => void) {
+    this.startedAt = startedAt
+    this.#onEnd = onEnd
+  }
+
+  /** How many wait for it. */
+  get followers(): number {
+    return this.#followers.size
+  }
+
+  /** Lets all followers go on. Only the first end counts. */
+  end(end: FlightEnd): void {
+    if (this.#end !== undefined) return
+    this.#end = end
+    this.#onEnd()
+    const followers = this.#followers
+    this.#followers = new Set()
+    for (const follower of followers) follower(end)
+  }
+
+  /** Waits for the end, the timeout, or the follower's own client leaving, whichever comes first. */
+  wait(timeoutMs: number, abort: Abort, timers: Timers): Promise<WaitEnd> {
+    if (this.#end !== undefined) return Promise.resolve(this.#end)
+    return new Promise((resolve) => {
+      const settle = (end: WaitEnd): void => {
+        timers.clear(timer)
+        this.#followers.delete(settle)
+        abort.listen(undefined)
+        resolve(end)
+      }
+      const timer = timers.set(() => settle({ kind: 'timeout' }), timeoutMs)
+      this.#followers.add(settle)
+      abort.listen((reason) => settle({ kind: 'gone', reason }))
+    })
+  }
+}
+
+/** The flights of a zone, by the key of the stored response. */
+export class Lock {
+  readonly #flights = new Map<string, Flight>()
+
+  /** The fetch under way for a key, unless it is older than `ageMs` (proxy_cache_lock_age). */
+  current(key: string, now: number, ageMs: number): Flight | undefined {
+    const flight = this.#flights.get(key)
+    return flight === undefined || now - flight.startedAt >= ageMs ? undefined : flight
+  }
+
+  /** Makes the caller the leader for a key; an older leader's followers stay with it. */
+  lead(key: string, now: number): Flight {
+    const flight = new Flight(now, () => {
+      if (this.#flights.get(key) === flight) this.#flights.delete(key)
+    })
+    this.#flights.set(key, flight)
+    return flight
+  }
+
+  /** Flights and followers at this moment. */
+  stats(): { flights: number; waiting: number } {
+    let waiting = 0
+    for (const flight of this.#flights.values()) waiting += flight.followers
+    return { flights: this.#flights.size, waiting }
+  }
+}

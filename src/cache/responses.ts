@@ -1,0 +1,172 @@
+// Finds the stored response for a request: primary key, variant, bans (RFC 9111 §4.1), and prepares each one once for all its hits.
+import type { Fields } from '../http/message'
+import { type Freshness, ageSeconds, currentAgeMs, freshness } from './freshness'
+import { primaryKey, selectingValues, varyNames, variantKey } from './key'
+import type { ResolvedRouteCache } from './options'
+import { type Representation, represent } from './serve'
+import { cacheStatus } from './status'
+import type { StoredEntry, StoredHead, VaryRecord } from './store/store'
+import type { CacheOutcome, CacheRequest } from './turn'
+import type { CacheZone } from './zone'
+
+/** More names than this in Vary and the response is not stored. */
+const MAX_VARY_NAMES = 16
+
+/** A stored head, made ready for its hits. */
+export interface Prepared {
+  readonly freshness: Freshness
+  readonly representation: Representation
+  /** The bans it has been compared with. */
+  bans: number
+  /** `Age` and the outcome of a hit, made once a second. */
+  second: number
+  age: string
+  hit: CacheOutcome
+}
+
+/** A stored response that was selected for a request. */
+export interface Stored {
+  readonly entry: StoredEntry
+  readonly prepared: Prepared
+}
+
+/** Where the response for a request is, or would be. */
+export interface Place {
+  readonly key: string
+  readonly record: VaryRecord | undefined
+  readonly stored: Stored | undefined
+}
+
+/** Where a new response goes. */
+export type NewPlace =
+  | { readonly key: string; readonly record: readonly string[] | undefined; readonly selecting?: Record<string, string | null> }
+  | undefined
+
+const NO_HIT: CacheOutcome = { word: 'HIT', cacheStatus: '' }
+
+/** The stored responses of a zone as one route reads them. */
+export class Responses {
+  readonly #zone: CacheZone
+  readonly #policy: ResolvedRouteCache
+  readonly #prepared = new WeakMap<StoredHead, Prepared>()
+
+  constructor(zone: CacheZone, policy: ResolvedRouteCache) {
+    this.#zone = zone
+    this.#policy = policy
+  }
+
+  /** The key of a URL, all its variants together. */
+  primaryKey(request: Pick<CacheRequest, 'scheme' | 'authority' | 'target' | 'upstream' | 'customKey'>): string {
+    const { scheme, authority, target, upstream, customKey } = request
+    const { version } = this.#zone
+    return primaryKey({
+      scheme,
+      authority,
+      target,
+      upstream,
+      ...(version !== '' && { version }),
+      ...(customKey !== undefined && { custom: customKey })
+    })
+  }
+
+  /** What is in memory, at once. */
+  peek(request: CacheRequest, primary: string): Stored | undefined {
+    if (this.#zone.isRemoving(primary)) return undefined
+    const { store } = this.#zone
+    const found = store.peek(primary)
+    if (found === undefined || !isRecord(found)) return this.#accept(request, found, undefined)
+    const variant = store.peek(this.#variantKey(request, primary, found))
+    return this.#accept(request, variant, found)
+  }
+
+  /** As `peek`, the disk included, and the key to store under when there is none. */
+  async find(request: CacheRequest, primary: string): Promise<Place> {
+    if (this.#zone.isRemoving(primary)) return { key: primary, record: undefined, stored: undefined }
+    const { store } = this.#zone
+    const found = store.peek(primary) ?? (await store.find(primary))
+    if (found === undefined || !isRecord(found)) {
+      return { key: primary, record: undefined, stored: this.#accept(request, found, undefined) }
+    }
+    const key = this.#variantKey(request, primary, found)
+    const variant = store.peek(key) ?? (await store.find(key))
+    return { key, record: found, stored: this.#accept(request, variant, found) }
+  }
+
+  /** Where a response with these fields is stored; undefined = it varies on too much. */
+  placeFor(request: CacheRequest, primary: string, response: { fields: Fields; record: VaryRecord | undefined }): NewPlace {
+    const names = varyNames(response.fields)
+    if (names === '*') return undefined
+    if (names === null || names.length === 0) return { key: primary, record: undefined }
+    const known = response.record?.vary ?? []
+    // Names once seen stay part of the choice: a URL whose Vary alternates keeps its variants.
+    const all = names.every((name) => known.includes(name)) ? known : [...new Set([...known, ...names])].sort()
+    if (all.length > MAX_VARY_NAMES) return undefined
+    const { normalize } = this.#policy.vary
+    return {
+      key: variantKey(primary, all, request.fields, normalize),
+      record: all,
+      selecting: selectingValues(all, request.fields, normalize)
+    }
+  }
+
+  /** Makes an entry ready for its hits; once per stored head. */
+  prepare(entry: StoredEntry): Prepared {
+    const before = this.#prepared.get(entry.head)
+    if (before !== undefined) return before
+    const { heuristics } = this.#policy
+    const prepared: Prepared = {
+      freshness: freshness(entry.head, { heuristics }),
+      representation: represent(entry.head, entry.length),
+      bans: -1,
+      second: -1,
+      age: '0',
+      hit: NO_HIT
+    }
+    this.#prepared.set(entry.head, prepared)
+    return prepared
+  }
+
+  /** Brings `age` and `hit` up to date. */
+  tick({ entry, prepared }: Stored, now: number): void {
+    const second = ageSeconds(entry.head, prepared.freshness, now)
+    if (second === prepared.second) return
+    prepared.second = second
+    prepared.age = String(second)
+    const ttlSeconds = this.ttlSeconds({ entry, prepared }, now)
+    prepared.hit = Object.freeze({
+      word: 'HIT',
+      cacheStatus: cacheStatus({ word: 'HIT', ttlSeconds }),
+      ageSeconds: second
+    })
+  }
+
+  /** Remaining freshness; negative when stale. */
+  ttlSeconds({ entry, prepared }: Stored, now: number): number {
+    return Math.floor((prepared.freshness.lifetimeMs - currentAgeMs(entry.head, prepared.freshness, now)) / 1000)
+  }
+
+  #variantKey(request: CacheRequest, primary: string, record: VaryRecord): string {
+    return variantKey(primary, record.vary, request.fields, this.#policy.vary.normalize)
+  }
+
+  #accept(
+    request: CacheRequest,
+    found: StoredEntry | VaryRecord | undefined,
+    record: VaryRecord | undefined
+  ): Stored | undefined {
+    if (found === undefined || isRecord(found)) return undefined
+    // A variant older than its record was purged with the record before.
+    if (record !== undefined && found.head.requestTime < record.storedAt) return undefined
+    const prepared = this.prepare(found)
+    const { bans } = this.#zone
+    if (prepared.bans !== bans.sequence) {
+      if (bans.matches(request, found.head)) return undefined
+      prepared.bans = bans.sequence
+    }
+    return { entry: found, prepared }
+  }
+}
+
+function isRecord(found: StoredEntry | VaryRecord): found is VaryRecord {
+  return 'vary' in found
+}

@@ -1,0 +1,93 @@
+// What the cache is asked and what it answers: the border between it and the proxy, which passes `fetch` in.
+import type { Abort } from '../http/abort'
+import type { Fields, UpstreamRequest, UpstreamResponse } from '../http/message'
+import type { RequestTest } from './options'
+import type { CacheWord } from './status'
+
+/** The client's request as the cache sees it. */
+export interface CacheRequest {
+  readonly method: string
+  readonly scheme: string
+  readonly authority: string
+  /** Path and query as received. */
+  readonly target: string
+  /** The client's own fields. */
+  readonly fields: Fields
+  /** Name of the chosen upstream. */
+  readonly upstream: string
+  readonly hasBody: boolean
+  /** Carries fields from an auth server: counts as Authorization. */
+  readonly private: boolean
+  /** What the route's `key` said; undefined without one. */
+  readonly customKey?: string
+  /** What the route's `bypass` said. */
+  readonly bypass?: boolean
+  /** What the route's `noStore` said. */
+  readonly noStore?: boolean
+}
+
+/** Sends a request upstream. Rejects with a SluiceError; may be called again for the same request. */
+export type Fetch = (request: UpstreamRequest, abort: Abort) => Promise<UpstreamResponse>
+
+/** What a call of `respond` may use. */
+export interface CacheCall {
+  readonly fetch: Fetch
+  /** Ended when the client leaves. */
+  readonly abort: Abort
+  readonly now: () => number
+  /** A life line for work that outlives the client. */
+  readonly background: () => Abort
+  readonly log?: CacheLog
+}
+
+/** The part of a pino logger in use. */
+export interface CacheLog {
+  info(facts: object, message: string): void
+  warn(facts: object, message: string): void
+}
+
+/** How an answer came to be. */
+export interface CacheOutcome {
+  readonly word: CacheWord
+  readonly reason?: string
+  /** Member of the Cache-Status field (RFC 9211). */
+  readonly cacheStatus: string
+  readonly ageSeconds?: number
+}
+
+/** An answer and how it came to be. */
+export interface CacheAnswer {
+  readonly response: UpstreamResponse
+  readonly outcome: CacheOutcome
+}
+
+/** Evaluates a route's `key`, `bypass` and `noStore` for a request; the caller spreads the result into its CacheRequest. */
+export function evaluateTests(
+  policy: {
+    readonly key: ((request: never) => string) | undefined
+    readonly bypass: RequestTest | undefined
+    readonly noStore: RequestTest | undefined
+  },
+  request: unknown,
+  fields: Fields
+): Pick<CacheRequest, 'customKey' | 'bypass' | 'noStore'> {
+  const { key, bypass, noStore } = policy
+  if (key === undefined && bypass === undefined && noStore === undefined) return NO_TESTS
+  return {
+    ...(key !== undefined && { customKey: String(key(request as never)) }),
+    bypass: passes(bypass, request, fields),
+    noStore: passes(noStore, request, fields)
+  }
+}
+
+const NO_TESTS = {}
+
+/** nginx: any value that is neither empty nor `0` counts. */
+function passes(test: RequestTest | undefined, request: unknown, fields: Fields): boolean {
+  if (test === undefined) return false
+  if (typeof test === 'function') return Boolean(test(request as never))
+  return test.some((name) => {
+    const value = fields[name]
+    return value !== undefined && value !== '' && value !== '0'
+  })
+}
