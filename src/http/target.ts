@@ -44,19 +44,24 @@ function pathProblem(path: string): string | undefined {
   let segment = 0
   for (let index = 0; index < path.length; index++) {
     const code = path.charCodeAt(index)
-    if (code <= 0x20 || code === DELETE) return 'control byte'
-    if (code === BACKSLASH) return 'backslash'
-    if (code === PERCENT) {
-      const octet = Number.parseInt(path.slice(index + 1, index + 3), 16)
-      if (octet < 0x20 || octet === DELETE) return 'encoded control byte'
-      if (octet === BACKSLASH) return 'encoded backslash'
-    }
-    if (code === SLASH) {
-      if (isDotSegment(path, segment, index)) return 'dot segment'
-      segment = index + 1
-    }
+    const problem = byteProblem(code) ?? (code === PERCENT ? escapeProblem(path, index) : undefined)
+    if (problem !== undefined) return problem
+    if (code !== SLASH) continue
+    if (isDotSegment(path, segment, index)) return 'dot segment'
+    segment = index + 1
   }
   return isDotSegment(path, segment, path.length) ? 'dot segment' : undefined
+}
+
+function byteProblem(code: number): string | undefined {
+  if (code <= 0x20 || code === DELETE) return 'control byte'
+  return code === BACKSLASH ? 'backslash' : undefined
+}
+
+function escapeProblem(path: string, index: number): string | undefined {
+  const octet = Number.parseInt(path.slice(index + 1, index + 3), 16)
+  if (octet < 0x20 || octet === DELETE) return 'encoded control byte'
+  return octet === BACKSLASH ? 'encoded backslash' : undefined
 }
 
 /** `.` and `..`, each dot plain or as `%2e`; also before a matrix parameter (`..;x`), which some servers cut off. */
@@ -118,7 +123,8 @@ export function readsElsewhere(path: string, chosen: Mount, mounts: readonly Mou
   })
 }
 
-function bestMount(segments: readonly string[], mounts: readonly Mount[]): Mount | undefined {
+/** The most specific mount for the decoded segments of a path, as the router would choose. */
+export function bestMount(segments: readonly string[], mounts: readonly Mount[]): Mount | undefined {
   let best: Mount | undefined
   for (const mount of mounts) {
     if (matches(segments, mount) && (best === undefined || rank(mount) > rank(best))) best = mount

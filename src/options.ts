@@ -1,0 +1,117 @@
+// The options of a registration: all features joined. Each feature's own options live in its folder's options.ts.
+import type {
+  FastifyContextConfig,
+  FastifyRequest,
+  RouteOptions as FastifyRouteOptions,
+  RouteShorthandOptions
+} from 'fastify'
+import type { CacheOptions, CacheZoneOptions } from './cache/options'
+import type { AccessRule } from './guard/access'
+import type { AuthRequestOptions, ConcurrencyOptions } from './guard/options'
+import type { ForwardedOptions } from './http/forwarded'
+import type {
+  CookieOptions,
+  ErrorPage,
+  HeaderOptions,
+  RetryOptions,
+  SecurityHeaderOptions,
+  TimeoutOptions
+} from './proxy/options'
+import type { RateLimitOptions } from './rate-limit/options'
+import type { StaticOptions } from './static/options'
+import type { Size } from './units'
+import type { UpstreamOptions } from './upstream/options'
+import type { WebsocketOptions } from './websocket/options'
+
+/** A server of its own, without a name in `upstreams`: `http://127.0.0.1:3000`, with a path `http://127.0.0.1:3000/v1`. */
+export type UpstreamUrl = `http://${string}` | `https://${string}` | `unix:${string}`
+
+type Hooks = Pick<RouteShorthandOptions, 'onRequest' | 'preParsing' | 'preValidation' | 'preHandler'>
+
+/** What one route does. `U` and `C` are the known names of upstreams and caches. */
+export interface RouteOptions<U extends string = string, C extends string = string> extends Hooks {
+  /** Mounts at the prefix and all below it, by whole segments, for every method. nginx: `location /api/` */
+  readonly prefix?: string
+  /** Mounts at exactly this path, before any prefix. nginx: `location = /path` */
+  readonly path?: string
+  /** Host names, `*.example.com` for every name below it; ignores port and case. @default every host (nginx: `server_name`) */
+  readonly hosts?: readonly string[]
+  /** Methods that are forwarded, others get 405. @default every method of the app but TRACE (nginx: `limit_except`) */
+  readonly methods?: readonly string[]
+  /** Fastify's route constraints. */
+  readonly constraints?: FastifyRouteOptions['constraints']
+  /** Fastify's route config, read by other plugins. */
+  readonly config?: FastifyContextConfig
+  /** Where requests go: a name in `upstreams`, a URL, or a function that returns a name. nginx: `proxy_pass` */
+  readonly upstream?: U | UpstreamUrl | ((request: FastifyRequest) => U | Promise<U>)
+  /** Replaces the matched prefix; `'/'` strips it. @default the raw path goes through byte for byte (nginx: `proxy_pass` with a URI) */
+  readonly rewritePrefix?: string
+  /** Fields of the forwarded messages. nginx: `proxy_set_header`, `add_header`, `proxy_hide_header` */
+  readonly headers?: HeaderOptions
+  /** X-Forwarded-*, X-Real-IP, Via, X-Request-Id, Forwarded. @default all on but `rfc7239` */
+  readonly forwarded?: boolean | ForwardedOptions
+  /** Upstream timers. @default connect 5s, send 60s, read 60s, total off */
+  readonly timeouts?: TimeoutOptions
+  /** When a failed try goes to the next server. @default { on: ['error'], tries: 2 } (nginx: `proxy_next_upstream`) */
+  readonly retry?: false | RetryOptions
+  /** `false` hands on every chunk at once. @default 'auto': small bodies whole, larger ones as they come (nginx: `proxy_buffering`) */
+  readonly buffering?: 'auto' | false
+  /** Largest request body, 413 beyond it; `false` = none. @default Fastify's bodyLimit (nginx: `client_max_body_size`) */
+  readonly bodyLimit?: Size | false
+  /** Serves from a shared cache. @default false (nginx: `proxy_cache`) */
+  readonly cache?: false | C | (CacheOptions & { readonly zone: C })
+  /** Relays WebSocket connections. @default false: 426 */
+  readonly websocket?: boolean | WebsocketOptions
+  /** Serves files. nginx: `root`, `try_files`, `expires` */
+  readonly static?: false | StaticOptions
+  /** Requests per client. @default false (nginx: `limit_req`) */
+  readonly rateLimit?: false | RateLimitOptions | readonly RateLimitOptions[]
+  /** Requests at one time per client. @default false (nginx: `limit_conn`) */
+  readonly concurrency?: false | ConcurrencyOptions
+  /** Who may ask, first match wins. @default everyone (nginx: `allow`, `deny`) */
+  readonly access?: false | readonly AccessRule[]
+  /** Asks another service first. @default false (nginx: `auth_request`) */
+  readonly authRequest?: false | AuthRequestOptions
+  /** HSTS on TLS, nosniff, frame options, referrer policy, where the answer has none. @default false */
+  readonly securityHeaders?: boolean | SecurityHeaderOptions
+  /** Pages for errors of the edge, by status or `'5xx'`. nginx: `error_page` */
+  readonly errorPages?: Readonly<Record<number | `${4 | 5}xx`, ErrorPage>>
+  /** Statuses of the upstream that `errorPages` replaces as well. nginx: `proxy_intercept_errors` */
+  readonly interceptErrors?: readonly (number | `${4 | 5}xx`)[]
+  /** Brings the upstream's redirects back to the public side. @default true (nginx: `proxy_redirect`) */
+  readonly rewriteLocation?: boolean
+  /** Rewrites Set-Cookie. nginx: `proxy_cookie_domain`, `proxy_cookie_path`, `proxy_cookie_flags` */
+  readonly cookies?: CookieOptions
+  /** Redirects and does nothing else; `$path` and `$query` stand for the request's. nginx: `return 308 …` */
+  readonly redirect?: { readonly to: string; readonly status?: 301 | 302 | 303 | 307 | 308 }
+}
+
+/** What several routes share. */
+interface Shared<U extends string, C extends string> {
+  /** Groups of servers by name. nginx: `upstream` */
+  readonly upstreams?: Readonly<Record<U, string | UpstreamOptions>>
+  /** Cache zones by name. nginx: `proxy_cache_path` */
+  readonly caches?: Readonly<Record<C, CacheZoneOptions>>
+  /** A Redis client that the user made (ioredis, iovalkey): rate limits count in it across processes. */
+  readonly redis?: object
+}
+
+/** A registration with `routes`, or flat: one route. */
+export type SluiceOptions<U extends string = string, C extends string = string> = Shared<U, C> &
+  (
+    | {
+        readonly routes?: readonly RouteOptions<U, C>[]
+        /** For every route; a route's own options win. Objects merge by key, anything else replaces, `false` switches off, `null` removes. */
+        readonly defaults?: Omit<RouteOptions<U, C>, 'prefix' | 'path'>
+        /** Stands before each route's prefix. */
+        readonly prefix?: string
+      }
+    | RouteOptions<U, C>
+  )
+
+/** Checks names of upstreams and caches, units and options at compile time; returns its argument. */
+export function defineSluice<const U extends string = never, const C extends string = never>(
+  options: SluiceOptions<U, C>
+): SluiceOptions<U, C> {
+  return options
+}

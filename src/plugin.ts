@@ -1,0 +1,126 @@
+// The composition root: options → parts → hooks, routes, decorators → close.
+import { randomBytes } from 'node:crypto'
+import replyFrom from '@fastify/reply-from'
+import fastifyStatic from '@fastify/static'
+import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
+import { type CacheZoneOptions, resolveCacheZone } from './cache/options'
+import { optionError } from './errors'
+import type { SluiceOptions } from './options'
+import type { RequestExchange } from './proxy/exchange'
+import { requestable } from './proxy/requestable'
+import { createRateLimiter, type RateLimiter, type RateLimiterDeps } from './rate-limit/hook'
+import { createApi, type Sluice } from './setup/api'
+import { CatchAll } from './setup/catch-all'
+import { freezeCopy } from './setup/merge'
+import { addMethods, hostWeight, mount } from './setup/mount'
+import { shareMethods } from './setup/places'
+import { type Registry, registryOf } from './setup/registry'
+import { resolveRoute, type Surroundings } from './setup/resolve'
+import { type NamedRoute, routesOf } from './setup/routes'
+import { validateRoute, validateShared } from './setup/schema'
+import { listenForContinue, refuseSelf } from './setup/server'
+import { mountedFor, openUpgrades } from './setup/tunnel'
+import { warnAbout } from './setup/warnings'
+import { openZone } from './setup/zone'
+import { fastifyStaticOptions } from './static/handler'
+import { resolveUpstreams, type UpstreamOptions } from './upstream/options'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** The edge: purge, upstreams, routes, stats. */
+    sluice: Sluice
+  }
+  interface FastifyRequest {
+    /** What is known of the request's way through the edge; null on the app's own routes. */
+    sluice: RequestExchange | null
+  }
+}
+
+/** Our name in Via: one per process, so that a request that comes back is known. */
+const VIA_ID = `sluice-${randomBytes(6).toString('hex')}`
+
+interface Shared {
+  readonly upstreams: Record<string, string | UpstreamOptions>
+  readonly caches: Record<string, CacheZoneOptions>
+  readonly redis: RateLimiterDeps['redis'] | undefined
+}
+
+/** The plugin body; index.ts wraps it for Fastify. */
+export const plugin: FastifyPluginAsync<SluiceOptions> = async (app, given) => {
+  const { upstreams = {}, caches = {}, redis } = given as Partial<Shared>
+  const routes = routesOf(given)
+  validateShared({ upstreams, caches, ...(redis && { redis }) }, '')
+  for (const { options, path } of routes) validateRoute(options, path)
+  const registry = registryOf(app, (created) => install(app, created))
+  await define(registry, { upstreams, caches, redis })
+  await app.register(async (child) => mountAll(child, registry, { routes, redis }))
+  warnAbout(app, routes)
+}
+
+/** Once per server: decorators, listeners on the server, the end. */
+function install(app: FastifyInstance, registry: Registry): void {
+  const upgrades = openUpgrades(app, registry)
+  registry.parts = { upgrades, catchAll: new CatchAll(app) }
+  app.decorateRequest('sluice', null)
+  app.decorateRequest('sluiceWork' as never, null as never)
+  app.decorate('sluice', createApi(registry))
+  listenForContinue(app.server, (request) => mountedFor(registry, request) !== undefined)
+  upgrades.attach(app.server)
+  app.addHook('onListen', async () => refuseSelf(app, registry))
+  app.addHook('preClose', async () => upgrades.close())
+  app.addHook('onClose', async () => registry.close())
+}
+
+async function define(registry: Registry, { upstreams, caches }: Shared): Promise<void> {
+  for (const resolved of resolveUpstreams(upstreams, 'upstreams').values()) {
+    registry.defineUpstream(resolved, `upstreams.${resolved.name}`)
+  }
+  for (const [name, options] of Object.entries(caches)) {
+    const path = `caches.${name}`
+    if (registry.caches.has(name)) throw optionError(path, 'already defined by an earlier registration')
+    registry.caches.set(name, await openZone(name, resolveCacheZone(options, path), path))
+  }
+}
+
+/** All routes live in a child of their own: their body parsers and decorators meet nobody else's. */
+async function mountAll(
+  child: FastifyInstance,
+  registry: Registry,
+  { routes, redis }: { routes: readonly NamedRoute[]; redis: Shared['redis'] }
+): Promise<void> {
+  child.removeAllContentTypeParsers()
+  child.addContentTypeParser('*', (_request, _payload, done) => done(null))
+  await child.register(replyFrom, {
+    base: 'http://sluice.invalid',
+    undici: requestable as never,
+    disableRequestLogging: true
+  })
+  await child.register(fastifyStatic, fastifyStaticOptions)
+  addMethods(child, registry, routes)
+  const shares = shareMethods(routes, child.supportedMethods)
+  const around: Surroundings = { app: child, registry, viaId: VIA_ID, limiter: limiterFor(child, redis) }
+  for (const named of [...routes].sort(byHost)) {
+    const { methods, allow } = shares.get(named) as NonNullable<ReturnType<typeof shares.get>>
+    const route = await resolveRoute(named, { ...around, allow })
+    mount(child, registry, { named: { ...named, options: freezeCopy(named.options) }, route, methods })
+  }
+}
+
+/** The router asks host patterns in the order of mounting: the more particular ones first. */
+function byHost(a: NamedRoute, b: NamedRoute): number {
+  const weight = ({ options }: NamedRoute): number => Math.max(0, ...(options.hosts ?? []).map(hostWeight))
+  return weight(b) - weight(a)
+}
+
+/** Made at the first route that has a limit. */
+function limiterFor({ log }: FastifyInstance, redis: Shared['redis']): () => Promise<RateLimiter> {
+  let limiter: Promise<RateLimiter> | undefined
+  return () => {
+    limiter ??= createRateLimiter({
+      now: () => performance.now(),
+      ...(redis && { redis }),
+      onRedisFailure: (error) => log.error({ err: error }, 'rateLimit: Redis does not answer; requests pass')
+    })
+    return limiter
+  }
+}

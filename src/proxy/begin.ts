@@ -1,0 +1,110 @@
+// The first hook of every route: judges the request as a whole, opens its exchange, sees to it that it ends exactly once.
+import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify'
+import { type SluiceError, sluiceError } from '../errors'
+import { hasLoop } from '../http/forwarded'
+import { parseTarget, readsElsewhere, type Target } from '../http/target'
+import { answerError } from './error-page'
+import { RequestExchange } from './exchange'
+import { isAborted, logExchange } from './log'
+import type { Route } from './route'
+
+/** RFC 3986 §3.2 without userinfo: what may stand in Host. */
+const AUTHORITY = /^[\w.~%!$&'()*+,;=:[\]-]+$/
+const MEDIA_TYPE = /^\s*[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(?:;|$)/
+
+const kContentType = Symbol('sluice.content-type')
+
+/** The route's first onRequest hook. A refused request is answered here and goes no further. */
+export function beginHook(route: Route, log: FastifyBaseLogger) {
+  return (request: FastifyRequest, reply: FastifyReply, next: () => void): void => {
+    const verdict = parseTarget(request.raw.url ?? '', request.headers.host ?? request.host)
+    const target: Target = verdict.kind === 'target' ? verdict : { path: request.raw.url ?? '', query: '' }
+    const exchange = new RequestExchange(request, reply, route, target)
+    request.sluice = exchange
+    reply.raw.on('close', () => end(exchange, log))
+    setSecurityFields(exchange)
+    const problem =
+      verdict.kind === 'refused'
+        ? sluiceError('SLUICE_BAD_TARGET', { detail: verdict.reason })
+        : refusal(exchange)
+    if (problem !== undefined) return refuse(exchange, problem)
+    setContentTypeAside(request)
+    next()
+  }
+}
+
+function end(exchange: RequestExchange, log: FastifyBaseLogger): void {
+  if (isAborted(exchange)) {
+    exchange.error ??= sluiceError('SLUICE_CLIENT_CLOSED')
+    exchange.abort.abort(sluiceError('SLUICE_CLIENT_CLOSED'))
+  }
+  exchange.close()
+  logExchange(log, exchange)
+}
+
+function refusal({ request, settings, target }: RequestExchange): SluiceError | undefined {
+  if (!takes(settings, request.method)) return sluiceError('SLUICE_METHOD_NOT_ALLOWED')
+  if (readsElsewhere(target.path, settings.mount, settings.mounts)) {
+    return sluiceError('SLUICE_BAD_TARGET', {
+      detail: 'reads as another route when // is merged or %2F decoded'
+    })
+  }
+  if (!hasOneHost(request)) return sluiceError('SLUICE_BAD_REQUEST', { detail: 'Host' })
+  if (hasLoop(request.headers.via, settings.viaId)) {
+    return sluiceError('SLUICE_LOOP', {
+      detail: 'the request has been here before: an upstream leads back to this app'
+    })
+  }
+  return undefined
+}
+
+function takes({ methods }: Route, method: string): boolean {
+  return methods === null ? method !== 'TRACE' : methods.has(method)
+}
+
+/** RFC 9112 §3.2: a request with more than one Host line, or one that is no authority, is refused. */
+function hasOneHost({ raw, headers }: FastifyRequest): boolean {
+  const host = headers.host ?? (headers[':authority'] as string | undefined)
+  if (host === undefined || !AUTHORITY.test(host)) return raw.httpVersion === '1.0' && host === undefined
+  if (raw.httpVersionMajor >= 2)
+    return (
+      headers.host === undefined ||
+      headers[':authority'] === undefined ||
+      headers.host === headers[':authority']
+    )
+  let lines = 0
+  for (let index = 0; index < raw.rawHeaders.length; index += 2) {
+    const name = raw.rawHeaders[index] as string
+    if (name.length === 4 && name.toLowerCase() === 'host') lines += 1
+  }
+  return lines === 1
+}
+
+/** Refused requests may be anything: nothing more is read from their connection. */
+function refuse(exchange: RequestExchange, problem: SluiceError): void {
+  const { reply, request, settings } = exchange
+  if (problem.statusCode === 400 && request.raw.httpVersionMajor < 2) reply.header('connection', 'close')
+  if (problem.statusCode === 405) reply.header('allow', settings.allow)
+  answerError(exchange, problem)
+}
+
+function setSecurityFields({ reply, request, settings: { security } }: RequestExchange): void {
+  if (security === null) return
+  for (const [name, value] of security.always) if (!reply.hasHeader(name)) reply.header(name, value)
+  if (request.protocol !== 'https') return
+  for (const [name, value] of security.tlsOnly) if (!reply.hasHeader(name)) reply.header(name, value)
+}
+
+/** Fastify answers 415 to a type that is none; a proxy hands it on. Restored before the handler. */
+function setContentTypeAside(request: FastifyRequest): void {
+  const type = request.raw.headers['content-type']
+  if (type === undefined || MEDIA_TYPE.test(type)) return
+  ;(request.raw as { [kContentType]?: string })[kContentType] = type
+  delete request.raw.headers['content-type']
+}
+
+/** The last of our hooks before the handler. */
+export function restoreContentType(request: FastifyRequest): void {
+  const type = (request.raw as { [kContentType]?: string })[kContentType]
+  if (type !== undefined) request.raw.headers['content-type'] = type
+}

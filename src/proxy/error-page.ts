@@ -1,0 +1,119 @@
+// Answers that are errors of the edge: the route's own page, or a short body that names no server (nginx: error_page).
+import { readFileSync } from 'node:fs'
+import { STATUS_CODES } from 'node:http'
+import { extname, resolve } from 'node:path'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { errorRow, isSluiceError, optionError, type SluiceError, sluiceError } from '../errors'
+import type { RequestExchange } from './exchange'
+import type { ErrorPage } from './options'
+
+type Page =
+  | { readonly kind: 'file'; readonly type: string; readonly content: Buffer }
+  | { readonly kind: 'function'; readonly answer: Exclude<ErrorPage, string> }
+
+/** The pages of a route by status. */
+export interface ErrorPages {
+  pageFor(status: number): Page | undefined
+  /** Whether the upstream's own answer of this status is replaced as well. */
+  intercepts(status: number): boolean
+}
+
+const TYPES: Record<string, string> = {
+  '.html': 'text/html; charset=utf-8',
+  '.htm': 'text/html; charset=utf-8',
+  '.json': 'application/json; charset=utf-8',
+  '.txt': 'text/plain; charset=utf-8',
+  '.xml': 'application/xml',
+  '.svg': 'image/svg+xml'
+}
+
+/** Reads the files once, at start; a missing one is an option error. */
+export function readErrorPages(
+  pages: Readonly<Record<string, ErrorPage>>,
+  intercept: readonly (number | string)[],
+  path: string
+): ErrorPages {
+  const table = new Map(
+    Object.entries(pages).map(([status, page]) => [status, readPage(page, `${path}[${status}]`)])
+  )
+  const intercepted = new Set(intercept.map(String))
+  const classOf = (status: number): string => `${Math.floor(status / 100)}xx`
+  const pageFor = (status: number): Page | undefined =>
+    table.get(String(status)) ?? table.get(classOf(status))
+  return {
+    pageFor,
+    intercepts: (status) =>
+      (intercepted.has(String(status)) || intercepted.has(classOf(status))) && pageFor(status) !== undefined
+  }
+}
+
+function readPage(page: ErrorPage, path: string): Page {
+  if (typeof page === 'function') return { kind: 'function', answer: page }
+  try {
+    return {
+      kind: 'file',
+      type: TYPES[extname(page)] ?? 'text/plain; charset=utf-8',
+      content: readFileSync(resolve(page))
+    }
+  } catch (error) {
+    throw optionError(path, `cannot read ${page} (${(error as NodeJS.ErrnoException).code})`)
+  }
+}
+
+/** Ends the exchange with an error: an answer while there is none yet, a broken connection after. */
+export function answerError(exchange: RequestExchange, cause: unknown): void {
+  const error = isSluiceError(cause) ? cause : sluiceError('SLUICE_INTERNAL', { cause })
+  const { reply, settings } = exchange
+  exchange.error ??= error
+  if (reply.sent || reply.raw.headersSent || reply.raw.destroyed || error.code === 'SLUICE_CLIENT_CLOSED') {
+    reply.raw.destroy()
+    return
+  }
+  if (error.statusCode === 503 && !reply.hasHeader('retry-after')) reply.header('retry-after', '1')
+  answerStatus(exchange, error.statusCode, error, settings.errorPages?.pageFor(error.statusCode))
+}
+
+/** Answers with a status of the edge, or with the page that stands for the upstream's. */
+export function answerStatus(
+  exchange: RequestExchange,
+  status: number,
+  error: SluiceError | undefined,
+  page?: Page
+): void {
+  const { reply, request } = exchange
+  // What the client still sends of its body is not read any more.
+  if (request.raw.httpVersionMajor < 2 && !request.raw.complete) reply.header('connection', 'close')
+  reply.code(status)
+  if (page === undefined) sendPlain(reply, status, error)
+  else if (page.kind === 'file') reply.type(page.type).send(page.content)
+  else sendAnswer({ request, reply, error, status }, page.answer)
+}
+
+function sendPlain(reply: FastifyReply, status: number, error: SluiceError | undefined): void {
+  const body = {
+    statusCode: status,
+    code: error?.code,
+    error: STATUS_CODES[status],
+    message: error === undefined ? STATUS_CODES[status] : errorRow(error.code).message
+  }
+  reply.type('application/json; charset=utf-8').header('cache-control', 'no-store').send(JSON.stringify(body))
+}
+
+/** The user's function may answer itself, return a body, or fail, which ends in the plain body. */
+function sendAnswer(
+  facts: { request: FastifyRequest; reply: FastifyReply; error: SluiceError | undefined; status: number },
+  answer: Exclude<ErrorPage, string>
+): void {
+  const { request, reply, error, status } = facts
+  const failed = (cause: unknown): void => {
+    request.log.error({ err: cause }, 'errorPages: the function failed')
+    if (!reply.sent) sendPlain(reply, status, error)
+  }
+  try {
+    Promise.resolve(answer(request, reply, error)).then((body) => {
+      if (!reply.sent && body !== undefined && body !== reply) reply.send(body)
+    }, failed)
+  } catch (cause) {
+    failed(cause)
+  }
+}

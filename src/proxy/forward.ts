@@ -1,0 +1,142 @@
+// The try loop: choose a server → send → next upstream? nginx: proxy_next_upstream
+import { finished, Readable } from 'node:stream'
+import { isSluiceError, type SluiceError, sluiceError } from '../errors'
+import type { Abort } from '../http/abort'
+import type { Body, Fields, Try, UpstreamRequest, UpstreamResponse } from '../http/message'
+import { blames, type Failure, nextUpstream } from '../upstream/next-upstream'
+import type { Server } from '../upstream/server'
+import type { Call, Timeouts, Transport, UpgradeResult } from '../upstream/transport'
+import type { Lease, Upstream } from '../upstream/upstream'
+import type { ResolvedRetry } from './options'
+
+/** Where a request goes and under which rules; made once per request. */
+export interface Destination {
+  readonly upstream: Upstream
+  readonly timeouts: Timeouts
+  readonly retry: ResolvedRetry
+  /** Bodies up to this many bytes come whole, 0 = none. */
+  readonly collect: number
+  /** Gets a record for each try. */
+  readonly tries: Try[]
+  readonly onInformation?: (status: number, fields: Fields) => void
+}
+
+/** Sends the request to one server after the other until one answers or the rules say stop. */
+export function forward(request: UpstreamRequest, to: Destination, abort: Abort): Promise<UpstreamResponse> {
+  return tryServers({ request, to, abort, dial: SEND })
+}
+
+/** The same for an upgrade: a server that refuses has answered, and its answer is relayed. */
+export function forwardUpgrade(
+  request: UpstreamRequest,
+  to: Destination,
+  abort: Abort
+): Promise<UpgradeResult> {
+  return tryServers({ request, to, abort, dial: UPGRADE })
+}
+
+/** What differs between a request and an upgrade: the call, and what of its result ends the lease. */
+interface Dial<R> {
+  call(transport: Transport, call: Call): Promise<R>
+  status(result: R): number
+  /** The stream with whose end the server is free again. */
+  busy(result: R): Body | UpgradeSocket
+}
+
+type UpgradeSocket = Extract<UpgradeResult, { kind: 'switched' }>['socket']
+
+const SEND: Dial<UpstreamResponse> = {
+  call: (transport, call) => transport.send(call),
+  status: (response) => response.status,
+  busy: (response) => response.body
+}
+
+const UPGRADE: Dial<UpgradeResult> = {
+  call: (transport, call) => transport.upgrade(call),
+  status: (result) => (result.kind === 'switched' ? 101 : result.response.status),
+  busy: (result) => (result.kind === 'switched' ? result.socket : result.response.body)
+}
+
+interface Errand<R> {
+  readonly request: UpstreamRequest
+  readonly to: Destination
+  readonly abort: Abort
+  readonly dial: Dial<R>
+}
+
+/** How one try ended: a failure with a result is a status that `retry.on` may list. */
+interface Outcome<R> extends Failure {
+  readonly result?: R
+}
+
+async function tryServers<R>(errand: Errand<R>): Promise<R> {
+  const { request, to, abort, dial } = errand
+  const tried = new Set<Server>()
+  const repeatable = { method: request.method, replayable: !(request.body instanceof Readable) }
+  const startedAt = performance.now()
+  let done = 0
+  let freeUsed = false
+  let last: SluiceError | undefined
+  for (;;) {
+    const lease = to.upstream.choose(tried)
+    if (lease === undefined) throw last ?? noServer(to.upstream)
+    tried.add(lease.server)
+    done += 1
+    const outcome = await tryOnce(errand, lease)
+    const tries = { done, freeUsed, elapsedMs: performance.now() - startedAt, ...to.retry }
+    const verdict = abort.reason === undefined ? nextUpstream(outcome, repeatable, tries) : 'give-up'
+    const { result, error } = outcome
+    if (verdict === 'give-up' && result !== undefined) return handOver(errand, lease, result)
+    lease.done(blames(outcome, to.retry.on) ? 'failed' : 'neutral')
+    if (verdict === 'give-up') throw error
+    if (result !== undefined) discard(dial.busy(result))
+    if (verdict === 'again') {
+      tried.delete(lease.server)
+      freeUsed = true
+      done -= 1
+    }
+    last = error ?? last
+  }
+}
+
+async function tryOnce<R>({ request, to, abort, dial }: Errand<R>, lease: Lease): Promise<Outcome<R>> {
+  const record: Try = { server: lease.server.url }
+  to.tries.push(record)
+  const { timeouts, collect, onInformation } = to
+  const call = { request, timeouts, collect, abort, record, ...(onInformation && { onInformation }) }
+  try {
+    const result = await dial.call(lease.transport, call)
+    return { result, status: dial.status(result) }
+  } catch (error) {
+    return { error: isSluiceError(error) ? error : sluiceError('SLUICE_INTERNAL', { cause: error }) }
+  }
+}
+
+/** The lease ends with the content: until then the server is busy with us. */
+function handOver<R>({ to, dial }: Errand<R>, lease: Lease, result: R): R {
+  const verdict = blames({ status: dial.status(result) }, to.retry.on) ? 'failed' : 'ok'
+  const headTime = to.tries.at(-1)?.headerTime
+  const headMs = headTime === undefined ? undefined : headTime * 1000
+  const busy = dial.busy(result)
+  if (busy === null || Buffer.isBuffer(busy)) {
+    lease.done(verdict, headMs)
+    return result
+  }
+  finished(busy, { writable: false }, (error) => {
+    const blamed = isSluiceError(error) && blames({ error }, to.retry.on)
+    lease.done(blamed ? 'failed' : error ? 'neutral' : verdict, headMs)
+  })
+  return result
+}
+
+function discard(body: Body | UpgradeSocket): void {
+  if (body !== null && 'destroy' in body) body.destroy()
+}
+
+function noServer(upstream: Upstream): SluiceError {
+  const servers = upstream.states().map(({ url, state }) => `${url} ${state}`)
+  return sluiceError('SLUICE_NO_SERVER', {
+    phase: 'choose',
+    detail: `${upstream.name}: ${servers.join(', ')}`
+  })
+}

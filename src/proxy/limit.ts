@@ -1,0 +1,55 @@
+// The guards, in nginx's order: access → rate limit → concurrency → auth. A cached answer and a file pay them too.
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { sluiceError } from '../errors'
+import { limitConcurrency } from '../guard/concurrency'
+import { clientAddress } from '../http/address'
+import { limitRequest } from '../rate-limit/hook'
+import { answerError } from './error-page'
+import type { RequestExchange } from './exchange'
+import { upstreamRequest } from './handler'
+import type { Route } from './route'
+import { send } from './send'
+
+/** The route's second onRequest hook. A route without guards pays nothing. */
+export function limitHook({ guards }: Route) {
+  const { access, rateLimits, concurrency, auth } = guards
+  if (access === null && rateLimits === null && concurrency === null && auth === null) {
+    return (_request: FastifyRequest, _reply: FastifyReply, next: () => void): void => next()
+  }
+  return (request: FastifyRequest, _reply: FastifyReply, next: () => void): void => {
+    const exchange = request.sluice as RequestExchange
+    limit(exchange).then(
+      (passed) => {
+        if (passed) next()
+      },
+      (error) => answerError(exchange, error)
+    )
+  }
+}
+
+/** False when the request has been answered already (by the auth server); refusals are thrown. */
+async function limit(exchange: RequestExchange): Promise<boolean> {
+  const { request, reply, settings } = exchange
+  const { access, rateLimits, concurrency, auth } = settings.guards
+  const address = clientAddress(request.ip, request.raw.socket.remoteAddress)
+  if (access !== null && access(address) === 'deny')
+    throw sluiceError('SLUICE_FORBIDDEN', { detail: `access: ${address}` })
+  if (rateLimits !== null) await limitRequest(rateLimits, address, { request, reply })
+  if (concurrency !== null) limitConcurrency(concurrency, address, { request, reply })
+  return auth === null ? true : authorize(exchange)
+}
+
+async function authorize(exchange: RequestExchange): Promise<boolean> {
+  const { request, settings, abort } = exchange
+  const { auth } = settings.guards
+  if (auth === null) return true
+  const { fields } = upstreamRequest(exchange, auth.upstream, null)
+  const answer = await auth.ask({ method: request.method, target: request.raw.url ?? '/', fields }, abort)
+  if (answer.verdict === 'error') throw answer.error
+  if (answer.verdict === 'relay') {
+    send(exchange, answer.response, auth.upstream)
+    return false
+  }
+  exchange.authFields = answer.copied
+  return true
+}

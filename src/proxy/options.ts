@@ -1,0 +1,310 @@
+// What a route does to the messages it forwards: the user's options, their schema, and their resolved form.
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { optionError, type SluiceError } from '../errors'
+import { isFieldValue, isToken } from '../http/fields'
+import { type Duration, parseDuration } from '../units'
+import type { RetryOn } from '../upstream/next-upstream'
+
+/** A field value: text, a function of the request (null removes), or null / '' to remove. */
+export type FieldRule = string | null | ((request: FastifyRequest) => string | null)
+
+/** Fields of the forwarded messages. */
+export interface HeaderOptions {
+  /** `'auto'`: the client's Host for http and unix, the upstream's for https. @default 'auto' (nginx: `proxy_set_header Host`) */
+  readonly host?: 'auto' | 'client' | 'upstream' | (string & {}) | ((request: FastifyRequest) => string)
+  /** Set on (or, with null or '', removed from) the request to the upstream. nginx: `proxy_set_header` */
+  readonly request?: Readonly<Record<string, FieldRule>>
+  /** Set on the answer in place of the upstream's; `{ append }` adds a line. nginx: `add_header … always` */
+  readonly response?: Readonly<Record<string, FieldRule | { readonly append: string }>>
+  /** Fields of the upstream's answer that no client sees; `*` at the end matches the rest. @default server, x-powered-by, x-accel-* (nginx: `proxy_hide_header`) */
+  readonly hide?: readonly string[]
+  /** Takes names off the hidden list. nginx: `proxy_pass_header` */
+  readonly pass?: readonly string[]
+}
+
+/** Upstream timers, nginx's meaning: idle times, but for `total`. */
+export interface TimeoutOptions {
+  /** TCP and TLS. @default '5s' (nginx: `proxy_connect_timeout`, there 60s) */
+  readonly connect?: Duration | false
+  /** Between two chunks of the request. @default '60s' (nginx: `proxy_send_timeout`) */
+  readonly send?: Duration | false
+  /** Before the head and between two chunks of the answer. @default '60s' (nginx: `proxy_read_timeout`) */
+  readonly read?: Duration | false
+  /** All tries together, to the end of the answer. @default off */
+  readonly total?: Duration | false
+}
+
+/** The security fields, set where the answer has none. Each: `true` for the default, text, or `false`. */
+export interface SecurityHeaderOptions {
+  /** Strict-Transport-Security, on TLS only. @default 'max-age=31536000' */
+  readonly hsts?: boolean | string
+  /** X-Content-Type-Options: nosniff. @default true */
+  readonly nosniff?: boolean
+  /** X-Frame-Options. @default 'SAMEORIGIN' */
+  readonly frame?: boolean | string
+  /** Referrer-Policy. @default 'strict-origin-when-cross-origin' */
+  readonly referrer?: boolean | string
+  /** Content-Security-Policy. @default false */
+  readonly csp?: false | string
+  /** Permissions-Policy. @default false */
+  readonly permissions?: false | string
+  /** Cross-Origin-Opener-Policy. @default false */
+  readonly coop?: false | string
+}
+
+/** What is sent for an error of the edge: a file, or an own answer. */
+export type ErrorPage =
+  | string
+  | ((request: FastifyRequest, reply: FastifyReply, error: SluiceError | undefined) => unknown)
+
+/** When a failed try goes on to the next server. nginx: `proxy_next_upstream` */
+export interface RetryOptions {
+  /** What counts; `non_idempotent` allows to repeat POST and PATCH too. @default ['error'] */
+  readonly on?: readonly RetryOn[]
+  /** Tries in all. @default 2 (nginx: `proxy_next_upstream_tries`) */
+  readonly tries?: number
+  /** No further try after this long. @default off (nginx: `proxy_next_upstream_timeout`) */
+  readonly timeout?: Duration
+}
+
+/** Set-Cookie of the upstream, rewritten. nginx: `proxy_cookie_domain`, `proxy_cookie_path`, `proxy_cookie_flags` */
+export interface CookieOptions {
+  /** `{ 'app.internal': 'example.com' }`, or a text for every cookie; '' removes Domain. */
+  readonly domain?: string | Readonly<Record<string, string>>
+  /** `{ '/v1': '/api' }`: the Path's first part. */
+  readonly path?: Readonly<Record<string, string>>
+  /** Flags set on every cookie. */
+  readonly flags?: readonly (
+    | 'Secure'
+    | 'HttpOnly'
+    | 'SameSite=Lax'
+    | 'SameSite=Strict'
+    | 'SameSite=None'
+    | 'Partitioned'
+  )[]
+}
+
+/** The security fields ready to set; `tlsOnly` are left out on plain connections. */
+export interface ResolvedSecurityHeaders {
+  readonly always: readonly (readonly [string, string])[]
+  readonly tlsOnly: readonly (readonly [string, string])[]
+}
+
+export interface ResolvedHeaders {
+  readonly host:
+    | 'auto'
+    | 'client'
+    | 'upstream'
+    | { readonly text: string }
+    | ((request: FastifyRequest) => string)
+  readonly request: readonly (readonly [string, FieldRule])[]
+  readonly response: readonly (readonly [string, FieldRule | { readonly append: string }])[]
+  readonly hides: (name: string) => boolean
+}
+
+export interface ResolvedRetry {
+  readonly on: ReadonlySet<RetryOn>
+  readonly max: number
+  readonly timeoutMs: number
+}
+
+export interface ResolvedTimeouts {
+  readonly connect: number
+  readonly send: number
+  readonly read: number
+  readonly total: number
+}
+
+const fieldRule = { anyOf: [{ type: 'string' }, { type: 'null' }, { isFunction: true }] }
+const duration = { anyOf: [{ type: 'string', format: 'duration' }, { const: false }] }
+const textOrSwitch = { type: ['boolean', 'string'] }
+const textOrOff = { anyOf: [{ type: 'string' }, { const: false }] }
+
+export const headersSchema = {
+  type: 'object',
+  additionalProperties: false,
+  properties: {
+    host: { anyOf: [{ type: 'string', minLength: 1 }, { isFunction: true }] },
+    request: { type: 'object', additionalProperties: fieldRule },
+    response: {
+      type: 'object',
+      additionalProperties: {
+        anyOf: [
+          ...fieldRule.anyOf,
+          {
+            type: 'object',
+            additionalProperties: false,
+            required: ['append'],
+            properties: { append: { type: 'string' } }
+          }
+        ]
+      }
+    },
+    hide: { type: 'array', items: { type: 'string' } },
+    pass: { type: 'array', items: { type: 'string' } }
+  }
+}
+
+export const timeoutsSchema = {
+  type: 'object',
+  additionalProperties: false,
+  properties: { connect: duration, send: duration, read: duration, total: duration }
+}
+
+const RETRY_ON: readonly RetryOn[] = [
+  'error',
+  'timeout',
+  'invalid_header',
+  'http_500',
+  'http_502',
+  'http_503',
+  'http_504',
+  'http_403',
+  'http_404',
+  'http_429',
+  'non_idempotent'
+]
+
+export const retrySchema = {
+  anyOf: [
+    { const: false },
+    {
+      type: 'object',
+      additionalProperties: false,
+      properties: {
+        on: { type: 'array', items: { enum: RETRY_ON } },
+        tries: { type: 'integer', minimum: 1 },
+        timeout: { type: 'string', format: 'duration' }
+      }
+    }
+  ]
+}
+
+export const securityHeadersSchema = {
+  anyOf: [
+    { type: 'boolean' },
+    {
+      type: 'object',
+      additionalProperties: false,
+      properties: {
+        hsts: textOrSwitch,
+        nosniff: { type: 'boolean' },
+        frame: textOrSwitch,
+        referrer: textOrSwitch,
+        csp: textOrOff,
+        permissions: textOrOff,
+        coop: textOrOff
+      }
+    }
+  ]
+}
+
+export const errorPagesSchema = {
+  type: 'object',
+  patternProperties: {
+    '^[45](?:\\d\\d|xx)$': { anyOf: [{ type: 'string', minLength: 1 }, { isFunction: true }] }
+  },
+  additionalProperties: false
+}
+
+export const cookiesSchema = {
+  type: 'object',
+  additionalProperties: false,
+  properties: {
+    domain: { anyOf: [{ type: 'string' }, { type: 'object', additionalProperties: { type: 'string' } }] },
+    path: { type: 'object', additionalProperties: { type: 'string' } },
+    flags: {
+      type: 'array',
+      items: {
+        enum: ['Secure', 'HttpOnly', 'SameSite=Lax', 'SameSite=Strict', 'SameSite=None', 'Partitioned']
+      }
+    }
+  }
+}
+
+const HIDDEN = ['server', 'x-powered-by', 'x-accel-*']
+
+/** Applies the defaults and refuses names and values that no field may have. */
+export function resolveHeaders(options: HeaderOptions, path: string): ResolvedHeaders {
+  const request = entriesOf(options.request ?? {}, `${path}.request`)
+  const response = entriesOf(options.response ?? {}, `${path}.response`)
+  const host = options.host ?? 'auto'
+  const passed = new Set((options.pass ?? []).map((name) => name.toLowerCase()))
+  const hidden = (options.hide ?? HIDDEN)
+    .map((name) => name.toLowerCase())
+    .filter((name) => !passed.has(name))
+  return {
+    host:
+      typeof host === 'string' && !['auto', 'client', 'upstream'].includes(host)
+        ? { text: host }
+        : (host as ResolvedHeaders['host']),
+    request,
+    response,
+    hides: hides(hidden, passed)
+  }
+}
+
+function entriesOf<T>(rules: Readonly<Record<string, T>>, path: string): [string, T][] {
+  return Object.entries(rules).map(([name, rule]) => {
+    const value = rule !== null && typeof rule === 'object' ? (rule as { append?: string }).append : rule
+    if (!isToken(name)) throw optionError(`${path}.${name}`, 'not a field name')
+    if (typeof value === 'string' && !isFieldValue(value))
+      throw optionError(`${path}.${name}`, 'not a field value')
+    return [name.toLowerCase(), rule]
+  })
+}
+
+function hides(names: readonly string[], passed: ReadonlySet<string>): (name: string) => boolean {
+  const exact = new Set(names.filter((name) => !name.endsWith('*')))
+  const starts = names.filter((name) => name.endsWith('*')).map((name) => name.slice(0, -1))
+  return (name) => exact.has(name) || (starts.some((start) => name.startsWith(start)) && !passed.has(name))
+}
+
+/** Durations in milliseconds, 0 = off. */
+export function resolveTimeouts(options: TimeoutOptions): ResolvedTimeouts {
+  const of = (value: Duration | false | undefined, initial: number): number =>
+    value === undefined ? initial : value === false ? 0 : (parseDuration(value) ?? initial)
+  return {
+    connect: of(options.connect, 5_000),
+    send: of(options.send, 60_000),
+    read: of(options.read, 60_000),
+    total: of(options.total, 0)
+  }
+}
+
+/** `false` is one try. */
+export function resolveRetry(options: false | RetryOptions | undefined): ResolvedRetry {
+  if (options === false) return { on: new Set(), max: 1, timeoutMs: 0 }
+  const { on = ['error'], tries = 2, timeout } = options ?? {}
+  return { on: new Set(on), max: tries, timeoutMs: timeout === undefined ? 0 : (parseDuration(timeout) ?? 0) }
+}
+
+/** The fields to set, or null when switched off. */
+export function resolveSecurityHeaders(
+  options: boolean | SecurityHeaderOptions | undefined,
+  path: string
+): ResolvedSecurityHeaders | null {
+  if (options === undefined || options === false) return null
+  const given = options === true ? {} : options
+  const always: (readonly [string, string])[] = []
+  const tlsOnly: (readonly [string, string])[] = []
+  const add = (
+    list: (readonly [string, string])[],
+    name: string,
+    value: boolean | string | undefined,
+    initial: string | false
+  ): void => {
+    const text = value === undefined || value === true ? initial : value
+    if (text === false) return
+    if (!isFieldValue(text)) throw optionError(path, `${JSON.stringify(text)} is not a field value`)
+    list.push([name, text])
+  }
+  add(tlsOnly, 'strict-transport-security', given.hsts, 'max-age=31536000')
+  add(always, 'x-content-type-options', given.nosniff, 'nosniff')
+  add(always, 'x-frame-options', given.frame, 'SAMEORIGIN')
+  add(always, 'referrer-policy', given.referrer, 'strict-origin-when-cross-origin')
+  add(always, 'content-security-policy', given.csp, false)
+  add(always, 'permissions-policy', given.permissions, false)
+  add(always, 'cross-origin-opener-policy', given.coop, false)
+  return { always, tlsOnly }
+}

@@ -1,0 +1,65 @@
+// PURE. DownstreamRequest → UpstreamRequest: what crosses to the upstream (RFC 9110 §7.6, nginx: proxy_set_header).
+import type { FastifyRequest } from 'fastify'
+import { requestFields } from '../http/end-to-end'
+import { dropNamed, type ForwardedFacts, setForwarded } from '../http/forwarded'
+import type { Body, Fields, UpstreamRequest } from '../http/message'
+import { rewritePath, type Target } from '../http/target'
+import type { FieldRule } from './options'
+import type { Route, UpstreamRef } from './route'
+
+/** What is known of the client's request. */
+export interface DownstreamRequest {
+  /** For the user's functions in `headers`. */
+  readonly request: FastifyRequest
+  readonly method: string
+  readonly target: Target
+  readonly fields: Fields
+  readonly authority: string
+  readonly forwarded: ForwardedFacts
+  /** Fields of the auth server's answer. */
+  readonly authFields: Fields | undefined
+  readonly body: Body
+}
+
+/** The request as it goes to a server of the upstream. Without `host` the transport names the server itself. */
+export function toUpstream(downstream: DownstreamRequest, route: Route, to: UpstreamRef): UpstreamRequest {
+  const fields = requestFields(downstream.fields)
+  delete fields.expect
+  if (downstream.body === null) delete fields['content-length']
+  setForwarded(fields, downstream.forwarded, route.forwarded)
+  setHost(fields, downstream, route, to)
+  dropNamed(fields, route.authNames)
+  if (downstream.authFields !== undefined) Object.assign(fields, downstream.authFields)
+  for (const [name, rule] of route.headers.request) setField(fields, name, valueOf(rule, downstream.request))
+  return { method: downstream.method, path: pathFor(downstream.target, route), fields, body: downstream.body }
+}
+
+/** The raw path, or the one with the prefix replaced; the query is always kept. */
+export function pathFor(target: Target, { rewrite }: Pick<Route, 'rewrite'>): string {
+  const path = rewrite === null ? target.path : rewritePath(target.path, rewrite.segments, rewrite.to)
+  return path + target.query
+}
+
+/** A rule's value for this request; null removes. */
+export function valueOf(rule: FieldRule, request: FastifyRequest): string | null {
+  const value = typeof rule === 'function' ? rule(request) : rule
+  return value === '' ? null : value
+}
+
+function setHost(
+  fields: Fields,
+  { authority, request }: DownstreamRequest,
+  route: Route,
+  to: UpstreamRef
+): void {
+  const { host } = route.headers
+  delete fields.host
+  if (typeof host === 'function') fields.host = host(request)
+  else if (typeof host === 'object') fields.host = host.text
+  else if (host === 'client' || (host === 'auto' && !to.secure)) fields.host = authority
+}
+
+function setField(fields: Fields, name: string, value: string | null): void {
+  if (value === null) delete fields[name]
+  else fields[name] = value
+}

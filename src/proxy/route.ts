@@ -1,0 +1,74 @@
+// A route as the request path sees it: every option resolved, every part at hand. Built once by plugin.ts.
+import type { FastifyReplyFromHooks } from '@fastify/reply-from'
+import type { FastifyRequest } from 'fastify'
+import type { RouteCache } from '../cache/cache'
+import type { ResolvedRouteCache } from '../cache/options'
+import type { Access } from '../guard/access'
+import type { Auth } from '../guard/auth'
+import type { Concurrency } from '../guard/concurrency'
+import type { ResolvedForwarded } from '../http/forwarded'
+import type { Mount } from '../http/target'
+import type { RateLimits } from '../rate-limit/hook'
+import type { Static } from '../static/handler'
+import type { Upstream } from '../upstream/upstream'
+import type { ErrorPages } from './error-page'
+import type { ResolvedHeaders, ResolvedRetry, ResolvedSecurityHeaders, ResolvedTimeouts } from './options'
+import type { CookieRewrite } from './response'
+
+/** A group as routes refer to it. */
+export interface UpstreamRef {
+  readonly name: string
+  readonly group: Upstream
+  /** Whether its servers are reached over TLS: decides on Host. */
+  readonly secure: boolean
+  /** `host:port` of its servers, for redirects that name them. */
+  readonly authorities: ReadonlySet<string>
+}
+
+/** Where a request of the route goes; a function of the user's may take its time. */
+export type ChooseUpstream = (request: FastifyRequest) => UpstreamRef | Promise<UpstreamRef>
+
+/** The limits of the route, in the order in which they are asked. */
+export interface Guards {
+  readonly access: Access | null
+  readonly rateLimits: RateLimits | null
+  readonly concurrency: Concurrency | null
+  readonly auth: { readonly ask: Auth; readonly upstream: UpstreamRef } | null
+}
+
+export interface Route {
+  /** Prefix or path, as logged and as in `Exchange.route`. */
+  readonly name: string
+  readonly mount: Mount
+  /** Every mount of the app: another reading of a path must not lead to one of these. */
+  readonly mounts: readonly Mount[]
+  /** null = every method but TRACE, which would echo credentials. */
+  readonly methods: ReadonlySet<string> | null
+  /** The Allow field of a 405. */
+  readonly allow: string
+  readonly headers: ResolvedHeaders
+  readonly forwarded: ResolvedForwarded
+  readonly timeouts: ResolvedTimeouts
+  readonly retry: ResolvedRetry
+  /** Content-Length up to which a body comes whole; 0 = none. */
+  readonly collect: number
+  /** Bytes, 0 = no limit. */
+  readonly bodyLimit: number
+  readonly security: ResolvedSecurityHeaders | null
+  readonly errorPages: ErrorPages | null
+  /** Segments of the prefix and what stands for them; null = the raw path as it is. */
+  readonly rewrite: { readonly segments: number; readonly to: string } | null
+  readonly rewriteLocation: boolean
+  readonly cookies: CookieRewrite | null
+  readonly redirect: { readonly to: string; readonly status: number } | null
+  readonly guards: Guards
+  /** Fields that only the auth server may set. */
+  readonly authNames: ReadonlySet<string>
+  readonly static: Static | null
+  readonly cache: { readonly route: RouteCache; readonly policy: ResolvedRouteCache } | null
+  readonly upstream: ChooseUpstream | null
+  /** Our name in Via. */
+  readonly viaId: string
+  /** The options of reply.from, the same object for every request. */
+  readonly from: FastifyReplyFromHooks
+}

@@ -1,0 +1,149 @@
+// The only writer: the head with what earlier hooks set on it, a small body whole, any other with back-pressure.
+import type { Http2ServerResponse } from 'node:http2'
+import { constants } from 'node:http2'
+import { Readable } from 'node:stream'
+import type { FastifyReply } from 'fastify'
+import { isSluiceError, sluiceError } from '../errors'
+import type { Fields, UpstreamResponse } from '../http/message'
+import type { RequestExchange } from './exchange'
+import { valueOf } from './request'
+import { publicLocation } from './response'
+import type { UpstreamRef } from './route'
+
+/** Sends a final response, from an upstream or the cache, through Fastify: the app's onSend hooks run. */
+export function send(exchange: RequestExchange, response: UpstreamResponse, from: UpstreamRef): void {
+  const { reply } = exchange
+  exchange.response = response
+  if (reply.sent || reply.raw.destroyed) {
+    if (response.body instanceof Readable) response.body.destroy()
+    return
+  }
+  reply.code(response.status)
+  setFields(exchange, response.fields, from)
+  sendBody(exchange, response)
+}
+
+/** Fields that hooks of the app have set win over the upstream's; Set-Cookie and Vary add up. */
+function setFields(exchange: RequestExchange, fields: Fields, from: UpstreamRef): void {
+  const { reply, settings } = exchange
+  for (const name in fields) {
+    if (settings.headers.hides(name)) continue
+    place(exchange, name, publicValue(exchange, name, fields[name] as string | string[], from))
+  }
+  setCacheFields(exchange)
+  for (const [name, rule] of settings.headers.response) {
+    if (rule !== null && typeof rule === 'object') append(reply, name, rule.append)
+    else set(reply, name, valueOf(rule, exchange.request))
+  }
+}
+
+function publicValue(
+  exchange: RequestExchange,
+  name: string,
+  value: string | string[],
+  from: UpstreamRef
+): string | string[] {
+  const { settings, target } = exchange
+  if (name === 'location' && settings.rewriteLocation && typeof value === 'string') {
+    return publicLocation(value, { upstream: from, path: target.path, rewrite: settings.rewrite })
+  }
+  if (name === 'set-cookie' && settings.cookies !== null) return [value].flat().map(settings.cookies)
+  return value
+}
+
+function place({ reply, settings }: RequestExchange, name: string, value: string | string[]): void {
+  if (!reply.hasHeader(name) || name === 'set-cookie') {
+    reply.header(name, value)
+    return
+  }
+  if (name === 'vary') append(reply, name, [value].flat().join(', '))
+  else if (isSecurityDefault(settings.security, name, reply.getHeader(name))) reply.header(name, value)
+}
+
+/** The security fields are set where the answer has none: the upstream's own value replaces what we set in advance. */
+function isSecurityDefault(
+  security: RequestExchange['settings']['security'],
+  name: string,
+  value: unknown
+): boolean {
+  if (security === null) return false
+  return (
+    security.always.some(([own, text]) => own === name && text === value) ||
+    security.tlsOnly.some(([own, text]) => own === name && text === value)
+  )
+}
+
+function set(reply: FastifyReply, name: string, value: string | null): void {
+  if (value === null) reply.removeHeader(name)
+  else {
+    reply.removeHeader(name)
+    reply.header(name, value)
+  }
+}
+
+function append(reply: FastifyReply, name: string, value: string): void {
+  const there = reply.getHeader(name)
+  if (there === undefined) reply.header(name, value)
+  else if (name === 'vary') reply.header(name, `${[there].flat().join(', ')}, ${value}`)
+  else reply.header(name, [there, value].flat().map(String))
+}
+
+function setCacheFields({ outcome, settings, reply }: RequestExchange): void {
+  if (outcome === undefined || settings.cache === null) return
+  const { statusHeader } = settings.cache.policy
+  if (statusHeader !== false) set(reply, statusHeader, outcome.word)
+  append(reply, 'cache-status', outcome.cacheStatus)
+}
+
+function sendBody(exchange: RequestExchange, response: UpstreamResponse): void {
+  const { reply, request } = exchange
+  const { body, status } = response
+  if (body === null || request.method === 'HEAD' || status === 204 || status === 304) {
+    if (body instanceof Readable) body.destroy()
+    if (status === 204) reply.removeHeader('content-length')
+    reply.send()
+  } else if (Buffer.isBuffer(body)) {
+    sendBuffer(exchange, body)
+  } else {
+    sendStream(exchange, response, body)
+  }
+}
+
+/** Fastify would call a Buffer without a type application/octet-stream, so that one takes the stream path. */
+function sendBuffer(exchange: RequestExchange, body: Buffer): void {
+  const { reply } = exchange
+  exchange.bytesOut += body.length
+  if (body.length === 0) reply.send()
+  else if (reply.hasHeader('content-type')) reply.send(body)
+  else reply.header('content-length', body.length).send(Readable.from([body], { objectMode: false }))
+}
+
+function sendStream(exchange: RequestExchange, response: UpstreamResponse, body: Readable): void {
+  const { reply, request } = exchange
+  const raw = reply.raw
+  body.on('error', (error) => breakOff(exchange, error))
+  body.once('end', () => {
+    const mayTrail =
+      request.raw.httpVersion !== '1.0' &&
+      (request.raw.httpVersionMajor > 1 || !reply.hasHeader('content-length'))
+    if (response.trailers !== undefined && mayTrail) raw.addTrailers(response.trailers as never)
+  })
+  // Counted where Fastify pipes it: what an onSend hook made of the body is what the client gets.
+  raw.once('pipe', (source: Readable) => {
+    source.on('data', (chunk: Buffer) => {
+      exchange.bytesOut += chunk.length
+    })
+  })
+  reply.send(body)
+}
+
+/** After the head a failure must be visible to the client: no last chunk on HTTP/1, a reset on HTTP/2. */
+function breakOff(exchange: RequestExchange, error: Error): void {
+  exchange.error ??= isSluiceError(error)
+    ? error
+    : sluiceError('SLUICE_INCOMPLETE_RESPONSE', { cause: error, phase: 'body' })
+  const { raw, request } = exchange.reply
+  if (request.raw.httpVersionMajor < 2 || !raw.headersSent) return
+  const { stream } = raw as unknown as Http2ServerResponse
+  if (!stream.destroyed) stream.close(constants.NGHTTP2_INTERNAL_ERROR)
+}

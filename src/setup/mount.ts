@@ -1,0 +1,179 @@
+// Puts a Route into Fastify's router: its prefix for every method, its hooks around the app's, its place beside the app's own routes.
+import { METHODS } from 'node:http'
+import type {
+  FastifyInstance,
+  FastifyReply,
+  FastifyRequest,
+  RouteOptions as FastifyRoute,
+  HTTPMethods
+} from 'fastify'
+import { optionError } from '../errors'
+import { beginHook, restoreContentType } from '../proxy/begin'
+import { handle } from '../proxy/handler'
+import { limitHook } from '../proxy/limit'
+import type { Route } from '../proxy/route'
+import { resolveWebsocket } from '../websocket/options'
+import { CATCH_ALL, kOwn } from './catch-all'
+import { methodsOf } from './places'
+import type { Registry } from './registry'
+import type { NamedRoute } from './routes'
+import { tunnelHook } from './tunnel'
+
+/** Fastify's own timeout of a handler must not cut a streamed answer: the longest that a timer takes. */
+const NO_HANDLER_TIMEOUT = 2 ** 31 - 1
+
+/** One route on its way into the router. */
+export interface Mounting {
+  readonly named: NamedRoute
+  readonly route: Route
+  readonly methods: readonly string[]
+}
+
+/**
+ * Methods beyond Fastify's own are added to the app when a route names them. Mounts of earlier registrations get them too:
+ * a guard on `/admin` must hold for PROPFIND as soon as a route on `/` takes it.
+ */
+export function addMethods(child: FastifyInstance, registry: Registry, routes: readonly NamedRoute[]): void {
+  const known = new Set<string>(child.supportedMethods)
+  const added = new Set<string>()
+  for (const named of routes) {
+    for (const [index, method] of methodsOf(named).entries()) {
+      if (known.has(method) || added.has(method)) continue
+      if (!METHODS.includes(method) || method === 'CONNECT') {
+        throw optionError(
+          `${named.path === '' ? '' : `${named.path}.`}methods[${index}]`,
+          `${JSON.stringify(method)} is no method that Node's server takes`
+        )
+      }
+      child.addHttpMethod(method, { hasBody: true })
+      added.add(method)
+    }
+  }
+  if (added.size > 0) for (const { extend } of registry.mounted) extend([...added])
+}
+
+/** Registers the route for its share of methods and remembers how to mount it for more. */
+export function mount(child: FastifyInstance, registry: Registry, { named, route, methods }: Mounting): void {
+  const { options, path } = named
+  const websocket = resolveWebsocket(options.websocket, path === '' ? 'websocket' : `${path}.websocket`)
+  const tunnel = tunnelHook(registry.parts.upgrades, websocket)
+  const extend = (more: readonly string[]): void => {
+    for (const place of placesOf(named, route)) {
+      addRoute(child, fastifyRoute(child, named, { ...place, methods: more, route, tunnel }), named)
+    }
+  }
+  registry.mounts.push(route.mount)
+  const shown = { route: route.name, hosts: options.hosts, methods: [...methods], options }
+  registry.mounted.push({ route, websocket, extend, shown })
+  extend(methods)
+  child.log.info(`${patternOf(route)} → ${destinationOf(named)}`)
+}
+
+function patternOf({ name, mount: { exact } }: Route): string {
+  if (exact) return name
+  return name === '/' ? '/*' : `${name}/*`
+}
+
+/** As the mapping is logged at start. */
+function destinationOf({ options }: NamedRoute): string {
+  const { upstream, static: files, redirect, rewritePrefix } = options
+  const to = typeof upstream === 'function' ? 'upstream by function' : upstream
+  const rewritten =
+    to === undefined || rewritePrefix === undefined ? to : `${to}${rewritePrefix.replace(/\/$/, '')}/*`
+  const parts = [
+    redirect && `${redirect.status ?? 308} ${redirect.to}`,
+    files && `files in ${files.root}`,
+    rewritten
+  ]
+  return parts.filter(Boolean).join(', else ') || 'nothing'
+}
+
+interface Place {
+  readonly url: string
+  readonly host: RegExp | undefined
+}
+
+function placesOf({ options }: NamedRoute, route: Route): Place[] {
+  return urlsOf(route).flatMap((url) => hostsOf(options.hosts).map((host) => ({ url, host })))
+}
+
+function urlsOf({ name, mount: { segments, exact } }: Route): string[] {
+  if (exact) return [name]
+  const base = `/${segments.join('/')}`
+  return segments.length === 0 ? ['/*'] : [base, `${base}/*`]
+}
+
+/** Exact names before wildcards, more labels before fewer: the router asks regular expressions in the order given. */
+function hostsOf(hosts: readonly string[] | undefined): (RegExp | undefined)[] {
+  if (hosts === undefined) return [undefined]
+  return [...hosts].sort((a, b) => hostWeight(b) - hostWeight(a)).map(hostPattern)
+}
+
+/** How particular a host name is. */
+export function hostWeight(host: string): number {
+  return host.split('.').length * 2 - (host.startsWith('*.') ? 1 : 0)
+}
+
+/** Ignores port, case and a final dot. `*.` stands for one label or more, as in nginx. */
+function hostPattern(host: string): RegExp {
+  const escaped = host.replace(/^\*\./, '').replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+  return new RegExp(`^${host.startsWith('*.') ? '[^:/]+\\.' : ''}${escaped}\\.?(?::\\d+)?$`, 'i')
+}
+
+type Hook = (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>
+type Parts = Place & { readonly methods: readonly string[]; readonly route: Route; readonly tunnel: Hook }
+
+function fastifyRoute(
+  child: FastifyInstance,
+  { options }: NamedRoute,
+  { url, host, methods, route, tunnel }: Parts
+): FastifyRoute {
+  const timed = (child.initialConfig as { handlerTimeout?: number }).handlerTimeout ?? 0
+  const { preParsing, preValidation } = options
+  return {
+    method: methods as HTTPMethods[],
+    url,
+    constraints: {
+      ...options.constraints,
+      ...(host && { host }),
+      ...(url === '/*' && { [CATCH_ALL]: 'edge' })
+    },
+    config: { ...options.config, [kOwn]: true } as never,
+    exposeHeadRoute: false,
+    ...(timed > 0 && { handlerTimeout: NO_HANDLER_TIMEOUT }),
+    onRequest: [beginHook(route, child.log), limitHook(route), ...listOf(options.onRequest)] as never,
+    ...(preParsing !== undefined && { preParsing }),
+    ...(preValidation !== undefined && { preValidation }),
+    preHandler: [restoreHook, ...listOf(options.preHandler), tunnel] as never,
+    onError: noteError,
+    handler: handle
+  }
+}
+
+function listOf<T>(hooks: T | T[] | undefined): T[] {
+  return hooks === undefined ? [] : ([hooks].flat() as T[])
+}
+
+function restoreHook(request: FastifyRequest, _reply: FastifyReply, next: () => void): void {
+  restoreContentType(request)
+  next()
+}
+
+/** A hook of the app that failed: Fastify answers, our record names it. */
+function noteError(request: FastifyRequest, _reply: FastifyReply, error: Error, next: () => void): void {
+  request.sluice?.noteFailure(error)
+  next()
+}
+
+function addRoute(child: FastifyInstance, route: FastifyRoute, { path, options }: NamedRoute): void {
+  try {
+    child.route(route)
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'FST_ERR_DUPLICATED_ROUTE') throw error
+    const name = options.path === undefined ? 'prefix' : 'path'
+    throw optionError(
+      path === '' ? name : `${path}.${name}`,
+      `there is already a route at ${route.url}: ${(error as Error).message}`
+    )
+  }
+}

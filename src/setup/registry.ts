@@ -1,0 +1,149 @@
+// What the registrations of one server share: upstreams, caches, mounts. A name is defined once.
+import type { FastifyInstance } from 'fastify'
+import type { CacheZone } from '../cache/zone'
+import { optionError, sluiceError } from '../errors'
+import type { Mount } from '../http/target'
+import type { Route, UpstreamRef } from '../proxy/route'
+import { type ResolvedUpstream, resolveUpstream } from '../upstream/options'
+import { parseUpstreamUrl } from '../upstream/origin'
+import { openTransport } from '../upstream/transport'
+import { Upstream } from '../upstream/upstream'
+import type { ResolvedWebsocket } from '../websocket/options'
+import type { Upgrades } from '../websocket/upgrade'
+import type { CatchAll } from './catch-all'
+import { didYouMean } from './validate'
+
+/** A route as mounted. */
+export interface Mounted {
+  readonly route: Route
+  readonly websocket: ResolvedWebsocket
+  readonly shown: ShownRoute
+  /** Mounts it for further methods: an unusual one that a later registration names must not walk around it. */
+  readonly extend: (methods: readonly string[]) => void
+}
+
+/** One line of `app.sluice.routes()`: what is in force. */
+export interface ShownRoute {
+  /** Prefix or path. */
+  readonly route: string
+  readonly hosts: readonly string[] | undefined
+  readonly methods: readonly string[]
+  /** The route's options merged with the defaults. */
+  readonly options: object
+}
+
+/** The parts that live as long as the server. */
+export interface ServerParts {
+  readonly upgrades: Upgrades
+  readonly catchAll: CatchAll
+}
+
+/** The shared state of one server. */
+export class Registry {
+  readonly upstreams = new Map<string, UpstreamRef>()
+  readonly caches = new Map<string, CacheZone>()
+  readonly mounts: Mount[] = []
+  readonly mounted: Mounted[] = []
+  readonly #app: FastifyInstance
+  #parts: ServerParts | undefined
+
+  constructor(app: FastifyInstance) {
+    this.#app = app
+  }
+
+  /** Set by the first registration. */
+  set parts(parts: ServerParts) {
+    this.#parts = parts
+  }
+
+  get parts(): ServerParts {
+    if (this.#parts === undefined) throw new Error('the registry is not installed')
+    return this.#parts
+  }
+
+  /** Opens a group under its name. */
+  defineUpstream(resolved: ResolvedUpstream, path: string): UpstreamRef {
+    const { name, servers, warnings } = resolved
+    if (this.upstreams.has(name))
+      throw optionError(path, `the upstream ${JSON.stringify(name)} is already defined`)
+    const { log } = this.#app
+    for (const warning of warnings) log.warn(warning)
+    const group = new Upstream(resolved, {
+      now: () => performance.now(),
+      openTransport: (server) => openTransport(server, resolved),
+      onFailed: ({ url, fails }) =>
+        log.warn({ upstream: name, server: url }, `upstream ${name}: ${url} rests after ${fails} failures`)
+    })
+    const secure = servers[0]?.origin.secure ?? false
+    const ref = {
+      name,
+      group,
+      secure,
+      authorities: new Set(servers.map(({ origin }) => origin.authority.toLowerCase()))
+    }
+    this.upstreams.set(name, ref)
+    return ref
+  }
+
+  /** A name in `upstreams`, or a URL, which is a group of its own. The path of a URL stands for `rewritePrefix`. */
+  upstreamFor(text: string, path: string): { ref: UpstreamRef; rewrite: string | undefined } {
+    const known = this.upstreams.get(text)
+    if (known !== undefined) return { ref: known, rewrite: undefined }
+    if (!/^(?:https?:\/\/|unix:)/.test(text))
+      throw unknownName('upstream', text, { known: this.upstreams, path })
+    const { origin, path: rewrite } = parseUpstreamUrl(text, path)
+    if (this.upstreams.has(origin.hostname)) {
+      throw optionError(
+        path,
+        `${JSON.stringify(text)} is a URL; did you mean the upstream ${JSON.stringify(origin.hostname)}?`
+      )
+    }
+    const ref =
+      this.upstreams.get(origin.url) ??
+      this.defineUpstream(resolveUpstream(origin.url, origin.url, path), path)
+    return { ref, rewrite }
+  }
+
+  /** The group that a user's function named; an unknown one ends this request only. */
+  upstreamNamed(name: unknown): UpstreamRef {
+    const ref = typeof name === 'string' ? this.upstreams.get(name) : undefined
+    if (ref !== undefined) return ref
+    const detail = `the upstream function of the route returned ${JSON.stringify(name)}; known: ${[...this.upstreams.keys()].join(', ')}`
+    throw sluiceError('SLUICE_UNKNOWN_UPSTREAM', { detail })
+  }
+
+  /** A zone by name. */
+  zone(name: string, path: string): CacheZone {
+    const zone = this.caches.get(name)
+    if (zone === undefined) throw unknownName('cache', name, { known: this.caches, path })
+    return zone
+  }
+
+  /** Ends everything: upstream connections first, then the stores. */
+  async close(): Promise<void> {
+    await Promise.all([...this.upstreams.values()].map(({ group }) => group.close()))
+    await Promise.all([...this.caches.values()].map((zone) => zone.close()))
+  }
+}
+
+function unknownName(
+  kind: string,
+  name: string,
+  { known, path }: { known: ReadonlyMap<string, unknown>; path: string }
+): Error {
+  const names = [...known.keys()]
+  const list = names.length === 0 ? 'none is defined' : `known: ${names.join(', ')}`
+  return optionError(path, `no ${kind} named ${JSON.stringify(name)}${didYouMean(name, names)}; ${list}`)
+}
+
+const registries = new WeakMap<object, Registry>()
+
+/** The registry of the app's server; `install` runs once, for the first registration. */
+export function registryOf(app: FastifyInstance, install: (registry: Registry) => void): Registry {
+  const known = registries.get(app.server)
+  if (known !== undefined) return known
+  const registry = new Registry(app)
+  registries.set(app.server, registry)
+  install(registry)
+  return registry
+}

@@ -1,0 +1,163 @@
+// From a route's options, merged with the defaults, to the Route that requests meet. Everything is decided here, once.
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { RouteCache } from '../cache/cache'
+import { resolveRouteCache } from '../cache/options'
+import { optionError } from '../errors'
+import { createAuth } from '../guard/auth'
+import { createConcurrency } from '../guard/concurrency'
+import { resolveAccess, resolveAuthRequest, resolveConcurrency } from '../guard/options'
+import { resolveForwarded } from '../http/forwarded'
+import { segmentsOf } from '../http/target'
+import type { RouteOptions } from '../options'
+import { readErrorPages } from '../proxy/error-page'
+import { forward } from '../proxy/forward'
+import { resolveHeaders, resolveRetry, resolveSecurityHeaders, resolveTimeouts } from '../proxy/options'
+import { fromOptions } from '../proxy/requestable'
+import { cookieRewrite } from '../proxy/response'
+import type { ChooseUpstream, Guards, Route } from '../proxy/route'
+import type { RateLimiter } from '../rate-limit/hook'
+import { resolveRateLimit } from '../rate-limit/options'
+import { createStatic } from '../static/handler'
+import { resolveStatic } from '../static/options'
+import { parseSize } from '../units'
+import { methodsOf } from './places'
+import type { Registry } from './registry'
+import type { NamedRoute } from './routes'
+
+/** Content-Length up to which a body is sent whole (DESIGN §5.3). */
+const WHOLE_BODY_BYTES = 64 * 1024
+
+/** What a route is resolved in. */
+export interface Surroundings {
+  readonly app: FastifyInstance
+  readonly registry: Registry
+  readonly viaId: string
+  /** The app's limiter, made when the first route asks. */
+  readonly limiter: () => Promise<RateLimiter>
+}
+
+/** Throws SLUICE_OPTIONS with the option's path. */
+export async function resolveRoute(
+  named: NamedRoute,
+  around: Surroundings & { readonly allow: string }
+): Promise<Route> {
+  const { options, url, path: place } = named
+  const path = place === '' ? '' : `${place}.`
+  const segments = segmentsOf(url)
+  const target = resolveUpstreamOption(options, path, around.registry)
+  const to = options.rewritePrefix ?? target.rewrite
+  return {
+    name: url,
+    mount: { segments, exact: options.path !== undefined },
+    mounts: around.registry.mounts,
+    methods: options.methods === undefined ? null : new Set(methodsOf(named)),
+    allow: around.allow,
+    headers: resolveHeaders(options.headers ?? {}, `${path}headers`),
+    forwarded: resolveForwarded(options.forwarded),
+    timeouts: resolveTimeouts(options.timeouts ?? {}),
+    retry: resolveRetry(options.retry),
+    collect: options.buffering === false ? 0 : WHOLE_BODY_BYTES,
+    bodyLimit: resolveBodyLimit(options.bodyLimit, around.app),
+    security: resolveSecurityHeaders(options.securityHeaders, `${path}securityHeaders`),
+    errorPages:
+      options.errorPages === undefined
+        ? null
+        : readErrorPages(options.errorPages, options.interceptErrors ?? [], `${path}errorPages`),
+    rewrite:
+      to === undefined ? null : { segments: segments.length, to: checkRewrite(to, `${path}rewritePrefix`) },
+    rewriteLocation: options.rewriteLocation ?? true,
+    cookies: options.cookies === undefined ? null : cookieRewrite(options.cookies),
+    redirect:
+      options.redirect === undefined
+        ? null
+        : { to: options.redirect.to, status: options.redirect.status ?? 308 },
+    guards: await resolveGuards({ options, url, path }, around),
+    authNames: options.authRequest
+      ? (resolveAuthRequest(options.authRequest, `${path}authRequest`)?.copyFields ?? new Set())
+      : new Set(),
+    static:
+      options.static === undefined || options.static === false
+        ? null
+        : createStatic(resolveStatic(options.static, `${path}static`)),
+    cache: resolveCacheOption(options, path, around.registry),
+    upstream: target.choose,
+    viaId: around.viaId,
+    from: fromOptions
+  }
+}
+
+interface Chosen {
+  readonly choose: ChooseUpstream | null
+  readonly rewrite: string | undefined
+}
+
+function resolveUpstreamOption({ upstream }: RouteOptions, path: string, registry: Registry): Chosen {
+  if (upstream === undefined) return { choose: null, rewrite: undefined }
+  if (typeof upstream === 'function') return { choose: chooserOf(upstream, registry), rewrite: undefined }
+  const { ref, rewrite } = registry.upstreamFor(upstream, `${path}upstream`)
+  return { choose: () => ref, rewrite }
+}
+
+function chooserOf(
+  choose: (request: FastifyRequest) => string | Promise<string>,
+  registry: Registry
+): ChooseUpstream {
+  return (request) => {
+    const name = choose(request)
+    return typeof name === 'string'
+      ? registry.upstreamNamed(name)
+      : Promise.resolve(name).then((late) => registry.upstreamNamed(late))
+  }
+}
+
+function resolveCacheOption({ cache }: RouteOptions, path: string, registry: Registry): Route['cache'] {
+  if (cache === undefined) return null
+  const policy = resolveRouteCache(cache, `${path}cache`)
+  if (policy === undefined) return null
+  return { policy, route: new RouteCache(registry.zone(policy.zone, `${path}cache`), policy) }
+}
+
+async function resolveGuards(
+  { options, url, path }: NamedRoute,
+  { registry, limiter }: Surroundings
+): Promise<Guards> {
+  const limits = resolveRateLimit(options.rateLimit, `${path}rateLimit`)
+  const concurrency = resolveConcurrency(options.concurrency)
+  return {
+    access: resolveAccess(options.access, `${path}access`) ?? null,
+    rateLimits: limits.length === 0 ? null : (await limiter()).forRoute(url, limits),
+    concurrency: concurrency === undefined ? null : createConcurrency(concurrency),
+    auth: resolveAuthOption(options, path, registry)
+  }
+}
+
+function resolveAuthOption(
+  { authRequest, timeouts }: RouteOptions,
+  path: string,
+  registry: Registry
+): Guards['auth'] {
+  const resolved = resolveAuthRequest(authRequest, `${path}authRequest`)
+  if (resolved === undefined) return null
+  const { ref } = registry.upstreamFor(resolved.upstream, `${path}authRequest.upstream`)
+  const destination = {
+    upstream: ref.group,
+    timeouts: resolveTimeouts(timeouts ?? {}),
+    retry: resolveRetry(undefined),
+    collect: WHOLE_BODY_BYTES
+  }
+  return {
+    upstream: ref,
+    ask: createAuth(resolved, (request, abort) => forward(request, { ...destination, tries: [] }, abort))
+  }
+}
+
+function resolveBodyLimit(limit: RouteOptions['bodyLimit'], app: FastifyInstance): number {
+  if (limit === false) return 0
+  return limit === undefined ? (app.initialConfig.bodyLimit ?? 1024 * 1024) : (parseSize(limit) as number)
+}
+
+function checkRewrite(to: string, path: string): string {
+  if (!/^\/[^?#\s\\]*$/.test(to))
+    throw optionError(path, `${JSON.stringify(to)} is not a path; it starts with "/" and has no query`)
+  return to
+}

@@ -1,0 +1,71 @@
+// Joins websocket/ to the proxy: the upgrade's request is made like any other, and its end fills the exchange's record.
+import type { IncomingMessage } from 'node:http'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { bestMount, parseTarget, segmentsOf } from '../http/target'
+import { answerError } from '../proxy/error-page'
+import type { RequestExchange } from '../proxy/exchange'
+import { forwardUpgrade } from '../proxy/forward'
+import { destinationOf, upstreamRequest } from '../proxy/handler'
+import type { ResolvedWebsocket } from '../websocket/options'
+import { createUpgrades, type Upgrades } from '../websocket/upgrade'
+import type { Registry } from './registry'
+
+/** The upgrades of an app: which paths are ours follows from the mounts. */
+export function openUpgrades(app: FastifyInstance, registry: Registry): Upgrades {
+  return createUpgrades(app, { log: app.log, owns: (request) => ownsUpgrade(app, registry, request) })
+}
+
+/** A catch-all without `websocket` leaves upgrades to other listeners of the server, if there are any. */
+function ownsUpgrade({ server }: FastifyInstance, registry: Registry, request: IncomingMessage): boolean {
+  const mounted = mountedFor(registry, request)
+  if (mounted === undefined || mounted.route.upstream === null) return false
+  return (
+    mounted.websocket.enabled ||
+    mounted.route.mount.segments.length > 0 ||
+    server.listenerCount('upgrade') <= 1
+  )
+}
+
+/** The route that the request's path leads to, hosts aside. */
+export function mountedFor(registry: Registry, request: IncomingMessage) {
+  const verdict = parseTarget(request.url ?? '', request.headers.host ?? '')
+  if (verdict.kind === 'refused') return undefined
+  const best = bestMount(segmentsOf(verdict.path), registry.mounts)
+  return registry.mounted.find(({ route }) => route.mount === best)
+}
+
+/** The route's last preHandler: a handshake becomes a tunnel or is refused here, anything else goes on to the handler. */
+export function tunnelHook(upgrades: Upgrades, options: ResolvedWebsocket) {
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
+    const exchange = request.sluice as RequestExchange
+    if (exchange.settings.upstream === null || request.raw.headers.upgrade === undefined) return undefined
+    try {
+      const outcome = await upgrades.tunnel({
+        request,
+        reply,
+        options,
+        dial: (fields, abort) => dial(exchange, fields, abort)
+      })
+      if (outcome.kind === 'ordinary') return undefined
+      if (outcome.kind === 'joined') outcome.ended.then((end) => exchange.noteTunnel(end))
+    } catch (error) {
+      answerError(exchange, error)
+    }
+    return reply
+  }
+}
+
+async function dial(
+  ...[exchange, fields, abort]: [RequestExchange, ...Parameters<Parameters<Upgrades['tunnel']>[0]['dial']>]
+) {
+  const { settings, request } = exchange
+  if (settings.upstream === null) throw new Error('a route without upstream has no tunnels')
+  const upstream = await settings.upstream(request)
+  exchange.upstream = upstream.name
+  const asked = upstreamRequest(exchange, upstream, null)
+  return forwardUpgrade(
+    { ...asked, fields: { ...asked.fields, ...fields } },
+    destinationOf(exchange, upstream),
+    abort
+  )
+}
