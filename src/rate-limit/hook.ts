@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto'
 import rateLimit from '@fastify/rate-limit'
 import Fastify, { type FastifyReply, type FastifyRequest } from 'fastify'
 import { sluiceError } from '../errors'
-import { limitKey } from '../http/address'
 import { type Closable, hasClosed } from '../http/closable'
+import { requestKey } from '../http/limit-key'
 import { type Buckets, memoryBuckets } from './memory'
 import type { ResolvedRateLimit } from './options'
 import { REDIS_TIMEOUT_MS, type RedisClient, redisBuckets } from './redis'
@@ -141,9 +141,8 @@ function routeLimits(limits: readonly KeyedLimit[]): RateLimits {
 function withKeys(limits: readonly KeyedLimit[], request: FastifyRequest, address: string): KeyedCall[] {
   const calls: KeyedCall[] = []
   for (const { options, ask } of limits) {
-    const key = options.key === undefined ? limitKey(address) : options.key(request)
-    if (key !== undefined && key !== null && key !== '')
-      calls.push({ options, ask, key: boundKey(String(key)) })
+    const key = requestKey(options.key, request, address)
+    if (key !== '') calls.push({ options, ask, key: boundKey(key) })
   }
   return calls
 }
