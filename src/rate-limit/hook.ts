@@ -151,7 +151,10 @@ function boundKey(key: string): string {
   return key.length <= MAX_KEY_LENGTH ? key : createHash('sha256').update(key).digest('base64')
 }
 
-/** Any reject wins and then no limit has counted the request; else the longest wait counts, as in nginx. */
+/**
+ * Any reject wins, else the longest wait, as in nginx. All are asked before one is charged; between the two another
+ * request may take the last place, and then the refused one has cost the other limits something, but never passed.
+ */
 async function decide(calls: readonly KeyedCall[]): Promise<RateVerdict> {
   if (calls.length > 1) {
     const refused = await askAll(calls, 'peek')
