@@ -1,8 +1,8 @@
 // How many requests of one key may be in progress at a time (nginx limit_conn).
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { sluiceError } from '../errors'
-import { limitKey } from '../http/address'
 import { hasClosed } from '../http/closable'
+import { requestKey } from '../http/limit-key'
 import type { ResolvedConcurrency } from './options'
 
 /** Gives the place back; only the first call counts. */
@@ -30,7 +30,7 @@ export function createConcurrency({ max, key, status }: ResolvedConcurrency): Co
     status,
     counts,
     acquire(request, address) {
-      const place = readKey(key, request, address)
+      const place = key === 'route' ? key : requestKey(key, request, address)
       if (place === '') return unlimited
       const taken = places.get(place) ?? 0
       if (taken >= max) {
@@ -59,12 +59,6 @@ export function limitConcurrency(
     throw Object.assign(sluiceError('SLUICE_CONCURRENCY'), { statusCode: limit.status })
   }
   reply.raw.once('close', release)
-}
-
-function readKey(key: ResolvedConcurrency['key'], request: FastifyRequest, address: string): string {
-  if (key === 'ip') return limitKey(address)
-  if (key === 'route') return 'route'
-  return String(key(request) ?? '')
 }
 
 function leave(places: Map<string, number>, place: string): void {

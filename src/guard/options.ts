@@ -1,11 +1,8 @@
 // The options of the guards: access, concurrency, authRequest (nginx allow/deny, limit_conn, auth_request).
-import type { FastifyRequest } from 'fastify'
 import { optionError } from '../errors'
+import type { KeyFunction } from '../http/limit-key'
 import { type Duration, parseDuration } from '../units'
 import { type Access, type AccessRule, compileAccess } from './access'
-
-/** What a limit counts by. Nothing or an empty text: this request is not limited. */
-export type KeyFunction = (request: FastifyRequest) => string | null | undefined
 
 /** Requests in progress at the same time; nginx `limit_conn`. */
 export interface ConcurrencyOptions {

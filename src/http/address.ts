@@ -25,9 +25,7 @@ const MAPPED_BITS = 96
 export function parseAddress(text: string): Address | undefined {
   const family = isIP(text)
   if (family === 4) return { family, groups: parseIPv4(text) }
-  if (family !== 6) return undefined
-  const groups = parseIPv6(text)
-  return isMapped(groups) ? { family: 4, groups: groups.slice(6) } : { family, groups }
+  return family === 6 ? unmap(parseIPv6(text)) : undefined
 }
 
 /** Canonical text (RFC 5952 for IPv6). */
@@ -41,13 +39,16 @@ export function formatAddress({ family, groups }: Address): string {
 export function normaliseAddress(text: string | undefined): string | undefined {
   if (text === undefined) return undefined
   const bare = cutPort(text)
-  if (isIP(bare) === 4) return bare
-  const address = parseAddress(bare)
-  return address && formatAddress(address)
+  // A server that listens on `::` sees every IPv4 client as ::ffff:a.b.c.d.
+  const plain = bare.startsWith('::ffff:') ? bare.slice(7) : bare
+  if (isIP(plain) === 4) return plain
+  return isIP(bare) === 6 ? formatAddress(unmap(parseIPv6(bare))) : undefined
 }
 
 /** The client as Fastify's `trustProxy` found it; the peer when that is no address; `unix:` when there is none. */
 export function clientAddress(ip: string | undefined, peer: string | undefined): string {
+  // The kernel's own text needs no second look, unless it has a zone or an IPv4 part.
+  if (ip !== undefined && ip === peer && /^[0-9a-f:]{2,39}$/.test(ip)) return ip
   return normaliseAddress(ip) ?? normaliseAddress(peer) ?? UNIX_PEER
 }
 
@@ -101,14 +102,18 @@ function parseIPv6(text: string): number[] {
 }
 
 function parseGroups(text: string): number[] {
-  if (text === '') return []
-  return text
-    .split(':')
-    .flatMap((group) => (group.includes('.') ? parseIPv4(group) : [Number.parseInt(group, 16)]))
+  const groups: number[] = []
+  if (text === '') return groups
+  for (const group of text.split(':')) {
+    if (group.includes('.')) groups.push(...parseIPv4(group))
+    else groups.push(Number.parseInt(group, 16))
+  }
+  return groups
 }
 
-function isMapped(groups: readonly number[]): boolean {
-  return groups[5] === 0xffff && groups.every((group, index) => index >= 5 || group === 0)
+function unmap(groups: readonly number[]): Address {
+  const mapped = groups[5] === 0xffff && groups.every((group, index) => index >= 5 || group === 0)
+  return mapped ? { family: 4, groups: groups.slice(6) } : { family: 6, groups }
 }
 
 /** RFC 5952 §4: lower case, no leading zeros, the longest run of two or more zero groups as `::`. */

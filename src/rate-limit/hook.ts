@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto'
 import rateLimit from '@fastify/rate-limit'
 import Fastify, { type FastifyReply, type FastifyRequest } from 'fastify'
 import { sluiceError } from '../errors'
-import { limitKey } from '../http/address'
 import { type Closable, hasClosed } from '../http/closable'
+import { requestKey } from '../http/limit-key'
 import { type Buckets, memoryBuckets } from './memory'
 import type { ResolvedRateLimit } from './options'
 import { REDIS_TIMEOUT_MS, type RedisClient, redisBuckets } from './redis'
@@ -141,9 +141,8 @@ function routeLimits(limits: readonly KeyedLimit[]): RateLimits {
 function withKeys(limits: readonly KeyedLimit[], request: FastifyRequest, address: string): KeyedCall[] {
   const calls: KeyedCall[] = []
   for (const { options, ask } of limits) {
-    const key = options.key === undefined ? limitKey(address) : options.key(request)
-    if (key !== undefined && key !== null && key !== '')
-      calls.push({ options, ask, key: boundKey(String(key)) })
+    const key = requestKey(options.key, request, address)
+    if (key !== '') calls.push({ options, ask, key: boundKey(key) })
   }
   return calls
 }
@@ -152,7 +151,10 @@ function boundKey(key: string): string {
   return key.length <= MAX_KEY_LENGTH ? key : createHash('sha256').update(key).digest('base64')
 }
 
-/** Any reject wins and then no limit has counted the request; else the longest wait counts, as in nginx. */
+/**
+ * Any reject wins, else the longest wait, as in nginx. All are asked before one is charged; between the two another
+ * request may take the last place, and then the refused one has cost the other limits something, but never passed.
+ */
 async function decide(calls: readonly KeyedCall[]): Promise<RateVerdict> {
   if (calls.length > 1) {
     const refused = await askAll(calls, 'peek')

@@ -1,11 +1,8 @@
 // The rateLimit option (nginx limit_req_zone, limit_req).
-import type { FastifyRequest } from 'fastify'
 import { optionError } from '../errors'
+import type { KeyFunction } from '../http/limit-key'
 import { parseRate, type Rate } from '../units'
 import type { BucketRate } from './bucket'
-
-/** What a limit counts by. Nothing or an empty text: this request is not limited. */
-export type KeyFunction = (request: FastifyRequest) => string | null | undefined
 
 /** One leaky bucket per key. */
 export interface RateLimitOptions {
@@ -15,15 +12,15 @@ export interface RateLimitOptions {
   burst?: number
   /** `false` passes the burst at once (`nodelay`); a number passes that many and holds the others back (`delay=`). @default false */
   delay?: false | number
-  /** Own key; without it the client address counts, IPv6 by /64. */
-  key?: KeyFunction
+  /** Count by client address (IPv6 by /64), or an own key. @default 'ip' */
+  key?: 'ip' | KeyFunction
   /** Status of a refusal; `limit_req_status`. @default 429 */
   status?: number
 }
 
 /** Complete options of one limit. */
 export interface ResolvedRateLimit extends BucketRate {
-  readonly key: KeyFunction | undefined
+  readonly key: 'ip' | KeyFunction
   readonly status: number
 }
 
@@ -38,7 +35,7 @@ const limitSchema = {
     rate: { type: 'string', format: 'rate' },
     burst: { type: 'integer', minimum: 0 },
     delay: { anyOf: [{ const: false }, { type: 'integer', minimum: 0 }] },
-    key: { isFunction: true },
+    key: { anyOf: [{ const: 'ip' }, { isFunction: true }] },
     status: { type: 'integer', minimum: 400, maximum: 599 }
   }
 }
@@ -73,5 +70,5 @@ function resolveOne(options: RateLimitOptions, path: string): ResolvedRateLimit 
   if ((burst - delay) / ratePerMs > MAX_WAIT_MS) {
     throw optionError(`${path}.burst`, `at ${options.rate} the last of ${burst} requests would wait over 1h`)
   }
-  return { ratePerMs, burst, delay, key: options.key, status: options.status ?? 429 }
+  return { ratePerMs, burst, delay, key: options.key ?? 'ip', status: options.status ?? 429 }
 }

@@ -91,21 +91,25 @@ async function listen(t: TestContext, options: ConcurrencyOptions) {
   const app = Fastify({ forceCloseConnections: true })
   t.after(() => app.close())
   const waiting: (() => void)[] = []
+  const closes: Promise<unknown>[] = []
   app.route({
     method: 'GET',
     url: '/',
-    onRequest: async (request, reply) => limitConcurrency(limit, request.ip, { request, reply }),
+    onRequest: async (request, reply) => {
+      closes.push(once(reply.raw, 'close'))
+      limitConcurrency(limit, request.ip, { request, reply })
+    },
     handler: (_request, reply) => {
       waiting.push(() => reply.send('ok'))
       app.server.emit('handled')
     }
   })
   const url = await app.listen({ port: 0, host: '127.0.0.1' })
-  return { app, url, limit, waiting }
+  return { app, url, limit, waiting, closes }
 }
 
 test('over HTTP a request too many is refused with the status of the options, and a place comes back', async (t) => {
-  const { app, url, limit, waiting } = await listen(t, { max: 1, status: 429 })
+  const { app, url, limit, waiting, closes } = await listen(t, { max: 1, status: 429 })
   const handled = once(app.server, 'handled')
   const first = fetch(url)
   await handled
@@ -114,21 +118,19 @@ test('over HTTP a request too many is refused with the status of the options, an
   assert.equal(((await refused.json()) as { code: string }).code, 'SLUICE_CONCURRENCY')
   waiting.shift()?.()
   assert.equal((await first).status, 200)
+  await Promise.all(closes)
   assert.equal(limit.counts.active, 0)
 })
 
 test('over HTTP a client that leaves gives its place back', async (t) => {
-  const { app, limit } = await listen(t, { max: 1 })
+  const { app, limit, closes } = await listen(t, { max: 1 })
   const socket = connect((app.server.address() as AddressInfo).port, '127.0.0.1')
-  const closed = new Promise((resolve) =>
-    app.server.once('request', (_, response) => response.once('close', resolve))
-  )
   const handled = once(app.server, 'handled')
   socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
   await handled
   assert.equal(limit.counts.active, 1)
   socket.destroy()
-  await closed
+  await Promise.all(closes)
   assert.equal(limit.counts.active, 0)
 })
 

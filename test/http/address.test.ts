@@ -58,6 +58,12 @@ test('a client address that is no address gives way to the peer', () => {
   assert.equal(clientAddress('unknown', '::ffff:192.0.2.1'), '192.0.2.1')
 })
 
+test('the client address is normalised also when it is the peer', () => {
+  assert.equal(clientAddress('::ffff:192.0.2.1', '::ffff:192.0.2.1'), '192.0.2.1')
+  assert.equal(clientAddress('fe80::1%eth0', 'fe80::1%eth0'), 'fe80::1')
+  assert.equal(clientAddress('2001:db8::7', '2001:db8::7'), '2001:db8::7')
+})
+
 test('a peer without an address is unix:', () => {
   assert.equal(clientAddress(undefined, undefined), 'unix:')
   assert.equal(clientAddress('', ''), 'unix:')

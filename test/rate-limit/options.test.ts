@@ -9,7 +9,7 @@ test('no limit is an empty list', () => {
 
 test('a limit alone gets the defaults: no burst, no delay, 429', () => {
   assert.deepEqual(resolveRateLimit({ rate: '600r/m' }, 'rateLimit'), [
-    { ratePerMs: 0.01, burst: 0, delay: Number.POSITIVE_INFINITY, key: undefined, status: 429 }
+    { ratePerMs: 0.01, burst: 0, delay: Number.POSITIVE_INFINITY, key: 'ip', status: 429 }
   ])
 })
 
@@ -23,7 +23,7 @@ test('several limits keep their order and values', () => {
     'rateLimit'
   )
   assert.deepEqual(limits, [
-    { ratePerMs: 0.01, burst: 20, delay: 5, key: undefined, status: 429 },
+    { ratePerMs: 0.01, burst: 20, delay: 5, key: 'ip', status: 429 },
     { ratePerMs: 0.001, burst: 0, delay: 0, key, status: 503 }
   ])
 })
