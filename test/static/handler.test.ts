@@ -51,12 +51,55 @@ for (const [name, path, body] of [
 }
 
 const OUTSIDE = [
-  ...['/../secret', '/..%2fsecret', '/%2e%2e/secret', '/%2e%2e%2fsecret', '/.%2e/secret', '/%2e./secret', '/docs/../../secret'],
-  ...['/docs/%2e%2e/%2e%2e/secret', '/docs/..%2f..%2fsecret', '/..\\secret', '/..%5csecret', '/%5c..%5csecret'],
-  ...['/docs/..\\..\\secret', '/%2e%2e%5csecret', '/..%00/secret', '/%00../secret', '/a.js%00', '/a.js%00.html', '/..;/secret'],
-  ...['/;/../secret', '/%252e%252e/secret', '/%252e%252e%252fsecret', '/..%252fsecret', '/....//secret', '/.../secret'],
-  ...['//../secret', '/./../secret', '/%2f../secret', '/%2f%2e%2e%2fsecret', '/docs/./../../secret', '/%uff0e%uff0e/secret'],
-  ...['/%c0%ae%c0%ae/secret', '/..%c0%afsecret', '/%e0%80%ae%e0%80%ae/secret', '/..%ef%bc%8fsecret', '/~/secret', '/c:/secret']
+  ...[
+    '/../secret',
+    '/..%2fsecret',
+    '/%2e%2e/secret',
+    '/%2e%2e%2fsecret',
+    '/.%2e/secret',
+    '/%2e./secret',
+    '/docs/../../secret'
+  ],
+  ...[
+    '/docs/%2e%2e/%2e%2e/secret',
+    '/docs/..%2f..%2fsecret',
+    '/..\\secret',
+    '/..%5csecret',
+    '/%5c..%5csecret'
+  ],
+  ...[
+    '/docs/..\\..\\secret',
+    '/%2e%2e%5csecret',
+    '/..%00/secret',
+    '/%00../secret',
+    '/a.js%00',
+    '/a.js%00.html',
+    '/..;/secret'
+  ],
+  ...[
+    '/;/../secret',
+    '/%252e%252e/secret',
+    '/%252e%252e%252fsecret',
+    '/..%252fsecret',
+    '/....//secret',
+    '/.../secret'
+  ],
+  ...[
+    '//../secret',
+    '/./../secret',
+    '/%2f../secret',
+    '/%2f%2e%2e%2fsecret',
+    '/docs/./../../secret',
+    '/%uff0e%uff0e/secret'
+  ],
+  ...[
+    '/%c0%ae%c0%ae/secret',
+    '/..%c0%afsecret',
+    '/%e0%80%ae%e0%80%ae/secret',
+    '/..%ef%bc%8fsecret',
+    '/~/secret',
+    '/c:/secret'
+  ]
 ]
 
 for (const missing of [404, 'next'] as const) {
@@ -136,7 +179,8 @@ test('static: one Cache-Control line, in place of an earlier one, and Expires', 
     files: FILES,
     options: { expires: '1y', immutable: true },
     environment: { clock: () => now },
-    before: (app) => app.addHook('onRequest', async (_, reply) => void reply.header('cache-control', 'private'))
+    before: (app) =>
+      app.addHook('onRequest', async (_, reply) => void reply.header('cache-control', 'private'))
   })
   const { fields } = await get('/a.js')
   assert.equal(fields['cache-control'], 'public, max-age=31536000, immutable')
@@ -150,7 +194,10 @@ test('static: fields of earlier hooks survive on every answer', async (t) => {
     files: FILES,
     options: { precompressed: true },
     before: (app) =>
-      app.addHook('onRequest', async (_, reply) => void reply.headers({ 'x-frame-options': 'DENY', vary: 'Origin' }))
+      app.addHook(
+        'onRequest',
+        async (_, reply) => void reply.headers({ 'x-frame-options': 'DENY', vary: 'Origin' })
+      )
   })
   const { etag = '' } = (await get('/a.js')).fields
   const answers = [
@@ -161,7 +208,10 @@ test('static: fields of earlier hooks survive on every answer', async (t) => {
     await get('/a.js', { range: 'bytes=99-' }),
     await get('/a.js', { 'if-match': '"x"' })
   ]
-  assert.deepEqual(answers.map(({ status }) => status), [200, 200, 304, 206, 416, 412])
+  assert.deepEqual(
+    answers.map(({ status }) => status),
+    [200, 200, 304, 206, 416, 412]
+  )
   for (const { fields } of answers) {
     assert.equal(fields['x-frame-options'], 'DENY')
     assert.equal(fields.vary, 'Origin, Accept-Encoding')
@@ -195,7 +245,14 @@ for (const [name, prefix, path, location] of [
 
 test('static: no redirect leaves the host', async (t) => {
   const { get } = await site(t, { files: { 'evil.test/index.html': 'x', 'index.html': 'y' } })
-  for (const path of ['//evil.test', '/%2fevil.test', '/\\evil.test', '//evil.test/..', '/.//evil.test', '/evil.test']) {
+  for (const path of [
+    '//evil.test',
+    '/%2fevil.test',
+    '/\\evil.test',
+    '//evil.test/..',
+    '/.//evil.test',
+    '/evil.test'
+  ]) {
     const { fields } = await get(path)
     const to = new URL(fields.location ?? '/', `http://static.test${path}`)
     assert.equal(to.host, 'static.test', path)
@@ -258,8 +315,11 @@ test('static: what is no regular file is not found, and nothing waits for it', a
 
 test('static: a root that is missing or a file is refused at the start', (t) => {
   const root = folder(t, { file: '' })
-  const start = (name: string) => () => createStatic(resolveStatic({ root: join(root, name) }, 'routes[2].static'))
-  assert.throws(start('nothing'), { message: /^routes\[2\]\.static\.root: cannot open .*nothing \(ENOENT\)$/ })
+  const start = (name: string) => () =>
+    createStatic(resolveStatic({ root: join(root, name) }, 'routes[2].static'))
+  assert.throws(start('nothing'), {
+    message: /^routes\[2\]\.static\.root: cannot open .*nothing \(ENOENT\)$/
+  })
   assert.throws(start('file'), { message: /^routes\[2\]\.static\.root: .*file is not a folder$/ })
 })
 

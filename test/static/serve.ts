@@ -47,7 +47,10 @@ export async function site(t: TestContext, setup: Setup = {}): Promise<Site> {
   const { files, prefix = '', environment, before } = setup
   const root = folder(t, files)
   // The types of an HTTP/2 app differ in raw request and response only.
-  const app = Fastify({ exposeHeadRoutes: false, ...(setup.http2 && { http2: true }) } as object) as FastifyInstance
+  const app = Fastify({
+    exposeHeadRoutes: false,
+    ...(setup.http2 && { http2: true })
+  } as object) as FastifyInstance
   t.after(() => app.close())
   before?.(app)
   const options = resolveStatic({ root, ...setup.options }, 'static')
@@ -77,7 +80,9 @@ export async function site(t: TestContext, setup: Setup = {}): Promise<Site> {
 /** One HTTP/1.1 exchange over a plain socket; `closed` when the server did not wait for the end of it. */
 function exchange(port: number, path: string, fields = {}, method = 'GET'): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const lines = Object.entries({ host: 'static.test', ...fields }).map(([name, value]) => `${name}: ${value}`)
+    const lines = Object.entries({ host: 'static.test', ...fields }).map(
+      ([name, value]) => `${name}: ${value}`
+    )
     const socket = connect(port, '127.0.0.1', () =>
       socket.write(`${method} ${path} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`)
     )
@@ -94,7 +99,9 @@ function exchange(port: number, path: string, fields = {}, method = 'GET'): Prom
       finish(false)
     })
     socket.on('close', () => finish(true))
-    socket.on('error', (error: NodeJS.ErrnoException) => (error.code === 'ECONNRESET' ? finish(true) : reject(error)))
+    socket.on('error', (error: NodeJS.ErrnoException) =>
+      error.code === 'ECONNRESET' ? finish(true) : reject(error)
+    )
   })
 }
 
@@ -116,6 +123,7 @@ function read(text: string, method: string): Omit<Answer, 'closed'> | undefined 
   const answer = partial(text)
   const bodiless = method === 'HEAD' || answer.status === 304 || answer.status === 204
   if (bodiless) return answer
-  if (answer.fields['transfer-encoding'] === 'chunked') return answer.body.endsWith('0\r\n\r\n') ? answer : undefined
+  if (answer.fields['transfer-encoding'] === 'chunked')
+    return answer.body.endsWith('0\r\n\r\n') ? answer : undefined
   return answer.body.length >= Number(answer.fields['content-length'] ?? 0) ? answer : undefined
 }
