@@ -1,5 +1,6 @@
 // Watches the stream that @fastify/static opens: the file looked up is the one that is sent, whole, or the client sees that it is not.
 import { fstatSync, ReadStream, type Stats } from 'node:fs'
+import { constants, type Http2ServerResponse } from 'node:http2'
 import type { FastifyReply } from 'fastify'
 import { type SluiceError, sluiceError } from '../errors'
 import type { Found } from './lookup'
@@ -8,7 +9,7 @@ import type { Found } from './lookup'
 export interface Watched {
   readonly file: Found
   readonly length: number
-  /** Called once with an error that ends the answer before or while it is sent. */
+  /** Called with an error that ends the answer, before it is sent on. */
   fail(error: Error): Error
 }
 
@@ -35,9 +36,15 @@ function watch(source: ReadStream, reply: FastifyReply, { file, length, fail }: 
   })
   // Before the listener of `pipe`, which would end the response as if it were complete and leave the client waiting for the rest.
   source.prependListener('end', () => {
-    if (source.bytesRead < length) reply.raw.destroy()
+    if (source.bytesRead < length) breakOff(reply)
   })
   source.prependListener('error', (error: NodeJS.ErrnoException) => fail(disguise(error)))
+}
+
+/** On HTTP/2, `destroy` would end the stream without an error code, and so as if it were complete. */
+function breakOff({ raw }: FastifyReply): void {
+  if ('stream' in raw) (raw as unknown as Http2ServerResponse).stream.close(constants.NGHTTP2_INTERNAL_ERROR)
+  else raw.destroy()
 }
 
 /** The message of a file system error names the path, and Fastify sends the message of this very object to the client. */
