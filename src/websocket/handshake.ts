@@ -36,11 +36,11 @@ const HANDSHAKE_FIELDS = [
 ] as const
 
 /** Old clients look for these names with the capitals of the RFC. */
-const CASED: Record<string, string> = {
-  'sec-websocket-accept': 'Sec-WebSocket-Accept',
-  'sec-websocket-protocol': 'Sec-WebSocket-Protocol',
-  'sec-websocket-extensions': 'Sec-WebSocket-Extensions'
-}
+const CASED: ReadonlyMap<string, string> = new Map([
+  ['sec-websocket-accept', 'Sec-WebSocket-Accept'],
+  ['sec-websocket-protocol', 'Sec-WebSocket-Protocol'],
+  ['sec-websocket-extensions', 'Sec-WebSocket-Extensions']
+])
 
 /** Fields that never go with a 101: they belong to one connection, or would give it content (RFC 9110 §15.2). */
 const NOT_WITH_101: ReadonlySet<string> = new Set([
@@ -101,11 +101,11 @@ export function switchProblem(fields: Fields, key: string): string | undefined {
 export function switchHead(upstream: Fields, own: Readonly<Record<string, unknown>>): Buffer {
   let head = 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n'
   for (const name in upstream) {
-    const overruled = own[name] !== undefined && name !== 'set-cookie' && CASED[name] === undefined
+    const overruled = Object.hasOwn(own, name) && name !== 'set-cookie' && !CASED.has(name)
     if (!overruled) head += lines(name, upstream[name])
   }
   for (const name in own) {
-    if (CASED[name] === undefined) head += lines(name, own[name])
+    if (!CASED.has(name)) head += lines(name, own[name])
   }
   return Buffer.from(`${head}\r\n`, 'latin1')
 }
@@ -125,7 +125,7 @@ function lines(name: string, value: unknown): string {
   for (const one of values) {
     const line = String(one)
     // Dropped, not mended: what cannot stand in a field must not end the head early.
-    if (one !== undefined && FIELD_VALUE.test(line)) out += `${CASED[name] ?? name}: ${line}\r\n`
+    if (one !== undefined && FIELD_VALUE.test(line)) out += `${CASED.get(name) ?? name}: ${line}\r\n`
   }
   return out
 }

@@ -7,7 +7,10 @@ export type OriginRule =
   /** `https://*.example.com:8443`: any name below the suffix, never the suffix itself. */
   | { readonly kind: 'below'; readonly scheme: string; readonly suffix: string }
 
-const DEFAULT_PORTS: Record<string, string> = { http: ':80', https: ':443', ws: ':80', wss: ':443' }
+const DEFAULT_PORTS: ReadonlyMap<string, string> = new Map([
+  ['http', ':80'],
+  ['https', ':443']
+])
 const HOST_LABELS = /^[a-z0-9-]+(?:\.[a-z0-9-]+)*$/
 
 /** Reads one entry; undefined when it is none. */
@@ -61,7 +64,7 @@ function split(text: string): Origin | undefined {
 }
 
 function withoutDefaultPort(authority: string, scheme: string): string {
-  const port = DEFAULT_PORTS[scheme]
+  const port = DEFAULT_PORTS.get(scheme)
   return port !== undefined && authority.endsWith(port) ? authority.slice(0, -port.length) : authority
 }
 

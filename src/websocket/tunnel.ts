@@ -73,8 +73,7 @@ export async function openTunnel(call: TunnelCall, registry: Registry): Promise<
   const verdict = judge(raw)
   const upgrade = registry.upgradeOf(raw)
   if (verdict === 'ordinary') {
-    if (upgrade === undefined) return { kind: 'ordinary' }
-    return backToHttp({ call, upgrade, registry })
+    return returnToHttp(call, registry) ? { kind: 'gone' } : { kind: 'ordinary' }
   }
   if (upgrade !== undefined) registry.guard(upgrade, call.reply.raw)
   if (upgrade !== undefined && !upgrade.socket.writable) return clientGone({ call, upgrade, registry })
@@ -218,12 +217,17 @@ function clientGone({ call, upgrade, registry }: Opening): TunnelOutcome {
   return { kind: 'gone' }
 }
 
-/** Only beside @fastify/websocket, which routes every upgrade: here the request is not a handshake after all. */
-function backToHttp({ call, upgrade, registry }: Opening): TunnelOutcome {
+/**
+ * Puts a request that came as an upgrade but is no handshake back on its connection; false for all others. Such a request
+ * gets this far only beside @fastify/websocket, which routes every upgrade.
+ */
+export function returnToHttp(call: Pick<TunnelCall, 'request' | 'reply'>, registry: Registry): boolean {
   const { reply, request } = call
+  const upgrade = registry.upgradeOf(request.raw)
+  if (upgrade === undefined || judge(request.raw) !== 'ordinary') return false
   reply.hijack()
   reply.raw.detachSocket(request.raw.socket)
   reply.raw.emit('close')
   registry.giveBack(request.raw, upgrade)
-  return { kind: 'gone' }
+  return true
 }

@@ -2,10 +2,17 @@
 import { type IncomingMessage, ServerResponse } from 'node:http'
 import type { Server } from 'node:net'
 import type { Duplex } from 'node:stream'
-import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { judge } from './handshake'
 import { putBack } from './put-back'
-import { openTunnel, type Registry, type TunnelCall, type TunnelOutcome, type Upgrade } from './tunnel'
+import {
+  openTunnel,
+  type Registry,
+  returnToHttp,
+  type TunnelCall,
+  type TunnelOutcome,
+  type Upgrade
+} from './tunnel'
 import { Tunnels } from './tunnels'
 
 /** What this part needs to know of the rest. */
@@ -21,6 +28,8 @@ export interface Upgrades {
   attach(server: Server): void
   /** The socket of a request that came as an upgrade. */
   upgradeOf(request: IncomingMessage): Upgrade | undefined
+  /** The first onRequest step of a route: true when the request was no handshake and will come again as an ordinary one. */
+  giveBack(request: FastifyRequest, reply: FastifyReply): boolean
   /** The last step of a route: see TunnelOutcome for what is left to do. */
   tunnel(call: TunnelCall): Promise<TunnelOutcome>
   /** Refuses new tunnels, tells the open ones to end, and resolves when all have; for the app's preClose. */
@@ -112,6 +121,7 @@ export function createUpgrades(app: FastifyInstance, deps: UpgradeDeps): Upgrade
   return {
     attach,
     upgradeOf: (request) => upgrades.get(request),
+    giveBack: (request, reply) => returnToHttp({ request, reply }, registry),
     tunnel: (call) => openTunnel(call, registry),
     close: (longestGraceMs = Number.POSITIVE_INFINITY) => tunnels.close(longestGraceMs)
   }

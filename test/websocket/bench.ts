@@ -57,6 +57,9 @@ export async function startEdge(t: TestContext, options: EdgeOptions): Promise<E
     method: ['GET', 'POST'],
     url: '/ws/*',
     exposeHeadRoute: false,
+    onRequest: (request, reply, done) => {
+      if (!upgrades.giveBack(request, reply)) done()
+    },
     preHandler: async (request, reply) => {
       try {
         const call = { request, reply, options: websocket }

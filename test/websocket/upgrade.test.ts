@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import type { IncomingMessage } from 'node:http'
+import { type IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
+import type { FastifyInstance } from 'fastify'
 import { WebSocket, WebSocketServer } from 'ws'
 import { closed, connect, dialTo, endOf, handshake, startEcho, startEdge, startSwitching } from './bench'
 
@@ -237,4 +238,27 @@ test('closing the app ends a handshake that waits for its upstream with 503', as
   await edge.upgrades.close()
   assert.match(await client.end(), /^HTTP\/1.1 503 /)
   assert.match(await connect(t, edge.port, handshake('/ws/a')).end(), /^HTTP\/1.1 503 /)
+})
+
+/** Does what @fastify/websocket does: brings every upgrade to the router with a response of its own. */
+function routeEverything(app: FastifyInstance): void {
+  app.decorate('websocketServer', {})
+  app.server.on('upgrade', (request: IncomingMessage) => {
+    const response = new ServerResponse(request)
+    response.assignSocket(request.socket)
+    app.routing(request, response)
+  })
+}
+
+test('beside @fastify/websocket a tunnel, a refusal and an ordinary upgrade work alike', async (t) => {
+  const { port } = await startEcho(t)
+  const edge = await startEdge(t, { dial: dialTo(port), before: routeEverything })
+  const client = new WebSocket(`ws://127.0.0.1:${edge.port}/ws/a`)
+  await once(client, 'open')
+  client.terminate()
+  const refused = await connect(t, edge.port, handshake('/ws/a', { 'Sec-WebSocket-Version': '8' })).end()
+  assert.match(refused, /^HTTP\/1.1 426 /)
+  const fields = { Upgrade: 'foo', 'Content-Type': 'text/plain', 'Content-Length': '4' }
+  const ordinary = connect(t, edge.port, `${handshake('/ws/b', fields, 'POST')}body`)
+  assert.match(await ordinary.until('POST /ws/b body'), /^HTTP\/1.1 200 /)
 })
