@@ -1,4 +1,5 @@
 // Validation with the origin (RFC 9111 §4.3): the conditional request, and what a 304 changes in the stored head (§3.2). PURE.
+import { weaklyEqual } from '../http/conditional'
 import { parseHttpDate } from '../http/date'
 import { firstLine } from '../http/fields'
 import type { Fields } from '../http/message'
@@ -46,7 +47,7 @@ export function confirms(head: StoredHead, notModified: { fields: Fields }): boo
   const theirs = firstLine(notModified.fields, 'etag')
   const ours = firstLine(head.fields, 'etag')
   if (theirs === undefined || ours === undefined) return true
-  return opaqueTag(theirs) === opaqueTag(ours)
+  return weaklyEqual(theirs, ours)
 }
 
 /** The stored head after a 304: its fields replace ours, all but those that describe the content. */
@@ -70,8 +71,4 @@ function mayReplace(name: string, head: StoredHead): boolean {
   // A cookie of one client's 304 must not reach the others, unless the route stores cookies on purpose.
   if (name === 'set-cookie') return head.fields['set-cookie'] !== undefined
   return !CONTENT.has(name)
-}
-
-function opaqueTag(etag: string): string {
-  return etag.startsWith('W/') ? etag.slice(2) : etag
 }
