@@ -79,7 +79,9 @@ const constructors = Object.fromEntries(
 /** Builds an error of the table. `SLUICE_OPTIONS` takes its message from `detail`. */
 export function sluiceError(code: SluiceErrorCode, facts: FailureFacts = {}): SluiceError {
   const Constructor = constructors[code] as ReturnType<typeof createError>
-  return Object.assign(new Constructor(facts.detail), facts) as unknown as SluiceError
+  // An argument without a place in the message is appended to it, and the client would read it.
+  const error = code === 'SLUICE_OPTIONS' ? new Constructor(facts.detail) : new Constructor()
+  return Object.assign(error, facts) as unknown as SluiceError
 }
 
 /** Whether the error is one of ours. */

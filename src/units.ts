@@ -10,13 +10,13 @@ const DURATION_UNITS: Record<string, number> = {
   M: 2_592_000_000,
   y: 31_536_000_000
 }
-const SIZE_UNITS: Record<string, number> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3, t: 1024 ** 4 }
+const SIZE_UNITS: Record<string, number> = { k: 1024, m: 1024 ** 2, g: 1024 ** 3, t: 1024 ** 4 }
 const RATE_WINDOWS: Record<string, number> = { s: 1000, m: 60_000, h: 3_600_000 }
 
 /** `'500ms'`, `'30s'`, `'1h30m'`, `'1y'`: largest unit first, each at most once, as a string that a type can check. */
 export type Duration =
   | `${number}${'ms' | 's' | 'm' | 'h' | 'd' | 'w' | 'M' | 'y'}`
-  | `${number}${'s' | 'm' | 'h' | 'd' | 'w'}${string}`
+  | `${number}${'s' | 'm' | 'h' | 'd' | 'w' | 'M' | 'y'}${string}`
 /** `'16k'`, `'64m'`, `'1g'`; 1024-based. */
 export type Size = `${number}${'k' | 'm' | 'g' | 't'}`
 /** `'10r/s'`, `'600r/m'`. */
@@ -47,6 +47,7 @@ export function parseSize(text: string): number | undefined {
 /** Requests per millisecond, or undefined when the text is not a rate. */
 export function parseRate(text: string): number | undefined {
   const match = /^(\d+)r\/([smh])$/.exec(text)
-  if (match === null || Number(match[1]) === 0) return undefined
-  return Number(match[1]) / (RATE_WINDOWS[match[2] as string] as number)
+  const count = Number(match?.[1])
+  if (match === null || count === 0 || !Number.isSafeInteger(count)) return undefined
+  return count / (RATE_WINDOWS[match[2] as string] as number)
 }

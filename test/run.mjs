@@ -3,7 +3,7 @@
 // Prints failures, skips and slow tests, then the count. With SLUICE_CI=1 a skip counts against the run.
 import { readdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { dirname, join, relative } from 'node:path'
+import { dirname, isAbsolute, join, relative } from 'node:path'
 import { run } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { inspect } from 'node:util'
@@ -11,7 +11,8 @@ import { inspect } from 'node:util'
 const SLOW_MS = 3000
 const FILE_TIMEOUT_MS = 180_000
 
-const build = join(dirname(fileURLToPath(import.meta.url)), '..', 'build', 'test')
+const root = join(dirname(fileURLToPath(import.meta.url)), '..')
+const build = join(root, 'build', 'test')
 const words = process.argv.slice(2)
 const files = readdirSync(build, { recursive: true })
   .filter((file) => file.endsWith('.test.js'))
@@ -65,10 +66,18 @@ function failed(data) {
   count.failed++
   console.log(`FAILED   ${title(data)}`)
   if (error?.failureType === 'subtestsFailed') return
-  console.log(inspect(error?.cause ?? error).replace(/^/gm, '         '))
+  const cause = error?.cause ?? error
+  // An assertion's message shows both values already; inspecting it shows them twice.
+  const text = cause?.code === 'ERR_ASSERTION' ? cause.stack : inspect(cause)
+  console.log(text.replace(/^/gm, '         '))
 }
 
 function title({ file, name }) {
-  const place = file === undefined ? '' : relative(build, file).replace(/\.js$/, '')
-  return place === '' || name.startsWith(build) ? relative(build, name) || name : `${place} › ${name}`
+  const place = file === undefined ? '' : short(file)
+  return place === '' || name === file || isAbsolute(name) ? short(name) : `${place} › ${name}`
+}
+
+// With source maps the file is the .ts one, without them (and for a file as a whole) the compiled one.
+function short(path) {
+  return isAbsolute(path) ? relative(root, path).replace(/^(?:build\/)?test\//, '') : path
 }
