@@ -48,7 +48,8 @@ function isDns(cause: Error, errno: string): boolean {
 }
 
 function isProtocolError(cause: Error, errno: string): boolean {
-  if (errno.startsWith('HPE_') || errno === 'UND_ERR_HEADERS_OVERFLOW') return true
+  if (errno.startsWith('HPE_') || errno === 'HTTPParserError' || errno === 'UND_ERR_HEADERS_OVERFLOW')
+    return true
   if (errno === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH') return true
   // undici has one code for a closed socket and for an answer it refuses ("bad response", "bad upgrade").
   return errno === 'UND_ERR_SOCKET' && cause.message.startsWith('bad ')
