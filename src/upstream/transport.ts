@@ -1,7 +1,12 @@
-// The only way out: dials, times, aborts, and turns every failure into a code of errors.ts. (Contract; implementation to come.)
+// The only way out: dials, times, aborts, and turns every failure into a code of errors.ts.
 import type { Duplex } from 'node:stream'
 import type { Abort } from '../http/abort'
 import type { Fields, Try, UpstreamRequest, UpstreamResponse } from '../http/message'
+import { errnoOf } from './failure'
+import type { ResolvedConnections } from './options'
+import type { Origin } from './origin'
+import { Pool } from './pool'
+import { upgrade } from './upgrade'
 
 /** Milliseconds, 0 = off. `connect` covers TCP and TLS; `send` and `read` are idle times between two chunks (nginx's meaning). */
 export interface Timeouts {
@@ -37,4 +42,28 @@ export interface Transport {
   close(): Promise<void>
   /** Ends every exchange now. */
   destroy(error?: Error): void
+}
+
+/** One server's transport. Nothing is dialled before the first call; unusable certificates throw here. */
+export function openTransport(origin: Origin, connections: ResolvedConnections): Transport {
+  const pool = new Pool(origin, connections)
+  return {
+    send: async (call) => {
+      const connection = await noting(call, pool.acquire(call))
+      return connection.send(call)
+    },
+    upgrade: async (call) => upgrade(await noting(call, pool.dial(call)), origin.url, call),
+    close: () => pool.close(),
+    destroy: (error) => pool.destroy(error)
+  }
+}
+
+/** Before there is a connection nobody else writes the record. */
+async function noting<T>(call: Call, connecting: T | Promise<T>): Promise<T> {
+  try {
+    return await connecting
+  } catch (error) {
+    call.record.error = error instanceof Error ? errnoOf(error) : 'unknown'
+    throw error
+  }
 }

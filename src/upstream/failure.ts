@@ -1,0 +1,56 @@
+// PURE. What Node and undici report → the codes of errors.ts, with what is known of the failure.
+import { isSluiceError, type Phase, type SluiceError, type SluiceErrorCode, sluiceError } from '../errors'
+
+/** Where a failure happened. */
+export interface Place {
+  readonly server: string
+  readonly phase: Phase
+  /** False only when no byte of the request can have reached the server. */
+  readonly requestSent: boolean
+  readonly reused: boolean
+}
+
+/** Errors of a request that cannot be framed as given: not the server's doing. */
+const OUR_REQUEST = new Set([
+  'UND_ERR_INVALID_ARG',
+  'UND_ERR_NOT_SUPPORTED',
+  'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH'
+])
+
+/** An error of the table for whatever went wrong at `place`. */
+export function failureOf(cause: Error, place: Place): SluiceError {
+  if (isSluiceError(cause)) return cause
+  const errno = errnoOf(cause)
+  return sluiceError(codeOf(cause, errno, place.phase), {
+    ...place,
+    phase: isDns(cause, errno) ? 'dns' : place.phase,
+    cause,
+    errno
+  })
+}
+
+/** `ECONNREFUSED`, `CERT_HAS_EXPIRED`, `HPE_INVALID_CONSTANT`, …; the error's name when it has no code. */
+export function errnoOf(cause: Error): string {
+  return 'code' in cause && typeof cause.code === 'string' ? cause.code : cause.name
+}
+
+function codeOf(cause: Error, errno: string, phase: Phase): SluiceErrorCode {
+  if (isDns(cause, errno)) return 'SLUICE_DNS'
+  if (OUR_REQUEST.has(errno)) return 'SLUICE_BAD_REQUEST'
+  if (phase === 'connect' || phase === 'dns') return 'SLUICE_CONNECT_FAILED'
+  if (phase === 'tls') return 'SLUICE_TLS'
+  if (phase === 'body') return 'SLUICE_INCOMPLETE_RESPONSE'
+  return isProtocolError(cause, errno) ? 'SLUICE_BAD_RESPONSE' : 'SLUICE_RESET'
+}
+
+function isDns(cause: Error, errno: string): boolean {
+  return errno.startsWith('EAI_') || ('syscall' in cause && cause.syscall === 'getaddrinfo')
+}
+
+function isProtocolError(cause: Error, errno: string): boolean {
+  if (errno.startsWith('HPE_') || errno === 'HTTPParserError' || errno === 'UND_ERR_HEADERS_OVERFLOW')
+    return true
+  if (errno === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH') return true
+  // undici has one code for a closed socket and for an answer it refuses ("bad response", "bad upgrade").
+  return errno === 'UND_ERR_SOCKET' && cause.message.startsWith('bad ')
+}
