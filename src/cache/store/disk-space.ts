@@ -24,6 +24,8 @@ export class DiskSpace {
   readonly #parts: SpaceParts
   readonly #leaving = new Set<Promise<boolean>>()
   #reservedBytes = 0
+  /** Asked for, not yet there. */
+  #wantedBytes = 0
   #leavingBytes = 0
 
   constructor(parts: SpaceParts) {
@@ -37,10 +39,11 @@ export class DiskSpace {
   /** Room for so many bytes, others deleted for it if need be; false when there is none. */
   async reserve(bytes: number): Promise<boolean> {
     if (!this.counted || bytes > this.#parts.maxBytes) return false
-    this.#reservedBytes += bytes
-    if (await this.#shrink()) return true
-    this.#reservedBytes -= bytes
-    return false
+    this.#wantedBytes += bytes
+    const granted = await this.#shrink()
+    this.#wantedBytes -= bytes
+    if (granted) this.#reservedBytes += bytes
+    return granted
   }
 
   release(bytes: number): void {
@@ -61,16 +64,16 @@ export class DiskSpace {
   }
 
   async #shrink(): Promise<boolean> {
-    const { index, maxBytes } = this.#parts
-    while (this.bytes > maxBytes) {
-      while (index.bytes + this.#reservedBytes > maxBytes) {
+    const { maxBytes } = this.#parts
+    while (this.bytes + this.#wantedBytes > maxBytes) {
+      while (this.bytes - this.#leavingBytes + this.#wantedBytes > maxBytes) {
         const file = this.#victim()
         if (file === undefined) break
         void this.#drop(file)
       }
       if (this.#leaving.size === 0) return false
       const gone = await Promise.all(this.#leaving)
-      if (gone.includes(false)) return this.bytes <= maxBytes
+      if (gone.includes(false)) return this.bytes + this.#wantedBytes <= maxBytes
     }
     return true
   }
