@@ -33,6 +33,8 @@ export interface DiskWatcher {
 /** A store on disk. */
 export interface DiskStore extends CacheStore {
   watch(watcher: DiskWatcher): void
+  /** Whether a file is known to be there; without a look at the disk. */
+  knows(key: string): boolean
 }
 
 /** So many files are counted before the store is ready; the rest in the background, nothing is written until then. */
@@ -64,6 +66,8 @@ class Disk implements DiskStore {
   readonly #writers = new Map<string, Set<DiskWriter>>()
   /** Removed but not yet gone from the disk: never to be served. */
   readonly #doomed = new Map<string, Buffer>()
+  /** Of these, those that the disk refused to delete: tried again when it is back. */
+  readonly #stranded = new Map<string, Buffer>()
   /** Not yet written. */
   readonly #varying = new Map<string, VaryRecord>()
   #watcher: DiskWatcher | undefined
@@ -95,6 +99,10 @@ class Disk implements DiskStore {
 
   watch(watcher: DiskWatcher): void {
     this.#watcher = watcher
+  }
+
+  knows(key: string): boolean {
+    return this.#index.get(digestOf(key)) !== undefined
   }
 
   peek(): undefined {
@@ -220,8 +228,16 @@ class Disk implements DiskStore {
     this.#space.release(file.bytes)
     this.#writing.succeed()
     this.#doomed.delete(idOf(digest))
-    for (const [id, doomed] of this.#doomed) void this.#queue.run(id, () => this.#unlink(doomed))
+    this.#unlinkStranded()
     return { entry: this.#files.published(file, digest) }
+  }
+
+  #unlinkStranded(): void {
+    const stranded = [...this.#stranded]
+    this.#stranded.clear()
+    for (const [id, digest] of stranded) {
+      void this.#queue.run(id, async () => this.#doomed.has(id) && this.#unlink(digest))
+    }
   }
 
   async #unlink(digest: Buffer): Promise<boolean> {
@@ -232,6 +248,7 @@ class Disk implements DiskStore {
       return gone
     } catch (error) {
       this.#onWriteTrouble(error)
+      this.#stranded.set(idOf(digest), digest)
       return this.#index.get(digest) !== undefined
     }
   }
