@@ -9,16 +9,25 @@ import { createTieredStore } from '../../../src/cache/store/tiered'
 import { type ContractLimits, contract } from './contract'
 import { bytesOf, collect, contentOf, fill, headOf, tempDir } from './support'
 
-contract('tiered', async (t, { maxBytes, maxObjectBytes }) => {
-  const half = maxBytes / 2
-  const disk = await openDiskStore({ path: tempDir(t), maxBytes: half, now: Date.now })
-  return createTieredStore(createMemoryStore({ maxBytes: half, maxObjectBytes }), disk)
-})
+const disks = new WeakMap<CacheStore, DiskStore>()
 
-contract('tiered with little memory', async (t, { maxBytes }) => {
-  const disk = await openDiskStore({ path: tempDir(t), maxBytes: maxBytes - 40_000, now: Date.now })
-  return createTieredStore(createMemoryStore({ maxBytes: 40_000, maxObjectBytes: 30_000 }), disk)
-})
+async function make(t: TestContext, memoryBytes: number, limits: ContractLimits): Promise<CacheStore> {
+  const disk = await openDiskStore({
+    path: tempDir(t),
+    maxBytes: limits.maxBytes - memoryBytes,
+    now: Date.now
+  })
+  const store = createTieredStore(createMemoryStore({ ...limits, maxBytes: memoryBytes }), disk)
+  disks.set(store, disk)
+  return store
+}
+
+async function settle(store: CacheStore, key: string): Promise<void> {
+  while (!disks.get(store)?.knows(key)) await new Promise((resolve) => setImmediate(resolve))
+}
+
+contract('tiered', (t, limits) => make(t, limits.maxBytes / 2, limits), settle)
+contract('tiered with little memory', (t, limits) => make(t, 40_000, limits), settle)
 
 interface Tiers {
   readonly path: string
