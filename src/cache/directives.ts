@@ -1,0 +1,145 @@
+// Cache directives, parsed once into one flat record (RFC 9111 §5.2), and which field rules freshness (decision 22). PURE.
+import { parseHttpDate } from '../http/date'
+import { type DictionaryValue, parseDictionary } from '../http/dictionary'
+import { fieldLines, firstLine, listMembers, trimOws } from '../http/fields'
+import type { Fields } from '../http/message'
+import {
+  addDirective,
+  type Directives,
+  emptyDirectives,
+  isKnownDirective,
+  MAX_SECONDS
+} from './directive-record'
+
+export type { Directives } from './directive-record'
+
+/** Which field the explicit freshness lifetime came from. */
+export type DirectiveSource = 'x-accel-expires' | 'cdn-cache-control' | 'cache-control' | 'expires' | 'none'
+
+/** The directives in force for a response and its explicit lifetime. */
+export interface EffectiveDirectives extends Directives {
+  readonly source: DirectiveSource
+  /** Undefined = the origin gave no lifetime. Negative when X-Accel-Expires named a time that is past. */
+  readonly lifetimeMs: number | undefined
+}
+
+interface Accel {
+  readonly lifetimeMs: number
+  readonly noStore: boolean
+}
+
+const MEMBER = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+)(?:=([!#$%&'*+\-.^_`|~0-9A-Za-z]+|"(?:[^"\\]|\\.)*"))?$/
+const LEADING_TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+/
+const NONE: Directives = Object.freeze(emptyDirectives())
+
+/** Parses Cache-Control, all its lines as one list. Never throws; absent gives a shared record without directives. */
+export function parseCacheControl(value: string | string[] | undefined): Directives {
+  if (value === undefined) return NONE
+  const directives = emptyDirectives()
+  for (const member of listMembers(value)) addMember(directives, member)
+  return directives
+}
+
+/** Parses a targeted field (RFC 9213 §2.1). Undefined when it is absent, empty or not a dictionary: then it does not count. */
+export function parseTargeted(value: string | string[] | undefined): Directives | undefined {
+  if (value === undefined) return undefined
+  const members = parseDictionary(typeof value === 'string' ? value : value.join(', '))
+  if (members === undefined || members.size === 0) return undefined
+  const directives = emptyDirectives()
+  for (const [name, member] of members) {
+    if (member.value !== false) addDirective(directives, name, targetedArgument(name, member))
+  }
+  return directives
+}
+
+/** The directives of a response after X-Accel-Expires > CDN-Cache-Control > Cache-Control > Expires. `now`: its receipt. */
+export function effectiveDirectives(fields: Fields, now: number): EffectiveDirectives {
+  const accel = accelExpires(firstLine(fields, 'x-accel-expires'), now)
+  if (accel !== undefined) return underAccel(parseCacheControl(fields['cache-control']), accel)
+  const targeted = parseTargeted(fields['cdn-cache-control'])
+  if (targeted !== undefined) return withSource(targeted, 'cdn-cache-control')
+  const directives = parseCacheControl(fields['cache-control'])
+  if (directives.sMaxage === undefined && directives.maxAge === undefined) {
+    const lifetimeMs = expiresLifetimeMs(fields, now)
+    if (lifetimeMs !== undefined) return { ...directives, source: 'expires', lifetimeMs }
+  }
+  return withSource(directives, 'cache-control')
+}
+
+function addMember(directives: Directives, member: string): void {
+  const match = MEMBER.exec(member)
+  if (match === null) addOddMember(directives, member)
+  else {
+    const argument = match[2]?.startsWith('"') ? unquote(match[2]) : match[2]
+    addDirective(directives, String(match[1]).toLowerCase(), argument)
+  }
+}
+
+/** `no-store; max-age=0` or `max-age =60` means something known; an odd quote may hide the rest of the line. */
+function addOddMember(directives: Directives, member: string): void {
+  const name = LEADING_TOKEN.exec(member)?.[0].toLowerCase() ?? ''
+  if (isKnownDirective(name)) {
+    directives.malformed = true
+    addDirective(directives, name, null)
+  } else if (member.includes('"')) directives.malformed = true
+}
+
+/** As the argument of an ordinary directive; a value of the wrong type is one that cannot be read. */
+function targetedArgument(name: string, { type, value }: DictionaryValue): string | null | undefined {
+  if (value === true) return undefined
+  if (type === 'integer') return String(value)
+  const namesFields = name === 'no-cache' || name === 'private'
+  return namesFields && typeof value === 'string' ? value : null
+}
+
+function unquote(text: string): string {
+  return text.slice(1, -1).replace(/\\(.)/g, '$1')
+}
+
+/** nginx: `0` = not to be cached, `N` = seconds from now, `@N` = a point in time; anything else is as if absent. */
+function accelExpires(value: string | undefined, now: number): Accel | undefined {
+  if (value === undefined) return undefined
+  const match = /^(@?)(\d{1,15})$/.exec(trimOws(value))
+  if (match === null) return undefined
+  const seconds = Number(match[2])
+  if (match[1] === '@') return { lifetimeMs: seconds * 1000 - now, noStore: false }
+  return { lifetimeMs: Math.min(seconds, MAX_SECONDS) * 1000, noStore: seconds === 0 }
+}
+
+/** X-Accel-Expires speaks to this edge alone: it overrules all of Cache-Control but its extensions, as in nginx. */
+function underAccel(directives: Directives, accel: Accel): EffectiveDirectives {
+  return {
+    ...emptyDirectives(),
+    staleWhileRevalidate: directives.staleWhileRevalidate,
+    staleIfError: directives.staleIfError,
+    public: directives.public,
+    mustRevalidate: directives.mustRevalidate,
+    proxyRevalidate: directives.proxyRevalidate,
+    immutable: directives.immutable,
+    noTransform: directives.noTransform,
+    privateFields: directives.privateFields,
+    noCacheFields: directives.noCacheFields,
+    source: 'x-accel-expires',
+    ...accel
+  }
+}
+
+function withSource(
+  directives: Directives,
+  field: 'cdn-cache-control' | 'cache-control'
+): EffectiveDirectives {
+  const seconds = directives.sMaxage ?? directives.maxAge
+  if (seconds === undefined) return { ...directives, source: 'none', lifetimeMs: undefined }
+  return { ...directives, source: field, lifetimeMs: seconds * 1000 }
+}
+
+/** §5.3: Expires minus Date (or receipt); invalid, or more than one line, is in the past. */
+function expiresLifetimeMs(fields: Fields, now: number): number | undefined {
+  const lines = fieldLines(fields, 'expires')
+  const line = lines[0]
+  if (line === undefined) return undefined
+  const expires = lines.length === 1 ? parseHttpDate(line, now) : undefined
+  if (expires === undefined) return 0
+  const date = parseHttpDate(firstLine(fields, 'date') ?? '', now)
+  return Math.max(0, expires - (date ?? now))
+}

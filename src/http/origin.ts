@@ -1,0 +1,24 @@
+// Origins: one spelling for an authority, and whether a reference stays inside it (RFC 9110 §4.3.1, RFC 3986 §5). PURE.
+
+const DEFAULT_PORTS: Readonly<Record<string, string>> = { http: ':80', https: ':443' }
+
+/** The authority in lower case without the scheme's default port or an empty one. */
+export function canonicalAuthority(scheme: string, authority: string): string {
+  const lower = authority.toLowerCase()
+  if (lower.endsWith(':')) return lower.slice(0, -1)
+  const port = DEFAULT_PORTS[scheme]
+  return port !== undefined && lower.endsWith(port) ? lower.slice(0, -port.length) : lower
+}
+
+/** Path and query of a reference resolved against a request's target; undefined when it leads to another origin. */
+export function sameOriginTarget(
+  base: { scheme: string; authority: string; target: string },
+  reference: string
+): string | undefined {
+  const origin = `${base.scheme}://${base.authority}`
+  if (!base.target.startsWith('/') || !URL.canParse(origin)) return undefined
+  // URL resolves and escapes as the client that follows the reference does.
+  if (!URL.canParse(reference, origin + base.target)) return undefined
+  const url = new URL(reference, origin + base.target)
+  return url.origin === new URL(origin).origin ? url.pathname + url.search : undefined
+}
