@@ -1,0 +1,111 @@
+// The cache directory: made and marked at start, temporary files of dead processes swept, entries listed.
+import { optionError } from '../../errors'
+import { type DiskIo, errnoOf, type Listed } from './disk-io'
+import { digestOfName, isShard, ownerOf } from './disk-name'
+
+/** Its presence says that the directory is ours to delete in. */
+export const MARKER = '.sluice-cache'
+/** Where files are until they are committed; on the same file system, so that rename is atomic. */
+export const TEMPORARY = 'tmp'
+// A mount point may hold it.
+const HARMLESS = 'lost+found'
+const OTHERS_MAY_WRITE = 0o022
+// Looks at that many files at once: the thread pool has four threads, and requests want them too.
+const SCAN_WIDTH = 4
+
+/** A stored file as the scan finds it. */
+export interface ScannedFile {
+  readonly digest: Buffer
+  readonly bytes: number
+}
+
+/** Makes the directory usable, or throws a start-up error that says why it is not. */
+export async function prepareDirectory(io: DiskIo, root: string): Promise<void> {
+  try {
+    await io.makeDirectory(root)
+    // The dot follows a link: the operator may have put one there.
+    const facts = await io.stat(`${root}/.`)
+    if ((facts.mode & OTHERS_MAY_WRITE) !== 0) {
+      throw refusal(root, 'other users may write to it; use a directory of its own inside it')
+    }
+    const owner = process.getuid?.()
+    if (owner !== undefined && owner !== facts.uid) throw refusal(root, 'it belongs to another user')
+    await claim(io, root)
+    await io.makeDirectory(`${root}/${TEMPORARY}`)
+  } catch (error) {
+    if (error instanceof Error && 'statusCode' in error) throw error
+    throw refusal(root, `it cannot be used (${errnoOf(error)})`)
+  }
+}
+
+/** Removes what processes that are gone have left; `living` are the stores of this process. */
+export async function sweepTemporary(io: DiskIo, root: string, living: ReadonlySet<string>): Promise<void> {
+  const directory = `${root}/${TEMPORARY}`
+  for (const { name } of await listOrNothing(io, directory)) {
+    const owner = ownerOf(name)
+    if (owner === undefined || isAlive(owner, living)) continue
+    await io.unlink(`${directory}/${name}`).catch(() => false)
+  }
+}
+
+/** Every file of ours, in no particular order. What cannot be read is left out. */
+export async function* scanDirectory(io: DiskIo, root: string): AsyncGenerator<ScannedFile> {
+  for (const first of await shardsIn(io, root)) {
+    for (const second of await shardsIn(io, `${root}/${first}`)) {
+      const directory = `${root}/${first}/${second}`
+      const files = await listOrNothing(io, directory)
+      for (let at = 0; at < files.length; at += SCAN_WIDTH) {
+        const batch = files.slice(at, at + SCAN_WIDTH)
+        const found = await Promise.all(batch.map(({ name }) => inspect(io, directory, name)))
+        for (const file of found) if (file !== undefined) yield file
+      }
+    }
+  }
+}
+
+async function claim(io: DiskIo, root: string): Promise<void> {
+  const names = (await io.list(root)).filter(({ name }) => name !== HARMLESS)
+  if (names.some(({ name, kind }) => name === MARKER && kind === 'file')) return
+  if (names.length > 0) throw refusal(root, `it is not empty and holds no ${MARKER}; name an empty directory`)
+  try {
+    await io.close(await io.open(`${root}/${MARKER}`, 'create'))
+  } catch (error) {
+    // Another process starts at the same moment.
+    if (errnoOf(error) !== 'EEXIST') throw error
+  }
+}
+
+function refusal(root: string, problem: string): Error {
+  return optionError('disk.path', `${root}: ${problem}`)
+}
+
+function isAlive(owner: { pid: number; start: string }, living: ReadonlySet<string>): boolean {
+  // In a container every run has the same process id: the start tells them apart.
+  if (owner.pid === process.pid) return living.has(owner.start)
+  try {
+    process.kill(owner.pid, 0)
+    return true
+  } catch (error) {
+    return errnoOf(error) === 'EPERM'
+  }
+}
+
+async function shardsIn(io: DiskIo, directory: string): Promise<string[]> {
+  const listed = await listOrNothing(io, directory)
+  return listed.filter(({ name, kind }) => kind === 'directory' && isShard(name)).map(({ name }) => name)
+}
+
+function listOrNothing(io: DiskIo, directory: string): Promise<Listed[]> {
+  return io.list(directory).catch(() => [])
+}
+
+async function inspect(io: DiskIo, directory: string, name: string): Promise<ScannedFile | undefined> {
+  const digest = digestOfName(directory.slice(-5).replace('/', ''), name)
+  if (digest === undefined) return undefined
+  try {
+    const { kind, bytes } = await io.stat(`${directory}/${name}`)
+    return kind === 'file' ? { digest, bytes } : undefined
+  } catch {
+    return undefined
+  }
+}

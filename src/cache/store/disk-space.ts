@@ -1,0 +1,106 @@
+// How much of the disk is taken, and who goes when more is wanted (nginx's max_size, kept before the write, not after).
+import type { DiskIndex, IndexedFile } from './disk-index'
+
+/** What the space is counted from. */
+export interface SpaceParts {
+  readonly index: DiskIndex
+  readonly maxBytes: number
+  /** Deletes the file; false when that failed. */
+  readonly unlink: (file: IndexedFile) => Promise<boolean>
+  /** True: in use elsewhere, take another one if there is one. */
+  readonly spare: (digest: Buffer) => boolean
+}
+
+// So many spared files in a row, then the next one goes all the same.
+const MAX_SPARED = 8
+// Files that have not been used are removed so many at a time.
+const EXPIRE_BATCH = 100
+
+/** Files, files being written and files being deleted never add up to more than the maximum. */
+export class DiskSpace {
+  evictions = 0
+  /** Before every file is known nothing can be promised, so nothing is written. */
+  counted = false
+  readonly #parts: SpaceParts
+  readonly #leaving = new Set<Promise<boolean>>()
+  #reservedBytes = 0
+  /** Asked for, not yet there. */
+  #wantedBytes = 0
+  #leavingBytes = 0
+
+  constructor(parts: SpaceParts) {
+    this.#parts = parts
+  }
+
+  get bytes(): number {
+    return this.#parts.index.bytes + this.#reservedBytes + this.#leavingBytes
+  }
+
+  /** Room for so many bytes, others deleted for it if need be; false when there is none. */
+  async reserve(bytes: number): Promise<boolean> {
+    if (!this.counted || bytes > this.#parts.maxBytes) return false
+    this.#wantedBytes += bytes
+    const granted = await this.#shrink()
+    this.#wantedBytes -= bytes
+    if (granted) this.#reservedBytes += bytes
+    return granted
+  }
+
+  release(bytes: number): void {
+    this.#reservedBytes -= bytes
+  }
+
+  /** Deletes until the maximum is kept: after the start, and when another process has added files. */
+  async trim(): Promise<void> {
+    if (this.bytes > this.#parts.maxBytes) await this.#shrink()
+  }
+
+  /** Deletes some of the files that were last used before this time. */
+  async expire(unusedSince: number): Promise<void> {
+    for (let count = 0; count < EXPIRE_BATCH; count++) {
+      const file = this.#parts.index.coldest(unusedSince)
+      if (file === undefined || !(await this.#drop(file))) return
+    }
+  }
+
+  async #shrink(): Promise<boolean> {
+    const { maxBytes } = this.#parts
+    while (this.bytes + this.#wantedBytes > maxBytes) {
+      while (this.bytes - this.#leavingBytes + this.#wantedBytes > maxBytes) {
+        const file = this.#victim()
+        if (file === undefined) break
+        void this.#drop(file)
+      }
+      if (this.#leaving.size === 0) return false
+      const gone = await Promise.all(this.#leaving)
+      if (gone.includes(false)) return this.bytes + this.#wantedBytes <= maxBytes
+    }
+    return true
+  }
+
+  #victim(): IndexedFile | undefined {
+    const { index, spare } = this.#parts
+    for (let spared = 0; spared < MAX_SPARED; spared++) {
+      const file = index.coldest()
+      if (file === undefined || !spare(file.digest)) return file
+      index.touch(file.digest)
+    }
+    return index.coldest()
+  }
+
+  #drop(file: IndexedFile): Promise<boolean> {
+    const { index, unlink } = this.#parts
+    index.delete(file.digest)
+    this.#leavingBytes += file.bytes
+    const leaving = unlink(file).then((gone) => {
+      this.#leaving.delete(leaving)
+      this.#leavingBytes -= file.bytes
+      if (gone) this.evictions++
+      // It still takes its place, but must not be the next to fail.
+      else index.set(file.digest, file.bytes)
+      return gone
+    })
+    this.#leaving.add(leaving)
+    return leaving
+  }
+}

@@ -1,0 +1,272 @@
+// The disk tier: one file per response, found by its path, so that a hit needs no index and survives any restart
+// (nginx's proxy_cache_path). Trouble with the disk is a miss, and turns the tier off for a while.
+import { DiskBreaker } from './disk-breaker'
+import { prepareDirectory, type ScannedFile, scanDirectory, sweepTemporary } from './disk-directory'
+import type { FileRecord } from './disk-entry'
+import { DiskFiles, type FileName, isForeign } from './disk-files'
+import { DiskIndex } from './disk-index'
+import { type DiskFs, DiskIo, errnoOf } from './disk-io'
+import { digestOf, idOf } from './disk-name'
+import { DiskSpace } from './disk-space'
+import { type DiskWriter, openWriter, type Published, type WrittenFile } from './disk-write'
+import { KeyedQueue } from './keyed-queue'
+import type { CacheStore, EntryWriter, StoredEntry, StoredHead, StoreStats, VaryRecord } from './store'
+
+/** Resolved options of a disk tier, its clock and its file system. */
+export interface DiskOptions {
+  readonly path: string
+  readonly maxBytes: number
+  /** What has not been used for so long is deleted; undefined or 0: never. */
+  readonly inactiveMs?: number | undefined
+  readonly now: () => number
+  readonly fs?: DiskFs
+}
+
+/** What a tier above wants to know of, by `idOf(digestOf(key))`. */
+export interface DiskWatcher {
+  /** Deleted to make room. */
+  gone(id: string): void
+  /** True: it is in use above, take another one. */
+  spare(id: string): boolean
+}
+
+/** A store on disk. */
+export interface DiskStore extends CacheStore {
+  watch(watcher: DiskWatcher): void
+}
+
+/** So many files are counted before the store is ready; the rest in the background, nothing is written until then. */
+const COUNTED_AT_START = 1_000
+/** Unused files are looked for this often at most. */
+const EXPIRE_EVERY_MS = 1_000
+/** Of stores of this process: their temporary files are not swept. */
+const living = new Set<string>()
+
+/** Opens the directory; rejects with a start-up error when it cannot be used. */
+export async function openDiskStore(options: DiskOptions): Promise<DiskStore> {
+  const io = new DiskIo(options.fs)
+  await prepareDirectory(io, options.path)
+  await sweepTemporary(io, options.path, living)
+  const store = new Disk(io, options)
+  await store.start()
+  return store
+}
+
+class Disk implements DiskStore {
+  readonly #io: DiskIo
+  readonly #options: DiskOptions
+  readonly #files: DiskFiles
+  readonly #index = new DiskIndex()
+  readonly #space: DiskSpace
+  readonly #queue = new KeyedQueue()
+  readonly #reading = new DiskBreaker()
+  readonly #writing = new DiskBreaker()
+  readonly #writers = new Map<string, Set<DiskWriter>>()
+  /** Removed but not yet gone from the disk: never to be served. */
+  readonly #doomed = new Map<string, Buffer>()
+  /** Not yet written. */
+  readonly #varying = new Map<string, VaryRecord>()
+  #watcher: DiskWatcher | undefined
+  #expireAt = 0
+  #counting: Promise<void> = Promise.resolve()
+  #closed = false
+
+  constructor(io: DiskIo, options: DiskOptions) {
+    this.#io = io
+    this.#options = options
+    this.#files = new DiskFiles(io, options.path, {
+      onDamage: (digest) => void this.#queue.run(idOf(digest), () => this.#unlink(digest)),
+      onTrouble: (error) => this.#reading.fail(errnoOf(error), options.now())
+    })
+    this.#space = new DiskSpace({
+      index: this.#index,
+      maxBytes: options.maxBytes,
+      unlink: ({ digest }) => this.#evict(digest),
+      spare: (digest) => this.#watcher?.spare(idOf(digest)) ?? false
+    })
+  }
+
+  async start(): Promise<void> {
+    living.add(this.#files.start)
+    const scan = scanDirectory(this.#io, this.#options.path)
+    await this.#count(scan, COUNTED_AT_START)
+    this.#counting = this.#count(scan, Number.POSITIVE_INFINITY)
+  }
+
+  watch(watcher: DiskWatcher): void {
+    this.#watcher = watcher
+  }
+
+  peek(): undefined {
+    return undefined
+  }
+
+  async find(key: string): Promise<StoredEntry | VaryRecord | undefined> {
+    const digest = digestOf(key)
+    const id = idOf(digest)
+    const now = this.#options.now()
+    const varying = this.#varying.get(id)
+    if (varying !== undefined) return varying
+    if (this.#closed || this.#doomed.has(id) || !this.#reading.allows(now)) return undefined
+    this.#expire(now)
+    try {
+      const stored = await this.#read({ key, digest, bytes: this.#index.get(digest) }, now)
+      this.#reading.succeed()
+      return this.#doomed.has(id) ? undefined : stored
+    } catch (error) {
+      this.#reading.fail(errnoOf(error), now)
+      return undefined
+    }
+  }
+
+  open(key: string, head: StoredHead, length: number | undefined): EntryWriter | undefined {
+    return this.#openWriter(key, { kind: 'response', head }, length)
+  }
+
+  putVary(key: string, record: VaryRecord): void {
+    const writer = this.#openWriter(key, { kind: 'vary', vary: record }, 0)
+    if (writer === undefined) return
+    const id = idOf(digestOf(key))
+    this.#varying.set(id, record)
+    void writer.commit().then(() => this.#varying.get(id) === record && this.#varying.delete(id))
+  }
+
+  freshen(key: string, head: StoredHead): Promise<void> {
+    const digest = digestOf(key)
+    if (this.#closed || !this.#writing.allows(this.#options.now())) return Promise.resolve()
+    return this.#queue.run(idOf(digest), async () => {
+      try {
+        const fits = await this.#files.writeHead({ key, digest }, head)
+        this.#writing.succeed()
+        if (!fits) await this.#unlink(digest)
+      } catch (error) {
+        this.#onWriteTrouble(error)
+      }
+    })
+  }
+
+  /** Also ends the fills of this key: what was on its way may be what the caller wants gone. */
+  remove(key: string): Promise<boolean> {
+    const digest = digestOf(key)
+    const id = idOf(digest)
+    for (const writer of this.#writers.get(id) ?? []) writer.discard()
+    const varied = this.#varying.delete(id)
+    this.#doomed.set(id, digest)
+    return this.#queue.run(id, async () => (await this.#unlink(digest)) || varied)
+  }
+
+  stats(): StoreStats {
+    const degraded = this.#writing.errno ?? this.#reading.errno
+    const { bytes, evictions } = this.#space
+    return { entries: this.#index.size, bytes, evictions, ...(degraded !== undefined && { degraded }) }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.#counting
+    const writers = [...this.#writers.values()].flatMap((some) => [...some])
+    await Promise.all(writers.map((writer) => writer.end()))
+    await this.#queue.idle()
+    this.#files.close()
+    living.delete(this.#files.start)
+  }
+
+  async #read(name: FileName, now: number): Promise<StoredEntry | VaryRecord | undefined> {
+    const found = await this.#files.find(name)
+    if (found.kind === 'found') {
+      this.#index.set(name.digest, found.bytes, now)
+      if (name.bytes === undefined) void this.#space.trim()
+      return found.stored
+    }
+    this.#index.delete(name.digest)
+    if (found.kind === 'bad') {
+      void this.#queue.run(idOf(name.digest), () => this.#files.unlinkBad(name).catch(() => undefined))
+    }
+    return undefined
+  }
+
+  #openWriter(key: string, record: FileRecord, length: number | undefined): DiskWriter | undefined {
+    const now = this.#options.now()
+    if (this.#closed || (length ?? 0) > this.#options.maxBytes || !this.#writing.allows(now)) return undefined
+    const digest = digestOf(key)
+    const id = idOf(digest)
+    const writer = openWriter(
+      {
+        io: this.#io,
+        space: this.#space,
+        create: () => this.#files.create(),
+        inOrder: (task) => this.#queue.run(id, task),
+        publish: (file) => this.#publish(file, digest),
+        onTrouble: (error) => this.#onWriteTrouble(error),
+        onClose: (closed) => this.#forget(id, closed)
+      },
+      { key, record, length }
+    )
+    if (writer === undefined) return undefined
+    const writers = this.#writers.get(id)
+    if (writers === undefined) this.#writers.set(id, new Set([writer]))
+    else writers.add(writer)
+    return writer
+  }
+
+  #forget(id: string, writer: DiskWriter): void {
+    const writers = this.#writers.get(id)
+    if (writers?.delete(writer) && writers.size === 0) this.#writers.delete(id)
+  }
+
+  async #publish(file: WrittenFile, digest: Buffer): Promise<Published> {
+    await this.#files.publish(file, digest)
+    this.#index.set(digest, file.bytes, this.#options.now())
+    this.#space.release(file.bytes)
+    this.#writing.succeed()
+    this.#doomed.delete(idOf(digest))
+    for (const [id, doomed] of this.#doomed) void this.#queue.run(id, () => this.#unlink(doomed))
+    return { entry: this.#files.published(file, digest) }
+  }
+
+  async #unlink(digest: Buffer): Promise<boolean> {
+    try {
+      const gone = await this.#files.unlink(digest)
+      this.#index.delete(digest)
+      this.#doomed.delete(idOf(digest))
+      return gone
+    } catch (error) {
+      this.#onWriteTrouble(error)
+      return this.#index.get(digest) !== undefined
+    }
+  }
+
+  async #evict(digest: Buffer): Promise<boolean> {
+    try {
+      await this.#files.unlink(digest)
+      this.#watcher?.gone(idOf(digest))
+      return true
+    } catch (error) {
+      this.#onWriteTrouble(error)
+      return false
+    }
+  }
+
+  #onWriteTrouble(error: unknown): void {
+    if (!isForeign(error)) this.#writing.fail(errnoOf(error), this.#options.now())
+  }
+
+  #expire(now: number): void {
+    const { inactiveMs } = this.#options
+    if (!inactiveMs || now < this.#expireAt) return
+    this.#expireAt = now + EXPIRE_EVERY_MS
+    void this.#space.expire(now - inactiveMs)
+  }
+
+  async #count(scan: AsyncGenerator<ScannedFile>, most: number): Promise<void> {
+    for (let count = 0; count < most && !this.#closed; count++) {
+      const { value, done } = await scan.next()
+      if (done) {
+        this.#space.counted = true
+        await this.#space.trim()
+        return
+      }
+      this.#index.setCold(value.digest, value.bytes, this.#options.now())
+    }
+  }
+}
