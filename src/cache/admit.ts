@@ -7,7 +7,7 @@ import { Fill, type FillEnd } from './fill'
 import { currentAgeMs, type Freshness, freshness } from './freshness'
 import type { ResolvedRouteCache } from './options'
 import type { Responses } from './responses'
-import { partialFields, type Selection, select, type Span, validators, withoutContent } from './serve'
+import { partialFields, type Selection, type Span, select, validators, withoutContent } from './serve'
 import { type CacheFacts, storable, storedFields } from './storable'
 import type { EntryWriter, StoredHead, VaryRecord } from './store/store'
 import type { CacheRequest } from './turn'
@@ -32,7 +32,10 @@ export interface Arrival {
 }
 
 /** What became of a response in the store. */
-export type AdmitEnd = { readonly kind: 'stored' } | { readonly kind: 'not-stored' } | { readonly kind: 'failed' }
+export type AdmitEnd =
+  | { readonly kind: 'stored' }
+  | { readonly kind: 'not-stored' }
+  | { readonly kind: 'failed' }
 
 /** What the client gets, and whether it is on its way into the store. */
 export interface Admission {
@@ -79,7 +82,10 @@ export class Admit {
     if (!verdict.store) return verdict.reason
     const length = contentLength(response)
     if ((length ?? 0) > this.#policy.maxObjectBytes) return 'too-large'
-    const place = this.#responses.placeFor(request, arrival.primary, { fields: response.fields, record: arrival.record })
+    const place = this.#responses.placeFor(request, arrival.primary, {
+      fields: response.fields,
+      record: arrival.record
+    })
     if (place === undefined) return 'vary'
     const head = storedHead(arrival, verdict.validForMs, place.selecting)
     const writer = this.#zone.store.open(place.key, head, length)
@@ -87,7 +93,10 @@ export class Admit {
     return { writer: guard(writer, arrival.ticket), key: place.key, record: place.record, head }
   }
 
-  #select({ request, response, client, responseTime }: Arrival, length: number | undefined): Selection | 'none' {
+  #select(
+    { request, response, client, responseTime }: Arrival,
+    length: number | undefined
+  ): Selection | 'none' {
     if (client === undefined || client.reason !== undefined) return 'none'
     return select(request, { validators: validators(response.status, response.fields), length }, responseTime)
   }
@@ -153,7 +162,8 @@ export class Admit {
     const current = store.peek(primary)
     const known = current !== undefined && 'vary' in current ? current : record
     // The record's time is a limit for its variants: it stays as long as the names do.
-    if (known?.vary.join() !== names.join()) store.putVary(primary, { vary: names, storedAt: head.requestTime })
+    if (known?.vary.join() !== names.join())
+      store.putVary(primary, { vary: names, storedAt: head.requestTime })
     const oldest = marks.addVariant(primary, key, this.#policy.vary.max)
     if (oldest !== undefined) void store.remove(oldest)
   }

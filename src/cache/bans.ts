@@ -57,7 +57,8 @@ function matcher(what: Exclude<BanOf, { all: true }>): Ban['matches'] {
   }
   const { prefix } = what
   if (prefix.startsWith('/')) return ({ target }) => target.startsWith(prefix)
-  return ({ scheme, authority, target }) => `${scheme}://${authority.toLowerCase()}${target}`.startsWith(prefix)
+  return ({ scheme, authority, target }) =>
+    `${scheme}://${authority.toLowerCase()}${target}`.startsWith(prefix)
 }
 
 function hostname(authority: string): string {

@@ -1,5 +1,6 @@
 // The cache of one route: lookup → decide → serve | fetch → store, in nginx's seven words (RFC 9111 §4, proxy_cache). `fetch` is passed in.
 import { sluiceError } from '../errors'
+import type { UpstreamRequest } from '../http/message'
 import { parseCacheControl } from './directives'
 import { Errands } from './errand'
 import { invalidates } from './invalidation'
@@ -8,9 +9,8 @@ import type { ResolvedRouteCache } from './options'
 import { type Place, Responses, type Stored } from './responses'
 import { onMiss, type ReuseInput, reuse, type StaleReason, type StaleUse } from './reuse'
 import { isConditional } from './serve'
-import { hasPersonalCookie } from './storable'
 import { type CacheWord, cacheStatus } from './status'
-import type { UpstreamRequest } from '../http/message'
+import { hasPersonalCookie } from './storable'
 import type { CacheAnswer, CacheCall, CacheRequest, Turn } from './turn'
 import type { CacheZone } from './zone'
 
@@ -43,13 +43,20 @@ export class RouteCache {
 
   /** A fresh response in memory, at once and without a promise; undefined = `respond` has to find out. */
   lookup(request: CacheRequest, now: number): CacheAnswer | undefined {
-    if (request.hasBody || request.bypass === true || !this.#policy.methods.has(request.method)) return undefined
+    if (request.hasBody || request.bypass === true || !this.#policy.methods.has(request.method))
+      return undefined
     const stored = this.#responses.peek(request, this.#responses.primaryKey(request))
     if (stored === undefined || this.#keepsOut(request, stored)) return undefined
     const { entry, prepared } = stored
     const directives = parseCacheControl(request.fields['cache-control'])
     const facts = { ...request, directives }
-    const input = { request: facts, head: entry.head, freshness: prepared.freshness, now, policy: this.#policy }
+    const input = {
+      request: facts,
+      head: entry.head,
+      freshness: prepared.freshness,
+      now,
+      policy: this.#policy
+    }
     if (reuse(input).kind !== 'fresh') return undefined
     this.#zone.count('HIT')
     return this.#errands.hit(request, stored, now)
@@ -134,7 +141,14 @@ export class RouteCache {
       return lock === undefined ? this.#alone(turn, place, word) : this.#follow(turn, place, { flight, word })
     }
     const lead = this.#zone.lock.lead(place.key, turn.call.now())
-    return this.#errands.run({ turn, place, flight: lead, mayStore: mayStore(turn), client: turn.call.abort, word })
+    return this.#errands.run({
+      turn,
+      place,
+      flight: lead,
+      mayStore: mayStore(turn),
+      client: turn.call.abort,
+      word
+    })
   }
 
   async #follow(
@@ -147,7 +161,15 @@ export class RouteCache {
     if (end.kind === 'gone') throw end.reason
     if (end.kind === 'timeout') {
       const { abort: client } = turn.call
-      return this.#errands.run({ turn, place, flight: undefined, mayStore: false, client, word, reason: 'lock-timeout' })
+      return this.#errands.run({
+        turn,
+        place,
+        flight: undefined,
+        mayStore: false,
+        client,
+        word,
+        reason: 'lock-timeout'
+      })
     }
     if (end.kind === 'stored') turn.collapsed = end.word
     if (end.kind === 'refused') turn.alone = turn.personal || !end.personal
@@ -170,7 +192,14 @@ export class RouteCache {
     const { call } = turn
     if (!this.#zone.mayRefresh || !marks.mayRefresh(place.key, call.now())) return
     const flight = lock.lead(place.key, call.now())
-    const errand = { turn, place, flight, mayStore: mayStore(turn), client: undefined, word: 'EXPIRED' } as const
+    const errand = {
+      turn,
+      place,
+      flight,
+      mayStore: mayStore(turn),
+      client: undefined,
+      word: 'EXPIRED'
+    } as const
     const failed = (): void => marks.refreshFailed(place.key, call.now())
     const job = this.#errands.run(errand).then(({ outcome }) => {
       if (outcome.word === 'STALE') failed()
@@ -185,7 +214,15 @@ export class RouteCache {
     const { key, record } = await this.#responses.find(turn.request, turn.primary)
     const place: Place = { key, record, stored: undefined }
     const { abort: client } = turn.call
-    const errand = { turn, place, flight: undefined, mayStore: true, client, word: 'BYPASS', reason: 'bypass' } as const
+    const errand = {
+      turn,
+      place,
+      flight: undefined,
+      mayStore: true,
+      client,
+      word: 'BYPASS',
+      reason: 'bypass'
+    } as const
     return this.#errands.run(errand)
   }
 
@@ -203,7 +240,13 @@ export class RouteCache {
 
   #reuseInput({ facts, directives, call }: Turn, { entry, prepared }: Stored): ReuseInput {
     const { freshness } = prepared
-    return { request: { ...facts, directives }, head: entry.head, freshness, now: call.now(), policy: this.#policy }
+    return {
+      request: { ...facts, directives },
+      head: entry.head,
+      freshness,
+      now: call.now(),
+      policy: this.#policy
+    }
   }
 
   /** Decision 22: what is fresh by `valid` alone says nothing about who is asking. */
@@ -223,7 +266,7 @@ export class RouteCache {
   }
 
   #turn(request: CacheRequest, upstream: UpstreamRequest, call: CacheCall): Turn {
-    const { method, fields, hasBody } = request
+    const { fields, hasBody } = request
     const cookie = hasPersonalCookie(fields, this.#policy.cookies)
     return {
       request,
@@ -242,8 +285,11 @@ export class RouteCache {
   #hintCookies({ log }: CacheCall): void {
     if (this.#cookieHintGiven) return
     this.#cookieHintGiven = true
-    const text = "a request with a Cookie is neither stored nor served where `valid` alone makes it fresh; "
-    log?.info({ zone: this.#zone.name }, `${text}set cookies: 'ignore' if the content is the same for everyone`)
+    const text = 'a request with a Cookie is neither stored nor served where `valid` alone makes it fresh; '
+    log?.info(
+      { zone: this.#zone.name },
+      `${text}set cookies: 'ignore' if the content is the same for everyone`
+    )
   }
 }
 

@@ -123,7 +123,10 @@ export class Errands {
     }
     const arrived: Arrived = { response, requestTime, responseTime: turn.call.now(), ticket }
     if (response.status === 304 && validation === undefined) {
-      throw sluiceError('SLUICE_BAD_RESPONSE', { phase: 'header', detail: '304 to a request without conditions' })
+      throw sluiceError('SLUICE_BAD_RESPONSE', {
+        phase: 'header',
+        detail: '304 to a request without conditions'
+      })
     }
     const { stored } = place
     if (stored === undefined) return this.#accept(errand, arrived)
@@ -158,7 +161,10 @@ export class Errands {
   #hides({ facts, directives, call }: Turn, { entry, prepared }: Stored, failure: OriginFailure): boolean {
     const { freshness } = prepared
     const request = { ...facts, directives }
-    return staleOnError({ request, head: entry.head, freshness, now: call.now(), policy: this.#policy }, failure)
+    return staleOnError(
+      { request, head: entry.head, freshness, now: call.now(), policy: this.#policy },
+      failure
+    )
   }
 
   #validated(errand: Errand, stored: Stored, arrived: Arrived): CacheAnswer | Promise<CacheAnswer> {
@@ -262,7 +268,11 @@ function failureOf(error: unknown): OriginFailure | undefined {
   return { kind: status === 504 ? 'timeout' : 'network' }
 }
 
-function outcomeOf({ turn, word, reason }: Errand, fwdStatus: number, refusal: string | undefined): CacheOutcome {
+function outcomeOf(
+  { turn, word, reason }: Errand,
+  fwdStatus: number,
+  refusal: string | undefined
+): CacheOutcome {
   const personal = refusal === 'cookie'
   const why = refusal === 'not-now' ? reason : (refusal ?? reason)
   const told = personal ? 'BYPASS' : word

@@ -1,7 +1,7 @@
 // What a user may say about caching, per route (proxy_cache*) and per zone (proxy_cache_path), and its resolved form.
 import { optionError } from '../errors'
-import type { UseStale } from './reuse'
 import { type Duration, parseDuration, parseSize, type Size } from '../units'
+import type { UseStale } from './reuse'
 
 /** A test on the request: a function of the Fastify request, or field names of which one is there and not `0`. */
 export type RequestTest = ((request: never) => boolean) | readonly string[]

@@ -1,7 +1,7 @@
 // Finds the stored response for a request: primary key, variant, bans (RFC 9111 §4.1), and prepares each one once for all its hits.
 import type { Fields } from '../http/message'
 import { ageSeconds, type Freshness, freshness, ttlSeconds } from './freshness'
-import { primaryKey, selectingValues, varyNames, variantKey } from './key'
+import { primaryKey, selectingValues, variantKey, varyNames } from './key'
 import type { ResolvedRouteCache } from './options'
 import { type Representation, represent } from './serve'
 import { cacheStatus } from './status'
@@ -39,7 +39,11 @@ export interface Place {
 
 /** Where a new response goes. */
 export type NewPlace =
-  | { readonly key: string; readonly record: readonly string[] | undefined; readonly selecting?: Record<string, string | null> }
+  | {
+      readonly key: string
+      readonly record: readonly string[] | undefined
+      readonly selecting?: Record<string, string | null>
+    }
   | undefined
 
 const NO_HIT: CacheOutcome = { word: 'HIT', cacheStatus: '' }
@@ -56,7 +60,9 @@ export class Responses {
   }
 
   /** The key of a URL, all its variants together. */
-  primaryKey(request: Pick<CacheRequest, 'scheme' | 'authority' | 'target' | 'upstream' | 'customKey'>): string {
+  primaryKey(
+    request: Pick<CacheRequest, 'scheme' | 'authority' | 'target' | 'upstream' | 'customKey'>
+  ): string {
     const { scheme, authority, target, upstream, customKey } = request
     const { version } = this.#zone
     return primaryKey({
@@ -93,13 +99,19 @@ export class Responses {
   }
 
   /** Where a response with these fields is stored; undefined = it varies on too much. */
-  placeFor(request: CacheRequest, primary: string, response: { fields: Fields; record: VaryRecord | undefined }): NewPlace {
+  placeFor(
+    request: CacheRequest,
+    primary: string,
+    response: { fields: Fields; record: VaryRecord | undefined }
+  ): NewPlace {
     const names = varyNames(response.fields)
     if (names === '*') return undefined
     if (names === null || names.length === 0) return { key: primary, record: undefined }
     const known = response.record?.vary ?? []
     // Names once seen stay part of the choice: a URL whose Vary alternates keeps its variants.
-    const all = names.every((name) => known.includes(name)) ? known : [...new Set([...known, ...names])].sort()
+    const all = names.every((name) => known.includes(name))
+      ? known
+      : [...new Set([...known, ...names])].sort()
     if (all.length > MAX_VARY_NAMES) return undefined
     const { normalize } = this.#policy.vary
     return {

@@ -94,7 +94,8 @@ export function select(
     if (verdict === 'not-modified') return NOT_MODIFIED
     if (verdict === 'precondition-failed') return PRECONDITION_FAILED
   }
-  if (fields.range === undefined || status !== 200 || method !== 'GET' || target.length === undefined) return WHOLE
+  if (fields.range === undefined || status !== 200 || method !== 'GET' || target.length === undefined)
+    return WHOLE
   if (fields['if-range'] !== undefined && !rangeApplies(fields, target.validators, now)) return WHOLE
   const range = parseRange(firstLine(fields, 'range'), target.length)
   if (range.kind === 'unsatisfiable') return UNSATISFIABLE
@@ -108,15 +109,15 @@ export function serve(
   now: number
 ): UpstreamResponse {
   const { entry, representation, age } = stored
-  const selection = select(
-    request,
-    { validators: representation.validators, length: entry.length },
-    now
-  )
+  const selection = select(request, { validators: representation.validators, length: entry.length }, now)
   const fields: Fields = { ...representation.fields, age }
   if (selection.kind === 'whole') {
     const withoutContent = request.method === 'HEAD' || entry.length === 0
-    return { status: representation.status, fields, body: withoutContent ? null : (entry.buffer ?? entry.read()) }
+    return {
+      status: representation.status,
+      fields,
+      body: withoutContent ? null : (entry.buffer ?? entry.read())
+    }
   }
   if (selection.kind === 'spans') return partial(entry, fields, selection.spans)
   return withoutContent(selection.kind, fields, entry.length)
