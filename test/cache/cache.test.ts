@@ -350,7 +350,10 @@ test('methods that are safe or unsafe, known or not', () => {
   const { cache } = new Scene({ methods: ['GET'] })
   const handled = ['GET', 'POST', 'DELETE', 'M-SEARCH', 'UNHEARD'].filter((method) => cache.handles(method))
   assert.deepEqual(handled, ['GET', 'POST', 'DELETE', 'M-SEARCH', 'UNHEARD'])
-  assert.deepEqual(['HEAD', 'OPTIONS', 'TRACE'].filter((method) => cache.handles(method)), [])
+  assert.deepEqual(
+    ['HEAD', 'OPTIONS', 'TRACE'].filter((method) => cache.handles(method)),
+    []
+  )
 })
 
 test('lookup needs no promise for a HIT and counts it', async () => {

@@ -151,7 +151,14 @@ export function text(body: string, fields: Fields = {}, status = 200): UpstreamR
 
 /** A 200 whose content streams; without a length unless `fields` says so. */
 export function streamed(chunks: readonly string[], fields: Fields = {}): UpstreamResponse {
-  return { status: 200, fields, body: Readable.from(chunks.map((chunk) => Buffer.from(chunk)), { objectMode: false }) }
+  return {
+    status: 200,
+    fields,
+    body: Readable.from(
+      chunks.map((chunk) => Buffer.from(chunk)),
+      { objectMode: false }
+    )
+  }
 }
 
 /** A stream that the test feeds by hand. */
@@ -160,7 +167,11 @@ export function fed(): Readable {
 }
 
 /** A promise to be settled by hand. */
-export function gate<T = void>(): { promise: Promise<T>; open: (value: T) => void; fail: (error: unknown) => void } {
+export function gate<T = void>(): {
+  promise: Promise<T>
+  open: (value: T) => void
+  fail: (error: unknown) => void
+} {
   let open: (value: T) => void = () => {}
   let fail: (error: unknown) => void = () => {}
   const promise = new Promise<T>((resolve, reject) => {
