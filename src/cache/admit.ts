@@ -1,16 +1,14 @@
 // A response from upstream: what of it is stored, and what this client gets of it (RFC 9111 §3).
 import { Readable } from 'node:stream'
 import type { Abort } from '../http/abort'
-import { formatHttpDate } from '../http/date'
 import { firstLine, listMembers } from '../http/fields'
 import type { Body, Fields, UpstreamResponse } from '../http/message'
-import { effectiveDirectives } from './directives'
 import { Fill, type FillEnd } from './fill'
+import { currentAgeMs, type Freshness, freshness } from './freshness'
 import type { ResolvedRouteCache } from './options'
 import type { Responses } from './responses'
 import { partialFields, type Selection, type Span, select, validators, withoutContent } from './serve'
-import type { CacheFacts } from './storable'
-import { storable } from './storable'
+import { type CacheFacts, storable, storedFields } from './storable'
 import type { EntryWriter, StoredHead, VaryRecord } from './store/store'
 import type { CacheRequest } from './turn'
 import type { CacheZone, Ticket } from './zone'
@@ -44,6 +42,8 @@ export interface Admission {
   readonly response: UpstreamResponse
   /** Why it is not stored; undefined = it is on its way. */
   readonly refusal: string | undefined
+  /** Once stored it can answer others without being validated first. */
+  readonly shareable: boolean
 }
 
 /** Decides, opens the store, and splits the body between client and store. */
@@ -69,7 +69,10 @@ export class Admit {
       arrival.response.body instanceof Readable
         ? this.#stream(arrival, { selection, writer, length, finish })
         : this.#whole(arrival, { selection, writer, length, finish })
-    return { response, refusal: typeof opened === 'string' ? opened : undefined }
+    if (typeof opened === 'string') return { response, refusal: opened, shareable: false }
+    const { heuristics } = this.#policy
+    const shareable = isShareable(opened.head, freshness(opened.head, { heuristics }), arrival.responseTime)
+    return { response, refusal: undefined, shareable }
   }
 
   #open(arrival: Arrival): Opened | string {
@@ -144,14 +147,13 @@ export class Admit {
   }
 
   #finish(arrival: Arrival, opened: Opened | string, end: FillEnd['kind']): void {
-    const { ticket, primary, onEnd } = arrival
+    const { ticket, onEnd } = arrival
     this.#zone.release(ticket)
     if (typeof opened === 'string' || end !== 'stored' || ticket.revoked) {
       onEnd({ kind: end === 'failed' ? 'failed' : 'not-stored' })
       return
     }
     if (opened.record !== undefined) this.#putVary(arrival, opened, opened.record)
-    this.#zone.marks.accept(primary)
     onEnd({ kind: 'stored' })
   }
 
@@ -189,6 +191,11 @@ interface AnswerParts {
   readonly body: Body
 }
 
+/** Whether a stored response answers others at once: fresh, and not to be validated each time. */
+export function isShareable(head: StoredHead, fresh: Freshness, now: number): boolean {
+  return !fresh.alwaysValidate && currentAgeMs(head, fresh, now) < fresh.lifetimeMs
+}
+
 /** The content as announced; undefined when it ends with the connection or the last chunk. */
 function contentLength({ fields, body }: UpstreamResponse): number | undefined {
   if (Buffer.isBuffer(body)) return body.length
@@ -224,16 +231,12 @@ function answer({ request, response, selection, length, body }: AnswerParts): Up
   return withoutContent(selection.kind, fields, length)
 }
 
-/** RFC 9111 §3: what is kept of the fields; §5.2.2.7: a named field is only for the client that asked. */
 function storedHead(
   { response, requestTime, responseTime }: Arrival,
   validFor: number | undefined,
   selecting: Record<string, string | null> | undefined
 ): StoredHead {
-  const { privateFields, noCacheFields } = effectiveDirectives(response.fields, responseTime)
-  const fields: Fields = { ...response.fields }
-  for (const name of [...privateFields, ...noCacheFields, 'content-length']) delete fields[name]
-  fields.date ??= formatHttpDate(responseTime)
+  const fields = storedFields(response.fields, responseTime)
   const tags = responseTags(fields)
   return {
     status: response.status,

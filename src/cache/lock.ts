@@ -1,6 +1,6 @@
 // One fetch per key (proxy_cache_lock): the leader fetches, followers wait for how it ends.
 import type { Abort } from '../http/abort'
-import type { Failure } from './reuse'
+import type { OriginFailure } from './reuse'
 import type { CacheWord } from './status'
 
 /** How a leader's fetch ended, as its followers see it. */
@@ -10,7 +10,7 @@ export type FlightEnd =
   /** Not for others: everyone fetches, at once. `personal`: only because of who asked, so that the next may still lead. */
   | { readonly kind: 'refused'; readonly personal: boolean }
   /** The origin failed: it has failed for all who waited. Without `error` it answered with a status that is hidden by a stale response. */
-  | { readonly kind: 'failed'; readonly failure: Failure; readonly error?: unknown }
+  | { readonly kind: 'failed'; readonly failure: OriginFailure; readonly error?: unknown }
   /** The leader's client left, or the content broke off: another may lead. */
   | { readonly kind: 'abandoned' }
 

@@ -1,20 +1,7 @@
 // What a user may say about caching, per route (proxy_cache*) and per zone (proxy_cache_path), and its resolved form.
 import { optionError } from '../errors'
 import { type Duration, parseDuration, parseSize, type Size } from '../units'
-
-/** When a stale response may be served (`proxy_cache_use_stale`). */
-export type UseStale =
-  | 'error'
-  | 'timeout'
-  | 'invalid_header'
-  | 'updating'
-  | 'http_500'
-  | 'http_502'
-  | 'http_503'
-  | 'http_504'
-  | 'http_403'
-  | 'http_404'
-  | 'http_429'
+import type { UseStale } from './reuse'
 
 /** A test on the request: a function of the Fastify request, or field names of which one is there and not `0`. */
 export type RequestTest = ((request: never) => boolean) | readonly string[]

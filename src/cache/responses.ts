@@ -1,6 +1,6 @@
 // Finds the stored response for a request: primary key, variant, bans (RFC 9111 §4.1), and prepares each one once for all its hits.
 import type { Fields } from '../http/message'
-import { ageSeconds, currentAgeMs, type Freshness, freshness } from './freshness'
+import { ageSeconds, type Freshness, freshness, ttlSeconds } from './freshness'
 import { primaryKey, selectingValues, variantKey, varyNames } from './key'
 import type { ResolvedRouteCache } from './options'
 import { type Representation, represent } from './serve'
@@ -144,19 +144,12 @@ export class Responses {
     if (second === prepared.second) return
     prepared.second = second
     prepared.age = String(second)
-    const ttlSeconds = this.ttlSeconds({ entry, prepared }, now)
+    const ttl = ttlSeconds(entry.head, prepared.freshness, now)
     prepared.hit = Object.freeze({
       word: 'HIT',
-      cacheStatus: cacheStatus({ word: 'HIT', ttlSeconds }),
+      cacheStatus: cacheStatus({ word: 'HIT', ttlSeconds: ttl }),
       ageSeconds: second
     })
-  }
-
-  /** Remaining freshness; negative when stale. */
-  ttlSeconds({ entry, prepared }: Stored, now: number): number {
-    return Math.floor(
-      (prepared.freshness.lifetimeMs - currentAgeMs(entry.head, prepared.freshness, now)) / 1000
-    )
   }
 
   #variantKey(request: CacheRequest, primary: string, record: VaryRecord): string {

@@ -1,8 +1,10 @@
 // What the cache is asked and what it answers: the border between it and the proxy, which passes `fetch` in.
 import type { Abort } from '../http/abort'
 import type { Fields, UpstreamRequest, UpstreamResponse } from '../http/message'
+import type { Directives } from './directives'
 import type { RequestTest } from './options'
 import type { CacheWord } from './status'
+import type { CacheFacts } from './storable'
 
 /** The client's request as the cache sees it. */
 export interface CacheRequest {
@@ -59,6 +61,25 @@ export interface CacheOutcome {
 export interface CacheAnswer {
   readonly response: UpstreamResponse
   readonly outcome: CacheOutcome
+}
+
+/** One request on its way through the cache. */
+export interface Turn {
+  readonly request: CacheRequest
+  readonly upstream: UpstreamRequest
+  readonly call: CacheCall
+  readonly primary: string
+  readonly facts: CacheFacts
+  /** The client's Cache-Control. */
+  readonly directives: Directives
+  /** Carries credentials or a cookie that counts: its response may be for it alone. */
+  readonly personal: boolean
+  /** The word of the fetch that it waited for. */
+  collapsed: CacheWord | undefined
+  /** It has waited in vain: the next fetch goes past the lock. */
+  alone: boolean
+  /** It has been counted for `minUses`. */
+  counted: boolean
 }
 
 /** Evaluates a route's `key`, `bypass` and `noStore` for a request; the caller spreads the result into its CacheRequest. */

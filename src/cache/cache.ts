@@ -1,0 +1,318 @@
+// The cache of one route: lookup → decide → serve | fetch → store, in nginx's seven words (RFC 9111 §4, proxy_cache). `fetch` is passed in.
+import { sluiceError } from '../errors'
+import type { UpstreamRequest } from '../http/message'
+import { parseCacheControl } from './directives'
+import { Errands } from './errand'
+import { invalidates } from './invalidation'
+import type { Flight } from './lock'
+import type { ResolvedRouteCache } from './options'
+import { type Place, Responses, type Stored } from './responses'
+import { onMiss, type ReuseInput, reuse, type StaleReason, type StaleUse } from './reuse'
+import { isConditional } from './serve'
+import { type CacheWord, cacheStatus } from './status'
+import { hasPersonalCookie } from './storable'
+import type { CacheAnswer, CacheCall, CacheRequest, Turn } from './turn'
+import type { CacheZone } from './zone'
+
+/** Safe methods beside GET and HEAD: they change nothing and are none of a cache's business. */
+const SAFE: ReadonlySet<string> = new Set(['OPTIONS', 'TRACE', 'PROPFIND', 'REPORT', 'SEARCH', 'QUERY'])
+/** How often a request may wait for others before it goes alone: for the URL, for its variant, and once for bad luck. */
+const MAX_ROUNDS = 3
+/** How long a refresh counts as under way on a route without a lock. */
+const REFRESH_AGE_MS = 30_000
+
+/** One route's view of a zone; a zone may have many. */
+export class RouteCache {
+  readonly #zone: CacheZone
+  readonly #policy: ResolvedRouteCache
+  readonly #responses: Responses
+  readonly #errands: Errands
+  #cookieHintGiven = false
+
+  constructor(zone: CacheZone, policy: ResolvedRouteCache) {
+    this.#zone = zone
+    this.#policy = policy
+    this.#responses = new Responses(zone, policy)
+    this.#errands = new Errands(zone, policy, this.#responses)
+  }
+
+  /** Whether requests with this method concern the cache: it answers them, or they invalidate (RFC 9111 §4.4). */
+  handles(method: string): boolean {
+    return this.#policy.methods.has(method) || isUnsafe(method)
+  }
+
+  /** A fresh response in memory, at once and without a promise; undefined = `respond` has to find out. */
+  lookup(request: CacheRequest, now: number): CacheAnswer | undefined {
+    if (request.hasBody || request.bypass === true || !this.#policy.methods.has(request.method))
+      return undefined
+    const stored = this.#responses.peek(request, this.#responses.primaryKey(request))
+    if (stored === undefined || this.#keepsOut(request, stored)) return undefined
+    const { entry, prepared } = stored
+    const directives = parseCacheControl(request.fields['cache-control'])
+    const facts = { ...request, directives }
+    const input = {
+      request: facts,
+      head: entry.head,
+      freshness: prepared.freshness,
+      now,
+      policy: this.#policy
+    }
+    if (reuse(input).kind !== 'fresh') return undefined
+    this.#zone.count('HIT')
+    return this.#errands.hit(request, stored, now)
+  }
+
+  /** The answer to a request, from the cache or from upstream. Rejects with a SluiceError. */
+  async respond(request: CacheRequest, upstream: UpstreamRequest, call: CacheCall): Promise<CacheAnswer> {
+    const answer = await this.#respond(this.#turn(request, upstream, call))
+    const { word, reason } = answer.outcome
+    this.#zone.count(word)
+    if (reason === 'cookie') this.#hintCookies(call)
+    return answer
+  }
+
+  async #respond(turn: Turn): Promise<CacheAnswer> {
+    const { request } = turn
+    if (!this.#policy.methods.has(request.method)) return this.#unsafe(turn)
+    if (request.hasBody) return pass(turn, 'BYPASS', 'body')
+    if (request.bypass === true) return this.#bypass(turn)
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      const place = await this.#responses.find(request, turn.primary)
+      const answer = await this.#step(turn, place)
+      if (answer !== undefined) return answer
+    }
+    return this.#alone(turn, await this.#responses.find(request, turn.primary), 'MISS')
+  }
+
+  /** One look at what is stored; undefined = it waited for another fetch, look again. */
+  #step(turn: Turn, place: Place): Promise<CacheAnswer | undefined> | CacheAnswer {
+    const { stored } = place
+    if (stored === undefined) return this.#absent(turn, place)
+    if (this.#keepsOut(turn.request, stored)) return pass(turn, 'BYPASS', 'cookie')
+    const decision = reuse(this.#reuseInput(turn, stored))
+    switch (decision.kind) {
+      case 'fresh':
+        return this.#errands.answer(turn, stored, turn.collapsed ?? 'HIT')
+      case 'stale':
+        return this.#stale(turn, place, { stored, ...decision })
+      case 'only-if-cached':
+        throw sluiceError('SLUICE_ONLY_IF_CACHED')
+      default:
+        return this.#absent(turn, place)
+    }
+  }
+
+  #absent(turn: Turn, place: Place): Promise<CacheAnswer | undefined> {
+    const { request, call, facts, directives } = turn
+    const verdict = onMiss({ request: { ...facts, directives }, policy: this.#policy })
+    if (verdict.kind === 'only-if-cached') throw sluiceError('SLUICE_ONLY_IF_CACHED')
+    if (request.noStore === true) return pass(turn, 'MISS', 'no-store')
+    if (this.#policy.requestDirectives && directives.noStore) return pass(turn, 'MISS', 'request-no-store')
+    if (!this.#usedEnough(turn, place)) return pass(turn, 'MISS', 'min-uses')
+    const now = call.now()
+    if (turn.alone || this.#zone.marks.refused(place.key, turn.personal, now)) {
+      return wantsPart(turn) ? pass(turn, 'MISS', 'hit-for-miss') : this.#alone(turn, place, 'MISS')
+    }
+    return this.#share(turn, place, 'MISS')
+  }
+
+  #stale(
+    turn: Turn,
+    place: Place,
+    { stored, servable, reason }: { stored: Stored; servable: StaleUse; reason: StaleReason }
+  ): Promise<CacheAnswer | undefined> | CacheAnswer {
+    const flight = this.#underWay(turn, place)
+    if (flight !== undefined && servable !== 'never') return this.#errands.answer(turn, stored, 'UPDATING')
+    if (servable === 'while-revalidate' && this.#policy.background) {
+      this.#refresh(turn, place)
+      return this.#errands.answer(turn, stored, 'STALE')
+    }
+    // Who wants it checked gets it checked: not the answer to a question that was asked before.
+    const own = reason.startsWith('request-')
+    const past = own || turn.alone || this.#zone.marks.refused(place.key, turn.personal, turn.call.now())
+    return past ? this.#alone(turn, place, 'EXPIRED') : this.#share(turn, place, 'EXPIRED')
+  }
+
+  /** Leads the fetch for a key or waits for the one under way. */
+  #share(turn: Turn, place: Place, word: CacheWord): Promise<CacheAnswer | undefined> {
+    const { lock } = this.#policy
+    const flight = this.#underWay(turn, place)
+    if (flight !== undefined) {
+      return lock === undefined ? this.#alone(turn, place, word) : this.#follow(turn, place, { flight, word })
+    }
+    const lead = this.#zone.lock.lead(place.key, turn.call.now())
+    return this.#errands.run({
+      turn,
+      place,
+      flight: lead,
+      mayStore: mayStore(turn),
+      client: turn.call.abort,
+      word
+    })
+  }
+
+  async #follow(
+    turn: Turn,
+    place: Place,
+    { flight, word }: { flight: Flight; word: CacheWord }
+  ): Promise<CacheAnswer | undefined> {
+    const timeoutMs = this.#policy.lock?.timeoutMs ?? 0
+    const end = await flight.wait(timeoutMs, turn.call.abort, this.#zone.timers)
+    if (end.kind === 'gone') throw end.reason
+    if (end.kind === 'timeout') {
+      const { abort: client } = turn.call
+      return this.#errands.run({
+        turn,
+        place,
+        flight: undefined,
+        mayStore: false,
+        client,
+        word,
+        reason: 'lock-timeout'
+      })
+    }
+    if (end.kind === 'stored') turn.collapsed = end.word
+    if (end.kind === 'refused') turn.alone = turn.personal || !end.personal
+    if (end.kind !== 'failed') return undefined
+    const stale = this.#errands.stale(turn, place.stored, end.failure)
+    if (stale !== undefined) return stale
+    if (end.error !== undefined) throw end.error
+    turn.alone = true
+    return undefined
+  }
+
+  #alone(turn: Turn, place: Place, word: CacheWord): Promise<CacheAnswer> {
+    const { abort: client } = turn.call
+    return this.#errands.run({ turn, place, flight: undefined, mayStore: mayStore(turn), client, word })
+  }
+
+  /** Refreshes beside the request: one per key, none for a while after a failure. */
+  #refresh(turn: Turn, place: Place): void {
+    const { marks, lock } = this.#zone
+    const { call } = turn
+    if (!this.#zone.mayRefresh || !marks.mayRefresh(place.key, call.now())) return
+    const flight = lock.lead(place.key, call.now())
+    const errand = {
+      turn,
+      place,
+      flight,
+      mayStore: mayStore(turn),
+      client: undefined,
+      word: 'EXPIRED'
+    } as const
+    const failed = (): void => marks.refreshFailed(place.key, call.now())
+    const job = this.#errands.run(errand).then(({ outcome }) => {
+      if (outcome.word === 'STALE') failed()
+      else marks.refreshed(place.key)
+    }, failed)
+    this.#zone.addRefresh(job)
+  }
+
+  /** Asks upstream whatever is stored; the answer is stored all the same (proxy_cache_bypass). */
+  async #bypass(turn: Turn): Promise<CacheAnswer> {
+    if (turn.request.noStore === true) return pass(turn, 'BYPASS', 'bypass')
+    const { key, record } = await this.#responses.find(turn.request, turn.primary)
+    const place: Place = { key, record, stored: undefined }
+    const { abort: client } = turn.call
+    const errand = {
+      turn,
+      place,
+      flight: undefined,
+      mayStore: true,
+      client,
+      word: 'BYPASS',
+      reason: 'bypass'
+    } as const
+    return this.#errands.run(errand)
+  }
+
+  /** RFC 9111 §4.4: what an unsafe request changed is stored no longer. */
+  async #unsafe(turn: Turn): Promise<CacheAnswer> {
+    const answer = await pass(turn, 'BYPASS', 'method')
+    const { request, primary } = turn
+    const targets = invalidates(request, answer.response)
+    // The caller does not wait for a disk: while a removal is under way the zone finds nothing under the key.
+    if (targets.length > 0) void this.#zone.remove(primary)
+    const { customKey: _own, ...place } = request
+    for (const target of targets) void this.#zone.remove(this.#responses.primaryKey({ ...place, target }))
+    return answer
+  }
+
+  #reuseInput({ facts, directives, call }: Turn, { entry, prepared }: Stored): ReuseInput {
+    const { freshness } = prepared
+    return {
+      request: { ...facts, directives },
+      head: entry.head,
+      freshness,
+      now: call.now(),
+      policy: this.#policy
+    }
+  }
+
+  /** Decision 22: what is fresh by `valid` alone says nothing about who is asking. */
+  #keepsOut({ fields }: CacheRequest, { prepared }: Stored): boolean {
+    return prepared.freshness.source === 'valid' && hasPersonalCookie(fields, this.#policy.cookies)
+  }
+
+  #underWay({ call }: Turn, { key }: Place): Flight | undefined {
+    return this.#zone.lock.current(key, call.now(), this.#policy.lock?.ageMs ?? REFRESH_AGE_MS)
+  }
+
+  #usedEnough(turn: Turn, { key }: Place): boolean {
+    const { minUses } = this.#policy
+    if (minUses <= 1 || turn.counted) return true
+    turn.counted = true
+    return this.#zone.marks.use(key) >= minUses
+  }
+
+  #turn(request: CacheRequest, upstream: UpstreamRequest, call: CacheCall): Turn {
+    const { fields, hasBody } = request
+    const cookie = hasPersonalCookie(fields, this.#policy.cookies)
+    return {
+      request,
+      upstream,
+      call,
+      primary: this.#responses.primaryKey(request),
+      facts: { method: 'GET', fields, hasBody, private: request.private },
+      directives: parseCacheControl(fields['cache-control']),
+      personal: cookie || request.private || fields.authorization !== undefined,
+      collapsed: undefined,
+      alone: false,
+      counted: false
+    }
+  }
+
+  #hintCookies({ log }: CacheCall): void {
+    if (this.#cookieHintGiven) return
+    this.#cookieHintGiven = true
+    const text = 'a request with a Cookie is neither stored nor served where `valid` alone makes it fresh; '
+    log?.info(
+      { zone: this.#zone.name },
+      `${text}set cookies: 'ignore' if the content is the same for everyone`
+    )
+  }
+}
+
+/** Forwards the request as it is: nothing served, nothing stored. */
+async function pass(turn: Turn, word: CacheWord, reason: string): Promise<CacheAnswer> {
+  const { call, upstream } = turn
+  const response = await call.fetch(upstream, call.abort)
+  return {
+    response,
+    outcome: { word, reason, cacheStatus: cacheStatus({ word, fwdStatus: response.status, detail: reason }) }
+  }
+}
+
+/** A request whose own conditions, range or method are best answered by the origin while nothing can be shared. */
+function wantsPart({ request: { method, fields } }: Turn): boolean {
+  return method !== 'GET' || fields.range !== undefined || isConditional(fields)
+}
+
+function mayStore({ request }: Turn): boolean {
+  return request.noStore !== true
+}
+
+/** Every method that is not known to be safe may change what is stored, unknown ones too. */
+function isUnsafe(method: string): boolean {
+  return method !== 'GET' && method !== 'HEAD' && !SAFE.has(method)
+}

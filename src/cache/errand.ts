@@ -1,0 +1,300 @@
+// One fetch for the cache: conditional when something is stored, then 304, stale instead of an error, or a new response (RFC 9111 §4.3).
+import { Readable } from 'node:stream'
+import { errorRow, isSluiceError, sluiceError } from '../errors'
+import { Abort } from '../http/abort'
+import type { Body, Fields, UpstreamRequest, UpstreamResponse } from '../http/message'
+import { Admit, type AdmitEnd, isShareable } from './admit'
+import { ttlSeconds } from './freshness'
+import type { Flight } from './lock'
+import type { ResolvedRouteCache } from './options'
+import type { Place, Responses, Stored } from './responses'
+import { type OriginFailure, staleOnError } from './reuse'
+import { serve } from './serve'
+import { type CacheWord, cacheStatus } from './status'
+import { storable } from './storable'
+import type { StoredEntry, StoredHead } from './store/store'
+import type { CacheAnswer, CacheOutcome, CacheRequest, Turn } from './turn'
+import { clearConditional, conditionalFields, confirms, freshen } from './validation'
+import type { CacheZone, Ticket } from './zone'
+
+/** Refusals that say something about who asked, not about the response. */
+const PERSONAL: ReadonlySet<string> = new Set(['cookie', 'authorization', 'request-no-store'])
+
+/** A fetch and what it is for. */
+export interface Errand {
+  readonly turn: Turn
+  readonly place: Place
+  /** Those who wait for it; undefined = it goes alone. */
+  readonly flight: Flight | undefined
+  readonly mayStore: boolean
+  /** The client that reads the answer; undefined = a refresh beside a request. */
+  readonly client: Abort | undefined
+  readonly word: CacheWord
+  readonly reason?: string
+}
+
+interface Arrived {
+  readonly response: UpstreamResponse
+  readonly requestTime: number
+  readonly responseTime: number
+  readonly ticket: Ticket
+}
+
+/** Runs fetches for one route. */
+export class Errands {
+  readonly #zone: CacheZone
+  readonly #policy: ResolvedRouteCache
+  readonly #responses: Responses
+  readonly #admit: Admit
+
+  constructor(zone: CacheZone, policy: ResolvedRouteCache, responses: Responses) {
+    this.#zone = zone
+    this.#policy = policy
+    this.#responses = responses
+    this.#admit = new Admit(zone, policy, responses)
+  }
+
+  /** Fetches; the flight ends whatever happens. */
+  async run(errand: Errand): Promise<CacheAnswer> {
+    const { turn, client, flight } = errand
+    const ticket = this.#zone.admit(turn.primary)
+    try {
+      const answer = await this.#run(errand, ticket)
+      if (client?.reason === undefined) return answer
+      discard(answer.response.body)
+      throw client.reason
+    } catch (error) {
+      this.#zone.release(ticket)
+      // Nobody waits for a fetch that threw without saying how it ended.
+      flight?.end({ kind: 'abandoned' })
+      throw error
+    }
+  }
+
+  /** The answer to a hit. */
+  hit(request: CacheRequest, stored: Stored, now: number): CacheAnswer {
+    const { entry, prepared } = stored
+    this.#responses.tick(stored, now)
+    const { representation, age } = prepared
+    return { response: serve(request, { entry, representation, age }, now), outcome: prepared.hit }
+  }
+
+  /** The answer from a stored response. */
+  answer(turn: Turn, stored: Stored, word: CacheWord, fwdStatus?: number): CacheAnswer {
+    const { request, call } = turn
+    const now = call.now()
+    const hit = this.hit(request, stored, now)
+    if (word === 'HIT') return hit
+    const { entry, prepared } = stored
+    const ttl = ttlSeconds(entry.head, prepared.freshness, now)
+    const collapsed = turn.collapsed !== undefined
+    return {
+      response: hit.response,
+      outcome: {
+        word,
+        cacheStatus: cacheStatus({
+          word,
+          ttlSeconds: ttl,
+          ...(fwdStatus !== undefined && { fwdStatus }),
+          ...(collapsed && { collapsed })
+        }),
+        ageSeconds: prepared.second
+      }
+    }
+  }
+
+  /** Stale in place of a failure, when that is allowed (decision 23). */
+  stale(turn: Turn, stored: Stored | undefined, failure: OriginFailure): CacheAnswer | undefined {
+    return stored !== undefined && this.#hides(turn, stored, failure)
+      ? this.answer(turn, stored, 'STALE')
+      : undefined
+  }
+
+  async #run(errand: Errand, ticket: Ticket): Promise<CacheAnswer> {
+    const { turn, place, client } = errand
+    const validation = place.stored && conditionalFields(place.stored.entry.head)
+    const requestTime = turn.call.now()
+    let response: UpstreamResponse
+    try {
+      response = await turn.call.fetch(upstreamRequest(turn.upstream, validation), lifeLine(errand))
+    } catch (error) {
+      client?.listen(undefined)
+      return this.#failed(errand, ticket, error)
+    }
+    const arrived: Arrived = { response, requestTime, responseTime: turn.call.now(), ticket }
+    if (response.status === 304 && validation === undefined) {
+      throw sluiceError('SLUICE_BAD_RESPONSE', {
+        phase: 'header',
+        detail: '304 to a request without conditions'
+      })
+    }
+    const { stored } = place
+    if (stored === undefined) return this.#accept(errand, arrived)
+    if (response.status === 304) return this.#validated(errand, stored, arrived)
+    return this.#insteadOf(errand, stored, arrived) ?? this.#accept(errand, arrived)
+  }
+
+  #failed({ turn, place, client, flight }: Errand, ticket: Ticket, error: unknown): CacheAnswer {
+    const failure = client?.reason === undefined ? failureOf(error) : undefined
+    if (failure === undefined) throw error
+    flight?.end({ kind: 'failed', failure, error })
+    const stale = this.stale(turn, place.stored, failure)
+    if (stale === undefined) throw error
+    this.#zone.release(ticket)
+    return stale
+  }
+
+  /** A stale response instead of an error status, when that is allowed; a refresh never replaces it with a 5xx. */
+  #insteadOf({ turn, client, flight }: Errand, stored: Stored, arrived: Arrived): CacheAnswer | undefined {
+    const { status, body } = arrived.response
+    if (status < 400) return undefined
+    const failure: OriginFailure = { kind: 'status', status }
+    const spared = client === undefined && status >= 500
+    if (!spared && !this.#hides(turn, stored, failure)) return undefined
+    client?.listen(undefined)
+    discard(body)
+    this.#zone.release(arrived.ticket)
+    flight?.end({ kind: 'failed', failure })
+    return this.answer(turn, stored, 'STALE', status)
+  }
+
+  #hides({ facts, directives, call }: Turn, { entry, prepared }: Stored, failure: OriginFailure): boolean {
+    const { freshness } = prepared
+    const request = { ...facts, directives }
+    return staleOnError(
+      { request, head: entry.head, freshness, now: call.now(), policy: this.#policy },
+      failure
+    )
+  }
+
+  #validated(errand: Errand, stored: Stored, arrived: Arrived): CacheAnswer | Promise<CacheAnswer> {
+    const { turn, place, client, flight } = errand
+    const { response, ticket, responseTime } = arrived
+    const { head } = stored.entry
+    client?.listen(undefined)
+    discard(response.body)
+    this.#zone.release(ticket)
+    const fresh = freshen(head, response, arrived)
+    if (!confirms(head, response)) {
+      // It answers for other content than ours (§4.3.4): ask again without conditions.
+      return this.#run({ ...errand, place: { ...place, stored: undefined } }, this.#zone.admit(turn.primary))
+    }
+    const verdict = storable(turn.facts, fresh, this.#policy, responseTime)
+    const entry = withHead(stored.entry, verdict.store ? withValidFor(fresh, verdict.validForMs) : fresh)
+    const renewed: Stored = { entry, prepared: this.#responses.prepare(entry) }
+    if (verdict.store && errand.mayStore && !ticket.revoked) this.#keep(errand, renewed)
+    else {
+      if (!verdict.store && !PERSONAL.has(verdict.reason)) void this.#zone.remove(turn.primary)
+      flight?.end({ kind: 'refused', personal: !verdict.store && PERSONAL.has(verdict.reason) })
+    }
+    return this.answer(turn, renewed, 'REVALIDATED', 304)
+  }
+
+  #keep({ turn, place, flight }: Errand, { entry, prepared }: Stored): void {
+    const { store, marks } = this.#zone
+    const shared = isShareable(entry.head, prepared.freshness, turn.call.now())
+    if (!shared) marks.refuse(place.key, false, turn.call.now())
+    const end = (): void => flight?.end(shared ? { kind: 'stored', word: 'REVALIDATED' } : REFUSED)
+    store.freshen(place.key, entry.head).then(end, end)
+  }
+
+  #accept(errand: Errand, arrived: Arrived): CacheAnswer {
+    const { turn, place, client, flight, mayStore } = errand
+    const { marks } = this.#zone
+    const { request, facts, primary, call } = turn
+    const { response, refusal, shareable } = this.#admit.admit({
+      request,
+      facts,
+      primary,
+      record: place.record,
+      ...arrived,
+      mayStore,
+      client,
+      onEnd: (end) => this.#ended(errand, end)
+    })
+    const personal = refusal !== undefined && PERSONAL.has(refusal)
+    if (refusal !== undefined || !shareable) {
+      if (mayStore) marks.refuse(place.key, personal, call.now())
+      flight?.end({ kind: 'refused', personal })
+    } else marks.accept(place.key)
+    if (refusal !== undefined && !personal && mayStore) this.#superseded(errand, arrived.response.status)
+    return { response, outcome: outcomeOf(errand, arrived.response.status, refusal) }
+  }
+
+  #ended({ flight, place, word, turn }: Errand, end: AdmitEnd): void {
+    if (end.kind === 'stored') flight?.end({ kind: 'stored', word })
+    else if (end.kind === 'failed') flight?.end({ kind: 'abandoned' })
+    else {
+      if (flight !== undefined) this.#zone.marks.refuse(place.key, false, turn.call.now())
+      flight?.end(REFUSED)
+    }
+  }
+
+  /** A response that cannot be stored has taken the place of the stored one; an error may pass. */
+  #superseded({ place, turn }: Errand, status: number): void {
+    if (place.stored === undefined) return
+    if (status < 400 || status === 404 || status === 410) void this.#zone.remove(turn.primary)
+  }
+}
+
+const REFUSED = { kind: 'refused', personal: false } as const
+
+/** Ends what is left of a body that nobody reads. */
+export function discard(body: Body): void {
+  if (body instanceof Readable) body.on('error', () => {}).destroy()
+}
+
+/** The fetch for the store: GET for HEAD, the client's conditions and Range replaced by our own. */
+function upstreamRequest(upstream: UpstreamRequest, validation: Fields | undefined): UpstreamRequest {
+  return { ...upstream, method: 'GET', fields: { ...clearConditional(upstream.fields), ...validation } }
+}
+
+/** Ends with the client while nobody else waits for the answer. */
+function lifeLine({ client, flight, turn }: Errand): Abort {
+  if (client === undefined) return turn.call.background()
+  const life = new Abort()
+  client.listen((reason) => {
+    if (flight === undefined || flight.followers === 0) life.abort(reason)
+  })
+  return life
+}
+
+/** What a rejected fetch means for stale responses; undefined = it says nothing about the origin. */
+function failureOf(error: unknown): OriginFailure | undefined {
+  if (!isSluiceError(error)) return undefined
+  const { fault, status } = errorRow(error.code)
+  if (fault !== 'upstream') return undefined
+  if (error.code === 'SLUICE_BAD_RESPONSE') return { kind: 'invalid_header' }
+  return { kind: status === 504 ? 'timeout' : 'network' }
+}
+
+function outcomeOf(
+  { turn, word, reason }: Errand,
+  fwdStatus: number,
+  refusal: string | undefined
+): CacheOutcome {
+  const personal = refusal === 'cookie'
+  const why = refusal === 'not-now' ? reason : (refusal ?? reason)
+  const told = personal ? 'BYPASS' : word
+  return {
+    word: told,
+    ...(why !== undefined && { reason: why }),
+    cacheStatus: cacheStatus({
+      word: told,
+      fwdStatus,
+      ...(refusal === undefined && { stored: true }),
+      ...(turn.collapsed !== undefined && { collapsed: true }),
+      ...(why !== undefined && { detail: why })
+    })
+  }
+}
+
+function withValidFor(head: StoredHead, validFor: number | undefined): StoredHead {
+  const { validFor: _before, ...rest } = head
+  return validFor === undefined ? rest : { ...rest, validFor }
+}
+
+function withHead(entry: StoredEntry, head: StoredHead): StoredEntry {
+  const { key, length, buffer } = entry
+  return { key, head, length, buffer, read: (start, end) => entry.read(start, end) }
+}
