@@ -51,10 +51,14 @@ export const plugin: FastifyPluginAsync<SluiceOptions> = async (app, given) => {
   const routes = routesOf(given)
   validateShared({ upstreams, caches, ...(redis && { redis }) }, '')
   for (const { options, path } of routes) validateRoute(options, path)
-  const registry = registryOf(app, (created) => install(app, created))
+  let first = false
+  const registry = registryOf(app, (created) => {
+    first = true
+    install(app, created)
+  })
   await define(registry, { upstreams, caches, redis })
   await app.register(async (child) => mountAll(child, registry, { routes, redis }))
-  warnAbout(app, routes)
+  if (first) warnAbout(app, routes)
 }
 
 /** Once per server: decorators, listeners on the server, the end. */

@@ -27,9 +27,12 @@ export function beginHook(route: Route, log: FastifyBaseLogger) {
       verdict.kind === 'refused'
         ? sluiceError('SLUICE_BAD_TARGET', { detail: verdict.reason })
         : refusal(exchange)
-    if (problem !== undefined) return refuse(exchange, problem)
-    setContentTypeAside(request)
-    next()
+    if (problem === undefined) {
+      setContentTypeAside(request)
+      next()
+    } else {
+      refuse(exchange, problem)
+    }
   }
 }
 

@@ -1,7 +1,7 @@
 // The record of one request's life: what logs, metrics and hooks read, and what the phases hand on to each other.
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { CacheOutcome } from '../cache/cache'
 import type { CacheWord } from '../cache/status'
+import type { CacheOutcome } from '../cache/turn'
 import { isSluiceError, type SluiceError, sluiceError } from '../errors'
 import { Abort } from '../http/abort'
 import type { Fields, Try, UpstreamResponse } from '../http/message'

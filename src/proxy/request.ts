@@ -30,7 +30,7 @@ export function toUpstream(downstream: DownstreamRequest, route: Route, to: Upst
   setHost(fields, downstream, route, to)
   dropNamed(fields, route.authNames)
   if (downstream.authFields !== undefined) Object.assign(fields, downstream.authFields)
-  for (const [name, rule] of route.headers.request) setField(fields, name, valueOf(rule, downstream.request))
+  for (const [name, rule] of route.headers.request) setField(fields, name, ruleValue(rule, downstream.request))
   return { method: downstream.method, path: pathFor(downstream.target, route), fields, body: downstream.body }
 }
 
@@ -41,7 +41,7 @@ export function pathFor(target: Target, { rewrite }: Pick<Route, 'rewrite'>): st
 }
 
 /** A rule's value for this request; null removes. */
-export function valueOf(rule: FieldRule, request: FastifyRequest): string | null {
+export function ruleValue(rule: FieldRule, request: FastifyRequest): string | null {
   const value = typeof rule === 'function' ? rule(request) : rule
   return value === '' ? null : value
 }

@@ -6,7 +6,7 @@ import type { FastifyReply } from 'fastify'
 import { isSluiceError, sluiceError } from '../errors'
 import type { Fields, UpstreamResponse } from '../http/message'
 import type { RequestExchange } from './exchange'
-import { valueOf } from './request'
+import { ruleValue } from './request'
 import { publicLocation } from './response'
 import type { UpstreamRef } from './route'
 
@@ -33,7 +33,7 @@ function setFields(exchange: RequestExchange, fields: Fields, from: UpstreamRef)
   setCacheFields(exchange)
   for (const [name, rule] of settings.headers.response) {
     if (rule !== null && typeof rule === 'object') append(reply, name, rule.append)
-    else set(reply, name, valueOf(rule, exchange.request))
+    else set(reply, name, ruleValue(rule, exchange.request))
   }
 }
 

@@ -5,9 +5,15 @@ import { resolveUpstreams } from '../upstream/options'
 import { routesOf } from './routes'
 import { validateRoute, validateShared } from './schema'
 
+interface Shared {
+  readonly upstreams: Parameters<typeof resolveUpstreams>[0]
+  readonly caches: Readonly<Record<string, Parameters<typeof resolveCacheZone>[0]>>
+  readonly redis: object
+}
+
 /** Throws SLUICE_OPTIONS with the path of the first wrong option; files, directories and ports are not touched. */
 export function check(given: SluiceOptions): void {
-  const { upstreams = {}, caches = {}, redis } = given as Record<string, never>
+  const { upstreams = {}, caches = {}, redis } = given as Partial<Shared>
   const routes = routesOf(given)
   validateShared({ upstreams, caches, ...(redis && { redis }) }, '')
   for (const { options, path } of routes) validateRoute(options, path)

@@ -70,7 +70,7 @@ export class Registry {
     for (const warning of warnings) log.warn(warning)
     const group = new Upstream(resolved, {
       now: () => performance.now(),
-      openTransport: (server) => openTransport(server, resolved),
+      openTransport: ({ origin }) => openTransport(origin, resolved),
       onFailed: ({ url, fails }) =>
         log.warn({ upstream: name, server: url }, `upstream ${name}: ${url} rests after ${fails} failures`)
     })
@@ -82,6 +82,13 @@ export class Registry {
       authorities: new Set(servers.map(({ origin }) => origin.authority.toLowerCase()))
     }
     this.upstreams.set(name, ref)
+    return ref
+  }
+
+  /** A group by name. */
+  upstream(name: string, path: string): UpstreamRef {
+    const ref = this.upstreams.get(name)
+    if (ref === undefined) throw unknownName('upstream', name, { known: this.upstreams, path })
     return ref
   }
 

@@ -1,5 +1,5 @@
 // All schemas joined: what a registration may say. One Ajv pass for each registration (nginx -t).
-import { CACHE_SCHEMA, CACHE_ZONE_SCHEMA } from '../cache/options'
+import { CACHE_ZONE_SCHEMA, ROUTE_CACHE_SCHEMA } from '../cache/options'
 import { accessSchema, authRequestSchema, concurrencySchema } from '../guard/options'
 import { forwardedSchema } from '../http/forwarded'
 import {
@@ -43,7 +43,7 @@ export const routeSchema = {
     retry: retrySchema,
     buffering: { enum: ['auto', false] },
     bodyLimit: { anyOf: [{ type: 'string', format: 'size' }, off] },
-    cache: CACHE_SCHEMA,
+    cache: ROUTE_CACHE_SCHEMA,
     websocket: websocketSchema,
     static: { anyOf: [off, staticSchema] },
     rateLimit: rateLimitSchema,

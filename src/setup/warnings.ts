@@ -3,45 +3,57 @@ import cluster from 'node:cluster'
 import type { FastifyInstance } from 'fastify'
 import type { NamedRoute } from './routes'
 
-/** A request from nowhere in particular: who of this chain would be believed? RFC 5737 addresses, never in use. */
-const PROBE = { headers: { 'x-forwarded-for': '192.0.2.1' }, socket: { remoteAddress: '192.0.2.2' } }
+/** Documentation addresses (RFC 5737): a proxy at the second that speaks for the first. Nobody has reason to trust it. */
+const STRANGER = {
+  headers: { 'x-forwarded-for': '192.0.2.1' },
+  socket: { remoteAddress: '203.0.113.77' },
+  connection: { remoteAddress: '203.0.113.77' }
+}
+
+const TRUST =
+  'set Fastify({ trustProxy: [addresses of the proxies in front] }), or leave it out when there are none'
 
 /** One log line for each. */
-export function warnAbout(
-  app: FastifyInstance,
-  routes: readonly NamedRoute[],
-  ips: (request: object) => readonly string[]
-): void {
-  const { initialConfig, log, server } = app
-  const initial = initialConfig as Readonly<Record<string, unknown>>
-  if ((server as { requestTimeout?: number }).requestTimeout === 0) {
-    log.warn(
-      'requestTimeout is 0: a client may take for ever to send its request; set Fastify({ requestTimeout: 60000 }) or more'
-    )
+export function warnAbout(app: FastifyInstance, routes: readonly NamedRoute[]): void {
+  for (const warning of warningsOf(app, routes)) app.log.warn(warning)
+}
+
+function* warningsOf(app: FastifyInstance, routes: readonly NamedRoute[]): Generator<string> {
+  const initial = app.initialConfig as Readonly<Record<string, unknown>>
+  const router = { ...initial, ...(initial.routerOptions as object) } as Readonly<Record<string, unknown>>
+  if ((app.server as { requestTimeout?: number }).requestTimeout === 0) {
+    yield 'requestTimeout is 0: a client may take for ever to send a request; set Fastify({ requestTimeout: 300000 })'
   }
-  if (ips(PROBE).includes('192.0.2.1')) {
-    log.warn(
-      'trustProxy believes any client about its address: set Fastify({ trustProxy: [addresses of your proxies] })'
-    )
+  if (trustsStrangers(app)) yield `trustProxy is true: every client can say it has any address; ${TRUST}`
+  if (typeof internal(app, 'fastify.options', 'trustProxy') === 'number') {
+    yield `trustProxy is a number, which trusts nobody: every client has the address of the proxy in front; ${TRUST}`
   }
-  const router = (initial.routerOptions ?? initial) as Readonly<Record<string, unknown>>
-  for (const option of ['ignoreDuplicateSlashes', 'useSemicolonDelimiter'] as const) {
-    if (router[option] ?? initial[option])
-      log.warn(
-        `routerOptions.${option} makes the router read a path differently from the upstream: a guard can be walked around; switch it off`
-      )
+  for (const option of ['ignoreDuplicateSlashes', 'useSemicolonDelimiter']) {
+    if (router[option] === true) {
+      yield `routerOptions.${option}: the router reads a path differently from cache and upstream, so a guard can be walked around; switch it off`
+    }
   }
-  if ((router.caseSensitive ?? initial.caseSensitive) === false) {
-    log.warn(
-      'routerOptions.caseSensitive is false: /ADMIN and /admin are one route here and two for the cache and most upstreams'
-    )
+  if (router.caseSensitive === false) {
+    yield 'routerOptions.caseSensitive is false: /ADMIN and /admin are one route here and two for the cache and most upstreams'
   }
-  if (
-    cluster.isWorker &&
-    routes.some(({ options }) => options.rateLimit && options.rateLimit !== undefined)
-  ) {
-    log.warn(
-      'rateLimit counts in each worker alone: give `redis`, or divide the rate by the number of workers'
-    )
+  if (cluster.isWorker && routes.some(({ options }) => options.rateLimit)) {
+    yield 'rateLimit: each worker counts alone; give `redis` to count together'
   }
+}
+
+/** Asked of Fastify's own getter, since trustProxy may be a list, a text or a function. */
+function trustsStrangers(app: FastifyInstance): boolean {
+  const prototype = internal(app, 'fastify.Request', 'prototype')
+  if (prototype === undefined) return false
+  const request = Object.assign(Object.create(prototype as object), { raw: STRANGER }) as { ips?: string[] }
+  return request.ips?.includes('192.0.2.1') ?? false
+}
+
+/** Fastify shows neither; where a version has them elsewhere the warning is left out. */
+function internal(app: FastifyInstance, description: string, property: string): unknown {
+  for (let level: object | null = app; level !== null; level = Object.getPrototypeOf(level)) {
+    const symbol = Object.getOwnPropertySymbols(level).find((own) => own.description === description)
+    if (symbol !== undefined) return (level as Record<symbol, Record<string, unknown>>)[symbol]?.[property]
+  }
+  return undefined
 }

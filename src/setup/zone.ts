@@ -1,15 +1,24 @@
 // Opens a cache zone: its memory tier, and the disk tier behind it.
-
 import type { ResolvedCacheZone } from '../cache/options'
 import { openDiskStore } from '../cache/store/disk'
 import { createMemoryStore } from '../cache/store/memory'
 import { createTieredStore } from '../cache/store/tiered'
 import { CacheZone } from '../cache/zone'
+import { isSluiceError, optionError } from '../errors'
 
-/** A directory that cannot be used is an option error at `path`. */
+/** A directory that cannot be used is an option error; `path` is the zone's. */
 export async function openZone(name: string, options: ResolvedCacheZone, path: string): Promise<CacheZone> {
-  const memory = createMemoryStore({ maxBytes: options.memoryBytes, maxObjectBytes: options.maxObjectBytes })
-  if (options.disk === undefined) return new CacheZone(name, memory, options)
-  const disk = await openDiskStore({ ...options.disk, now: Date.now })
-  return new CacheZone(name, createTieredStore(memory, disk, options), options)
+  const { memoryBytes, maxObjectBytes, disk, version } = options
+  const memory = createMemoryStore({ maxBytes: memoryBytes, maxObjectBytes })
+  if (disk === undefined) return new CacheZone(name, memory, { version })
+  try {
+    return new CacheZone(name, createTieredStore(memory, await openDiskStore({ ...disk, now: Date.now })), {
+      version
+    })
+  } catch (error) {
+    const problem = isSluiceError(error)
+      ? error.message.replace(/^disk\.path: /, '')
+      : String((error as Error).message)
+    throw optionError(`${path}.disk.path`, problem)
+  }
 }

@@ -89,6 +89,11 @@ export class Upstream {
     return [...this.#members.keys()].map((server) => stateOf(server, now))
   }
 
+  /** Takes a server out for good. */
+  takeDown(url: string): void {
+    for (const server of this.#members.keys()) if (server.url === url) server.down = true
+  }
+
   /** Lets exchanges end, then closes all connections. */
   async close(): Promise<void> {
     await Promise.all([...this.#members.values()].map(({ transport }) => transport.close()))
