@@ -28,13 +28,14 @@ export interface RelayOptions {
   readonly upstream: Side
   /** 0 = never. */
   readonly idleTimeoutMs: number
+  /** How long a side may take to answer our FIN with its own. @default 1000 */
+  readonly lingerMs?: number
 }
 
 /** Close, unmasked, code 1001 "going away" (RFC 6455 §7.4.1). */
 const GOING_AWAY = Buffer.from([0x88, 0x02, 0x03, 0xe9])
 /** How long the rest of the bytes (at most one buffer) may take to leave once a side has ended. */
 const FLUSH_MS = 30_000
-/** How long a side may take to answer our FIN with its own. */
 const LINGER_MS = 1000
 
 /** A running tunnel. */
@@ -45,6 +46,7 @@ export class Relay {
   readonly ended: Promise<TunnelEnd>
   readonly #client: Duplex
   readonly #upstream: Duplex
+  readonly #lingerMs: number
   readonly #frames = new FrameBoundary()
   #resolve: ((end: TunnelEnd) => void) | undefined
   /** The idle time while open, then what is left of the end; one timer, never one per chunk. */
@@ -55,7 +57,8 @@ export class Relay {
   #reason: EndReason | undefined
   #error: Error | undefined
 
-  constructor({ client, upstream, idleTimeoutMs }: RelayOptions) {
+  constructor({ client, upstream, idleTimeoutMs, lingerMs = LINGER_MS }: RelayOptions) {
+    this.#lingerMs = lingerMs
     this.#client = client.socket
     this.#upstream = upstream.socket
     this.ended = new Promise((resolve) => {
@@ -94,7 +97,10 @@ export class Relay {
       if (this.#reason === undefined) this.#error = error
       this.#sideEnded(other, name)
     })
-    socket.on('finish', () => this.#arm(LINGER_MS, () => this.destroy(name)))
+    socket.on('finish', () => {
+      const otherFlushes = other.writableEnded && !other.writableFinished && !other.destroyed
+      if (!otherFlushes) this.#arm(this.#lingerMs, () => this.destroy(name))
+    })
     const onClose = () => {
       this.#sideEnded(other, name)
       this.#open--

@@ -97,8 +97,14 @@ export function createUpgrades(app: FastifyInstance, deps: UpgradeDeps): Upgrade
     // @fastify/websocket brings every upgrade to the router itself.
     if (app.hasDecorator('websocketServer')) return
     const answer = () => {
-      if (owned && judge(request) !== 'ordinary') route(request, upgrade)
-      else giveBack(request, upgrade)
+      try {
+        if (owned && judge(request) !== 'ordinary') route(request, upgrade)
+        else giveBack(request, upgrade)
+      } catch (error) {
+        // Thrown further it would end the process: no request is on the stack any more.
+        deps.log.error({ err: error }, 'an upgrade could not be routed')
+        socket.destroy()
+      }
     }
     // The next tick: listeners after us that end what they do not know should be seen to have done so.
     afterEarlierAnswers(request.socket, othersListen() ? () => process.nextTick(answer) : answer)

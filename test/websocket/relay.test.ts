@@ -12,8 +12,8 @@ interface Pair {
   readonly far: net.Socket
 }
 
-async function pair(t: TestContext): Promise<Pair> {
-  const server = net.createServer({ allowHalfOpen: true })
+async function pair(t: TestContext, allowHalfOpen = true): Promise<Pair> {
+  const server = net.createServer({ allowHalfOpen })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const address = server.address() as net.AddressInfo
@@ -30,12 +30,14 @@ async function pair(t: TestContext): Promise<Pair> {
 
 async function tunnel(t: TestContext, idleTimeoutMs = 0) {
   const client = await pair(t)
-  const upstream = await pair(t)
+  // As node:http hands them over: the server's sockets stay half open, the client's do not.
+  const upstream = await pair(t, false)
   const empty = Buffer.alloc(0)
   const relay = new Relay({
     client: { socket: client.near, head: empty },
     upstream: { socket: upstream.near, head: empty },
-    idleTimeoutMs
+    idleTimeoutMs,
+    lingerMs: 100
   })
   return { client, upstream, relay }
 }
@@ -186,4 +188,29 @@ test('a socket that is closed already ends the other', async (t) => {
   await once(upstream.far, 'end')
   upstream.far.end()
   assert.equal((await relay.ended).reason, 'client')
+})
+
+test('a client slower than the linger still gets all that the upstream sent before its end', async (t) => {
+  const { client, upstream, relay } = await tunnel(t)
+  const total = 32 * 1024 * 1024
+  let taken = 0
+  // Small chunks fill the kernel's buffers and leave a little in ours, too little for the relay to pause.
+  const chunk = Buffer.alloc(8 * 1024)
+  while (client.near.writableLength === 0 && taken < total) {
+    taken += chunk.length
+    upstream.far.write(chunk)
+    await new Promise((resolve) => setTimeout(resolve, 1))
+  }
+  upstream.far.end()
+  if (!upstream.near.readableEnded) await once(upstream.near, 'end')
+  await new Promise((resolve) => setTimeout(resolve, 250))
+  assert.ok(client.near.writableLength > 0)
+  let received = 0
+  client.far.on('data', (part) => {
+    received += part.length
+  })
+  await once(client.far, 'end')
+  client.far.end()
+  assert.equal(received, taken)
+  assert.equal((await relay.ended).reason, 'upstream')
 })
