@@ -31,6 +31,7 @@ process.execArgv.push('--enable-source-maps')
 const started = Date.now()
 const count = { passed: 0, failed: 0, skipped: 0 }
 const skips = []
+let lastFailure
 const concurrency = Math.min(4, Math.max(2, availableParallelism()))
 for await (const { type, data } of run({ files, concurrency, timeout: FILE_TIMEOUT_MS })) {
   if (type === 'test:stderr') process.stderr.write(data.message)
@@ -67,9 +68,12 @@ function failed(data) {
   console.log(`FAILED   ${title(data)}`)
   if (error?.failureType === 'subtestsFailed') return
   const cause = error?.cause ?? error
-  // An assertion's message shows both values already; inspecting it shows them twice.
-  const text = cause?.code === 'ERR_ASSERTION' ? cause.stack : inspect(cause)
-  console.log(text.replace(/^/gm, '         '))
+  // The message of an assertion or of a failed command shows already what inspecting shows once more.
+  const told = cause?.code === 'ERR_ASSERTION' || cause?.cmd !== undefined
+  const text = told ? `${cause.stack}\n${cause.stdout ?? ''}` : inspect(cause)
+  // A failed `before` fails every test of its file with the same words.
+  console.log((text === lastFailure ? '(as above)' : text).replace(/^/gm, '         '))
+  lastFailure = text
 }
 
 function title({ file, name }) {
