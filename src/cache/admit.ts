@@ -28,7 +28,7 @@ export interface Arrival {
   readonly mayStore: boolean
   /** Undefined: nobody waits for it but the store. */
   readonly client: Abort | undefined
-  /** Told once, when the response is in the store, or will not be. */
+  /** Told once when a response that was on its way is in the store, or will not be; never after a refusal. */
   readonly onEnd: (end: AdmitEnd) => void
 }
 
@@ -59,7 +59,7 @@ export class Admit {
     this.#responses = responses
   }
 
-  /** Takes a response in. Always ends `arrival.onEnd` and releases the ticket, sooner or later. */
+  /** Takes a response in. The ticket is released, sooner or later. */
   admit(arrival: Arrival): Admission {
     const opened = this.#open(arrival)
     const length = contentLength(arrival.response)
@@ -155,7 +155,8 @@ export class Admit {
   #finish(arrival: Arrival, opened: Opened | string, end: FillEnd['kind']): void {
     const { ticket, onEnd } = arrival
     this.#zone.release(ticket)
-    if (typeof opened === 'string' || end !== 'stored' || ticket.revoked) {
+    if (typeof opened === 'string') return
+    if (end !== 'stored' || ticket.revoked) {
       onEnd({ kind: end === 'failed' ? 'failed' : 'not-stored' })
       return
     }
