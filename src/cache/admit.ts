@@ -3,11 +3,12 @@ import { Readable } from 'node:stream'
 import type { Abort } from '../http/abort'
 import { firstLine, listMembers } from '../http/fields'
 import type { Body, Fields, UpstreamResponse } from '../http/message'
+import type { Span } from '../http/range'
 import { Fill, type FillEnd } from './fill'
 import { currentAgeMs, type Freshness, freshness } from './freshness'
 import type { ResolvedRouteCache } from './options'
 import type { Responses } from './responses'
-import { partialFields, type Selection, type Span, select, validators, withoutContent } from './serve'
+import { partialFields, type Selection, select, validators, withoutContent } from './serve'
 import { type CacheFacts, storable, storedFields } from './storable'
 import type { EntryWriter, StoredHead, VaryRecord } from './store/store'
 import type { CacheRequest } from './turn'
@@ -27,7 +28,7 @@ export interface Arrival {
   readonly mayStore: boolean
   /** Undefined: nobody waits for it but the store. */
   readonly client: Abort | undefined
-  /** Told once, when the response is in the store, or will not be. */
+  /** Told once when a response that was on its way is in the store, or will not be; never after a refusal. */
   readonly onEnd: (end: AdmitEnd) => void
 }
 
@@ -58,7 +59,7 @@ export class Admit {
     this.#responses = responses
   }
 
-  /** Takes a response in. Always ends `arrival.onEnd` and releases the ticket, sooner or later. */
+  /** Takes a response in. The ticket is released, sooner or later. */
   admit(arrival: Arrival): Admission {
     const opened = this.#open(arrival)
     const length = contentLength(arrival.response)
@@ -90,7 +91,12 @@ export class Admit {
     const head = storedHead(arrival, verdict.validForMs, place.selecting)
     const writer = this.#zone.store.open(place.key, head, length)
     if (writer === undefined) return 'store'
-    return { writer: guard(writer, arrival.ticket), key: place.key, record: place.record, head }
+    return {
+      writer: guard(writer, arrival.ticket, this.#policy.maxObjectBytes),
+      key: place.key,
+      record: place.record,
+      head
+    }
   }
 
   #select(
@@ -149,7 +155,8 @@ export class Admit {
   #finish(arrival: Arrival, opened: Opened | string, end: FillEnd['kind']): void {
     const { ticket, onEnd } = arrival
     this.#zone.release(ticket)
-    if (typeof opened === 'string' || end !== 'stored' || ticket.revoked) {
+    if (typeof opened === 'string') return
+    if (end !== 'stored' || ticket.revoked) {
       onEnd({ kind: end === 'failed' ? 'failed' : 'not-stored' })
       return
     }
@@ -255,14 +262,20 @@ function responseTags(fields: Fields): string[] {
   return [...keys, ...listMembers(fields['cache-tag'])].filter((tag) => tag !== '')
 }
 
-/** A writer that keeps nothing once its ticket is revoked. */
-function guard(writer: EntryWriter, ticket: Ticket): EntryWriter {
+/** A writer that keeps nothing once its ticket is revoked or its content too large for the route. */
+function guard(writer: EntryWriter, ticket: Ticket, maxBytes: number): EntryWriter {
+  let written = 0
   return {
-    write: (chunk) => writer.write(chunk),
+    write: (chunk) => {
+      written += chunk.length
+      if (written <= maxBytes) return writer.write(chunk)
+      writer.discard()
+      return true
+    },
     onDrain: (listener) => writer.onDrain(listener),
     discard: () => writer.discard(),
     commit: () => {
-      if (!ticket.revoked) return writer.commit()
+      if (!ticket.revoked && written <= maxBytes) return writer.commit()
       writer.discard()
       return Promise.resolve(undefined)
     }

@@ -3,19 +3,18 @@ import { sluiceError } from '../errors'
 import type { UpstreamRequest } from '../http/message'
 import { parseCacheControl } from './directives'
 import { Errands } from './errand'
+import { discard, pass } from './fetch'
 import { invalidates } from './invalidation'
 import type { Flight } from './lock'
 import type { ResolvedRouteCache } from './options'
 import { type Place, Responses, type Stored } from './responses'
 import { onMiss, type ReuseInput, reuse, type StaleReason, type StaleUse } from './reuse'
 import { isConditional } from './serve'
-import { type CacheWord, cacheStatus } from './status'
+import type { CacheWord } from './status'
 import { hasPersonalCookie } from './storable'
-import type { CacheAnswer, CacheCall, CacheRequest, Turn } from './turn'
+import { type CacheAnswer, type CacheCall, type CacheRequest, openTurn, type Turn } from './turn'
 import type { CacheZone } from './zone'
 
-/** Safe methods beside GET and HEAD: they change nothing and are none of a cache's business. */
-const SAFE: ReadonlySet<string> = new Set(['OPTIONS', 'TRACE', 'PROPFIND', 'REPORT', 'SEARCH', 'QUERY'])
 /** How often a request may wait for others before it goes alone: for the URL, for its variant, and once for bad luck. */
 const MAX_ROUNDS = 3
 /** How long a refresh counts as under way on a route without a lock. */
@@ -64,7 +63,8 @@ export class RouteCache {
 
   /** The answer to a request, from the cache or from upstream. Rejects with a SluiceError. */
   async respond(request: CacheRequest, upstream: UpstreamRequest, call: CacheCall): Promise<CacheAnswer> {
-    const answer = await this.#respond(this.#turn(request, upstream, call))
+    const primary = this.#responses.primaryKey(request)
+    const answer = await this.#respond(openTurn({ request, upstream, call, primary }, this.#policy))
     const { word, reason } = answer.outcome
     this.#zone.count(word)
     if (reason === 'cookie') this.#hintCookies(call)
@@ -106,8 +106,9 @@ export class RouteCache {
     const { request, call, facts, directives } = turn
     const verdict = onMiss({ request: { ...facts, directives }, policy: this.#policy })
     if (verdict.kind === 'only-if-cached') throw sluiceError('SLUICE_ONLY_IF_CACHED')
-    if (request.noStore === true) return pass(turn, 'MISS', 'no-store')
-    if (this.#policy.requestDirectives && directives.noStore) return pass(turn, 'MISS', 'request-no-store')
+    if (this.#keepsToItself(turn)) {
+      return pass(turn, 'MISS', request.noStore === true ? 'no-store' : 'request-no-store')
+    }
     if (!this.#usedEnough(turn, place)) return pass(turn, 'MISS', 'min-uses')
     const now = call.now()
     if (turn.alone || this.#zone.marks.refused(place.key, turn.personal, now)) {
@@ -128,7 +129,7 @@ export class RouteCache {
       return this.#errands.answer(turn, stored, 'STALE')
     }
     // Who wants it checked gets it checked: not the answer to a question that was asked before.
-    const own = reason.startsWith('request-')
+    const own = reason.startsWith('request-') || this.#keepsToItself(turn)
     const past = own || turn.alone || this.#zone.marks.refused(place.key, turn.personal, turn.call.now())
     return past ? this.#alone(turn, place, 'EXPIRED') : this.#share(turn, place, 'EXPIRED')
   }
@@ -201,7 +202,8 @@ export class RouteCache {
       word: 'EXPIRED'
     } as const
     const failed = (): void => marks.refreshFailed(place.key, call.now())
-    const job = this.#errands.run(errand).then(({ outcome }) => {
+    const job = this.#errands.run(errand).then(({ outcome, response }) => {
+      discard(response.body)
       if (outcome.word === 'STALE') failed()
       else marks.refreshed(place.key)
     }, failed)
@@ -254,6 +256,11 @@ export class RouteCache {
     return prepared.freshness.source === 'valid' && hasPersonalCookie(fields, this.#policy.cookies)
   }
 
+  /** Its response is for nobody else, so that nobody should wait for it. */
+  #keepsToItself({ request, directives }: Turn): boolean {
+    return request.noStore === true || (this.#policy.requestDirectives && directives.noStore)
+  }
+
   #underWay({ call }: Turn, { key }: Place): Flight | undefined {
     return this.#zone.lock.current(key, call.now(), this.#policy.lock?.ageMs ?? REFRESH_AGE_MS)
   }
@@ -263,23 +270,6 @@ export class RouteCache {
     if (minUses <= 1 || turn.counted) return true
     turn.counted = true
     return this.#zone.marks.use(key) >= minUses
-  }
-
-  #turn(request: CacheRequest, upstream: UpstreamRequest, call: CacheCall): Turn {
-    const { fields, hasBody } = request
-    const cookie = hasPersonalCookie(fields, this.#policy.cookies)
-    return {
-      request,
-      upstream,
-      call,
-      primary: this.#responses.primaryKey(request),
-      facts: { method: 'GET', fields, hasBody, private: request.private },
-      directives: parseCacheControl(fields['cache-control']),
-      personal: cookie || request.private || fields.authorization !== undefined,
-      collapsed: undefined,
-      alone: false,
-      counted: false
-    }
   }
 
   #hintCookies({ log }: CacheCall): void {
@@ -293,16 +283,6 @@ export class RouteCache {
   }
 }
 
-/** Forwards the request as it is: nothing served, nothing stored. */
-async function pass(turn: Turn, word: CacheWord, reason: string): Promise<CacheAnswer> {
-  const { call, upstream } = turn
-  const response = await call.fetch(upstream, call.abort)
-  return {
-    response,
-    outcome: { word, reason, cacheStatus: cacheStatus({ word, fwdStatus: response.status, detail: reason }) }
-  }
-}
-
 /** A request whose own conditions, range or method are best answered by the origin while nothing can be shared. */
 function wantsPart({ request: { method, fields } }: Turn): boolean {
   return method !== 'GET' || fields.range !== undefined || isConditional(fields)
@@ -312,7 +292,8 @@ function mayStore({ request }: Turn): boolean {
   return request.noStore !== true
 }
 
-/** Every method that is not known to be safe may change what is stored, unknown ones too. */
+/** Asks the rule itself, so that there is one list of safe methods. */
 function isUnsafe(method: string): boolean {
-  return method !== 'GET' && method !== 'HEAD' && !SAFE.has(method)
+  const anywhere = { method, scheme: 'http', authority: '', target: '/' }
+  return invalidates(anywhere, { status: 200, fields: {} }).length > 0
 }

@@ -1,9 +1,9 @@
 // One fetch for the cache: conditional when something is stored, then 304, stale instead of an error, or a new response (RFC 9111 §4.3).
-import { Readable } from 'node:stream'
-import { errorRow, isSluiceError, sluiceError } from '../errors'
-import { Abort } from '../http/abort'
-import type { Body, Fields, UpstreamRequest, UpstreamResponse } from '../http/message'
+import { sluiceError } from '../errors'
+import type { Abort } from '../http/abort'
+import type { UpstreamResponse } from '../http/message'
 import { Admit, type AdmitEnd, isShareable } from './admit'
+import { discard, failureOf, lifeLine, storeRequest } from './fetch'
 import { ttlSeconds } from './freshness'
 import type { Flight } from './lock'
 import type { ResolvedRouteCache } from './options'
@@ -14,7 +14,7 @@ import { type CacheWord, cacheStatus } from './status'
 import { storable } from './storable'
 import type { StoredEntry, StoredHead } from './store/store'
 import type { CacheAnswer, CacheOutcome, CacheRequest, Turn } from './turn'
-import { clearConditional, conditionalFields, confirms, freshen } from './validation'
+import { conditionalFields, confirms, freshen } from './validation'
 import type { CacheZone, Ticket } from './zone'
 
 /** Refusals that say something about who asked, not about the response. */
@@ -116,17 +116,16 @@ export class Errands {
     const requestTime = turn.call.now()
     let response: UpstreamResponse
     try {
-      response = await turn.call.fetch(upstreamRequest(turn.upstream, validation), lifeLine(errand))
+      response = await turn.call.fetch(storeRequest(turn.upstream, validation), lifeLine(turn.call, errand))
     } catch (error) {
       client?.listen(undefined)
       return this.#failed(errand, ticket, error)
     }
     const arrived: Arrived = { response, requestTime, responseTime: turn.call.now(), ticket }
     if (response.status === 304 && validation === undefined) {
-      throw sluiceError('SLUICE_BAD_RESPONSE', {
-        phase: 'header',
-        detail: '304 to a request without conditions'
-      })
+      client?.listen(undefined)
+      const detail = '304 to a request without conditions'
+      return this.#failed(errand, ticket, sluiceError('SLUICE_BAD_RESPONSE', { phase: 'header', detail }))
     }
     const { stored } = place
     if (stored === undefined) return this.#accept(errand, arrived)
@@ -173,12 +172,12 @@ export class Errands {
     const { head } = stored.entry
     client?.listen(undefined)
     discard(response.body)
-    this.#zone.release(ticket)
-    const fresh = freshen(head, response, arrived)
     if (!confirms(head, response)) {
       // It answers for other content than ours (§4.3.4): ask again without conditions.
-      return this.#run({ ...errand, place: { ...place, stored: undefined } }, this.#zone.admit(turn.primary))
+      return this.#run({ ...errand, place: { ...place, stored: undefined } }, ticket)
     }
+    this.#zone.release(ticket)
+    const fresh = freshen(head, response, arrived)
     const verdict = storable(turn.facts, fresh, this.#policy, responseTime)
     const entry = withHead(stored.entry, verdict.store ? withValidFor(fresh, verdict.validForMs) : fresh)
     const renewed: Stored = { entry, prepared: this.#responses.prepare(entry) }
@@ -239,37 +238,8 @@ export class Errands {
 
 const REFUSED = { kind: 'refused', personal: false } as const
 
-/** Ends what is left of a body that nobody reads. */
-export function discard(body: Body): void {
-  if (body instanceof Readable) body.on('error', () => {}).destroy()
-}
-
-/** The fetch for the store: GET for HEAD, the client's conditions and Range replaced by our own. */
-function upstreamRequest(upstream: UpstreamRequest, validation: Fields | undefined): UpstreamRequest {
-  return { ...upstream, method: 'GET', fields: { ...clearConditional(upstream.fields), ...validation } }
-}
-
-/** Ends with the client while nobody else waits for the answer. */
-function lifeLine({ client, flight, turn }: Errand): Abort {
-  if (client === undefined) return turn.call.background()
-  const life = new Abort()
-  client.listen((reason) => {
-    if (flight === undefined || flight.followers === 0) life.abort(reason)
-  })
-  return life
-}
-
-/** What a rejected fetch means for stale responses; undefined = it says nothing about the origin. */
-function failureOf(error: unknown): OriginFailure | undefined {
-  if (!isSluiceError(error)) return undefined
-  const { fault, status } = errorRow(error.code)
-  if (fault !== 'upstream') return undefined
-  if (error.code === 'SLUICE_BAD_RESPONSE') return { kind: 'invalid_header' }
-  return { kind: status === 504 ? 'timeout' : 'network' }
-}
-
 function outcomeOf(
-  { turn, word, reason }: Errand,
+  { turn, place, word, reason }: Errand,
   fwdStatus: number,
   refusal: string | undefined
 ): CacheOutcome {
@@ -281,6 +251,7 @@ function outcomeOf(
     ...(why !== undefined && { reason: why }),
     cacheStatus: cacheStatus({
       word: told,
+      fwd: told === 'MISS' && place.record !== undefined ? 'vary-miss' : undefined,
       fwdStatus,
       ...(refusal === undefined && { stored: true }),
       ...(turn.collapsed !== undefined && { collapsed: true }),

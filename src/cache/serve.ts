@@ -4,19 +4,21 @@ import { Readable } from 'node:stream'
 import { evaluate, rangeApplies } from '../http/conditional'
 import { firstLine } from '../http/fields'
 import type { Body, Fields, UpstreamResponse } from '../http/message'
-import { contentRange, parseRange, partHead, unsatisfiedRange } from '../http/range'
+import {
+  contentRange,
+  parseRange,
+  partHead,
+  partsLength,
+  partsTail,
+  type Span,
+  unsatisfiedRange
+} from '../http/range'
 import type { StoredEntry, StoredHead } from './store/store'
 
 /** What the client asked for, as far as an answer depends on it. */
 export interface ServeRequest {
   readonly method: string
   readonly fields: Fields
-}
-
-/** A span of the content, both ends inclusive. */
-export interface Span {
-  readonly start: number
-  readonly end: number
 }
 
 /** What a 200 becomes for this client. */
@@ -164,17 +166,13 @@ function multipart(entry: StoredEntry, fields: Fields, spans: readonly Span[]): 
   const boundary = randomBytes(12).toString('hex')
   const type = firstLine(fields, 'content-type')
   const heads = spans.map((span) => Buffer.from(partHead(boundary, type, span, entry.length), 'latin1'))
-  const tail = Buffer.from(`\r\n--${boundary}--\r\n`, 'latin1')
-  const length = spans.reduce(
-    (sum, span, i) => sum + (heads[i]?.length ?? 0) + span.end - span.start + 1,
-    tail.length
-  )
+  const tail = Buffer.from(partsTail(boundary), 'latin1')
   return {
     status: 206,
     fields: {
       ...fields,
       'content-type': `multipart/byteranges; boundary=${boundary}`,
-      'content-length': String(length)
+      'content-length': String(partsLength(boundary, type, spans, entry.length))
     },
     body: joinParts(entry, { spans, heads, tail })
   }

@@ -1,10 +1,10 @@
 // What the cache is asked and what it answers: the border between it and the proxy, which passes `fetch` in.
 import type { Abort } from '../http/abort'
 import type { Fields, UpstreamRequest, UpstreamResponse } from '../http/message'
-import type { Directives } from './directives'
-import type { RequestTest } from './options'
+import { type Directives, parseCacheControl } from './directives'
+import type { RequestTest, ResolvedRouteCache } from './options'
 import type { CacheWord } from './status'
-import type { CacheFacts } from './storable'
+import { type CacheFacts, hasPersonalCookie } from './storable'
 
 /** The client's request as the cache sees it. */
 export interface CacheRequest {
@@ -80,6 +80,25 @@ export interface Turn {
   alone: boolean
   /** It has been counted for `minUses`. */
   counted: boolean
+}
+
+/** A request as it comes in. */
+export function openTurn(
+  parts: Pick<Turn, 'request' | 'upstream' | 'call' | 'primary'>,
+  policy: Pick<ResolvedRouteCache, 'cookies'>
+): Turn {
+  const { fields, hasBody, private: isPrivate } = parts.request
+  const credentials = isPrivate || fields.authorization !== undefined
+  return {
+    ...parts,
+    // A HEAD miss is fetched as GET.
+    facts: { method: 'GET', fields, hasBody, private: isPrivate },
+    directives: parseCacheControl(fields['cache-control']),
+    personal: credentials || hasPersonalCookie(fields, policy.cookies),
+    collapsed: undefined,
+    alone: false,
+    counted: false
+  }
 }
 
 /** Evaluates a route's `key`, `bypass` and `noStore` for a request; the caller spreads the result into its CacheRequest. */

@@ -1,0 +1,51 @@
+// How the cache calls `fetch`: as it is, or for the store; for whom it lives, and what its failure says of the origin.
+import { Readable } from 'node:stream'
+import { errorRow, isSluiceError } from '../errors'
+import { Abort } from '../http/abort'
+import type { Body, Fields, UpstreamRequest } from '../http/message'
+import type { Flight } from './lock'
+import type { OriginFailure } from './reuse'
+import { type CacheWord, cacheStatus } from './status'
+import type { CacheAnswer, CacheCall, Turn } from './turn'
+import { clearConditional } from './validation'
+
+/** Forwards the request as it is: nothing served, nothing stored. */
+export async function pass(turn: Turn, word: CacheWord, reason: string): Promise<CacheAnswer> {
+  const { call, upstream } = turn
+  const response = await call.fetch(upstream, call.abort)
+  const fwd = reason === 'method' ? reason : undefined
+  const status = cacheStatus({ word, fwd, fwdStatus: response.status, detail: reason })
+  return { response, outcome: { word, reason, cacheStatus: status } }
+}
+
+/** The request for the store: GET for HEAD, the client's conditions and Range replaced by our own. */
+export function storeRequest(upstream: UpstreamRequest, validation: Fields | undefined): UpstreamRequest {
+  return { ...upstream, method: 'GET', fields: { ...clearConditional(upstream.fields), ...validation } }
+}
+
+/** A life line that ends with the client while nobody else waits for the answer; without a client one of the background. */
+export function lifeLine(
+  call: CacheCall,
+  { client, flight }: { client: Abort | undefined; flight: Flight | undefined }
+): Abort {
+  if (client === undefined) return call.background()
+  const life = new Abort()
+  client.listen((reason) => {
+    if (flight === undefined || flight.followers === 0) life.abort(reason)
+  })
+  return life
+}
+
+/** What a rejected fetch means for stale responses; undefined = it says nothing about the origin. */
+export function failureOf(error: unknown): OriginFailure | undefined {
+  if (!isSluiceError(error)) return undefined
+  const { fault, status } = errorRow(error.code)
+  if (fault !== 'upstream') return undefined
+  if (error.code === 'SLUICE_BAD_RESPONSE') return { kind: 'invalid_header' }
+  return { kind: status === 504 ? 'timeout' : 'network' }
+}
+
+/** Ends what is left of a body that nobody reads. */
+export function discard(body: Body): void {
+  if (body instanceof Readable) body.on('error', () => {}).destroy()
+}

@@ -1,0 +1,222 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Fill, type FillEnd, type FillParts } from '../../src/cache/fill'
+import type { EntryWriter, StoredEntry } from '../../src/cache/store/store'
+import { fed, HandTimers, read, settled } from './scene'
+
+const ENTRY = {} as StoredEntry
+
+class ScriptedWriter implements EntryWriter {
+  readonly chunks: Buffer[] = []
+  state: 'open' | 'committed' | 'discarded' = 'open'
+  accepts = true
+  drain: () => void = () => {}
+
+  write(chunk: Buffer): boolean {
+    this.chunks.push(chunk)
+    return this.accepts
+  }
+
+  onDrain(listener: () => void): void {
+    this.drain = listener
+  }
+
+  commit(): Promise<StoredEntry | undefined> {
+    this.state = 'committed'
+    return Promise.resolve(ENTRY)
+  }
+
+  discard(): void {
+    this.state = 'discarded'
+  }
+
+  get content(): string {
+    return Buffer.concat(this.chunks).toString()
+  }
+}
+
+function start(parts: Partial<FillParts> = {}) {
+  const source = fed()
+  const writer = new ScriptedWriter()
+  const timers = new HandTimers()
+  const ends: FillEnd['kind'][] = []
+  const onEnd = (end: FillEnd): void => void ends.push(end.kind)
+  const fill = new Fill({ source, writer, length: undefined, client: 'whole', timers, onEnd, ...parts })
+  return { source, writer, timers, ends, fill }
+}
+
+function finish(source: ReturnType<typeof fed>, ...chunks: string[]): void {
+  for (const chunk of chunks) source.push(Buffer.from(chunk))
+  source.push(null)
+}
+
+test('the client and the store get the same bytes; the store commits at the end', async () => {
+  const { source, writer, ends, fill } = start()
+  finish(source, 'one', 'two')
+  assert.equal(await read(fill.body), 'onetwo')
+  await settled()
+  assert.deepEqual([writer.content, writer.state, ends], ['onetwo', 'committed', ['stored']])
+})
+
+test('nothing is read from upstream until the client reads', async () => {
+  const { source, writer } = start()
+  source.push(Buffer.from('early'))
+  await settled()
+  assert.equal(writer.content, '')
+  source.destroy()
+})
+
+test('a client that stops reading holds the source back', async () => {
+  const { source, writer, fill } = start()
+  const chunk = Buffer.alloc(16 * 1024, 'x')
+  for (let i = 0; i < 20; i++) source.push(chunk)
+  fill.body?.read(0)
+  await settled()
+  assert.ok(writer.chunks.length < 20, `${writer.chunks.length} chunks went through`)
+  assert.equal(source.isPaused(), true)
+  source.destroy()
+  await settled()
+})
+
+test('a client that leaves does not truncate the stored copy', async () => {
+  const { source, writer, ends, fill } = start()
+  source.push(Buffer.from('one'))
+  fill.body?.resume()
+  await settled()
+  fill.body?.destroy()
+  await settled()
+  assert.equal(fill.detached, true)
+  finish(source, 'two')
+  await settled()
+  assert.deepEqual([writer.content, writer.state, ends], ['onetwo', 'committed', ['stored']])
+})
+
+test('a client that leaves ends the exchange when nothing is stored', async () => {
+  const { source, fill } = start({ writer: undefined })
+  fill.body?.resume()
+  await settled()
+  fill.body?.destroy()
+  await settled()
+  assert.equal(source.destroyed, true)
+})
+
+test('a source that breaks off: the client sees the error, nothing is stored', async () => {
+  const { source, writer, ends, fill } = start()
+  const reading = read(fill.body)
+  source.push(Buffer.from('half'))
+  await settled()
+  source.destroy(new Error('reset'))
+  await assert.rejects(reading, /reset/)
+  assert.deepEqual([writer.state, ends], ['discarded', ['failed']])
+})
+
+test('a source that closes without an end and without an error is incomplete all the same', async () => {
+  const { source, writer, ends, fill } = start()
+  const reading = read(fill.body)
+  await settled()
+  source.destroy()
+  await assert.rejects(reading, { code: 'SLUICE_INCOMPLETE_RESPONSE' })
+  assert.deepEqual([writer.state, ends], ['discarded', ['failed']])
+})
+
+test('content of another length than announced is delivered and not stored', async () => {
+  const { source, writer, ends, fill } = start({ length: 10 })
+  finish(source, 'short')
+  assert.equal(await read(fill.body), 'short')
+  await settled()
+  assert.deepEqual([writer.state, ends], ['discarded', ['not-stored']])
+})
+
+test('a slow store does not hold up an attached client and gets everything once it drains', async () => {
+  const { source, writer, ends, fill } = start()
+  writer.accepts = false
+  finish(source, 'one', 'two', 'three')
+  assert.equal(await read(fill.body), 'onetwothree')
+  await settled()
+  assert.deepEqual([writer.content, writer.state], ['one', 'open'])
+  writer.accepts = true
+  writer.drain()
+  await settled()
+  assert.deepEqual([writer.content, writer.state, ends], ['onetwothree', 'committed', ['stored']])
+})
+
+test('a store that lags too far behind is dropped, the client gets everything', async () => {
+  const { source, writer, ends, fill } = start()
+  writer.accepts = false
+  const reading = read(fill.body)
+  const chunk = 'x'.repeat(512 * 1024)
+  finish(source, ...Array(6).fill(chunk))
+  assert.equal((await reading).length, 6 * chunk.length)
+  assert.deepEqual([writer.state, ends], ['discarded', ['not-stored']])
+})
+
+test('with no client a slow store holds the source back, and a dead one is given up', async () => {
+  const { source, writer, timers, ends } = start({ client: 'none' })
+  writer.accepts = false
+  source.push(Buffer.from('one'))
+  await settled()
+  assert.deepEqual([source.isPaused(), timers.pending], [true, 1])
+  timers.fire()
+  await settled()
+  assert.deepEqual([writer.state, ends, source.destroyed], ['discarded', ['not-stored'], true])
+})
+
+test('a store that dies after the end of the source is given up', async () => {
+  const { source, writer, timers, ends, fill } = start()
+  writer.accepts = false
+  finish(source, 'one', 'two')
+  await read(fill.body)
+  await settled()
+  timers.fire()
+  assert.deepEqual([writer.state, ends], ['discarded', ['not-stored']])
+})
+
+test('a timer never outlives the fill', async () => {
+  const { source, writer, timers } = start({ client: 'none' })
+  writer.accepts = false
+  source.push(Buffer.from('one'))
+  await settled()
+  writer.accepts = true
+  writer.drain()
+  finish(source, 'two')
+  await settled()
+  assert.deepEqual([writer.content, writer.state, timers.pending], ['onetwo', 'committed', 0])
+})
+
+for (const [start_, end, expected] of [
+  [0, 0, 'a'],
+  [2, 4, 'cde'],
+  [3, 3, 'd'],
+  [4, 99, 'efghi'],
+  [8, 8, 'i']
+] as const) {
+  test(`the span ${start_}-${end} is cut out, the store gets the whole`, async () => {
+    const { source, writer, fill } = start({ client: { start: start_, end } })
+    finish(source, 'abc', 'def', 'ghi')
+    assert.equal(await read(fill.body), expected)
+    await settled()
+    assert.deepEqual([writer.content, writer.state], ['abcdefghi', 'committed'])
+  })
+}
+
+test('a span without a store ends the exchange once it is delivered', async () => {
+  const { source, fill } = start({ writer: undefined, client: { start: 0, end: 1 } })
+  source.push(Buffer.from('abcdef'))
+  assert.equal(await read(fill.body), 'ab')
+  await settled()
+  assert.equal(source.destroyed, true)
+})
+
+test('stop ends everything at once', async () => {
+  const { source, writer, ends, fill } = start({ client: 'none' })
+  fill.stop(new Error('closing'))
+  await settled()
+  assert.deepEqual([writer.state, ends, source.destroyed], ['discarded', ['failed'], true])
+})
+
+test('an error that nobody listens for does not take the process down', async () => {
+  const { source, ends } = start()
+  source.destroy(new Error('reset'))
+  await settled()
+  assert.deepEqual(ends, ['failed'])
+})
