@@ -1,62 +1,103 @@
-// Preconditions in their order of precedence (RFC 9110 §13.2.2) and If-Range (§13.1.5). PURE.
+// Conditional requests against one representation (RFC 9110 §13). PURE.
 import { parseHttpDate } from './date'
+import { fieldLines, firstLine } from './fields'
 import type { Fields } from './message'
 
-/** What is known of the selected representation; field values as they are sent. */
-export interface Validators {
-  readonly etag?: string
-  readonly lastModified?: string
-  readonly date?: string
+/** The representation a condition is about. Dates as text or in ms; `date` stands in for an unknown `lastModified` (RFC 9111 §4.3.2). */
+export interface Representation {
+  readonly etag?: string | undefined
+  readonly lastModified?: string | number | undefined
+  readonly date?: string | number | undefined
 }
 
-/** Whether to answer with the representation, 304 or 412. */
+/** What the conditions say: answer as if there were none, 304, or 412. */
+export type ConditionResult = 'proceed' | 'not-modified' | 'precondition-failed'
+
+const ETAG_MEMBER = /[ \t,]*((?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"|[^ \t,"]+)[ \t]*(?=,|$)/y
+/** Last-Modified is a strong validator when it is at least this much older than Date (§8.8.2.2). */
+const STRONG_DATE_MS = 1000
+
+/** Evaluates the conditions in the order of §13.2.2. Only a response that would be 2xx has conditions. */
 export function evaluate(
-  { method, fields }: { method: string; fields: Fields },
-  { status, etag, lastModified }: Validators & { status: number },
+  request: { method: string; fields: Fields },
+  response: Representation & { status: number },
   now: number
-): 'proceed' | 'not-modified' | 'precondition-failed' {
-  if (status < 200 || status > 299) return 'proceed'
-  const modified = timeOf(lastModified, now)
-  const ifMatch = text(fields['if-match'])
-  const unmodifiedSince = timeOf(text(fields['if-unmodified-since']), now)
-  if (ifMatch !== undefined) {
-    if (!lists(ifMatch, (tag) => !tag.startsWith('W/') && tag === etag)) return 'precondition-failed'
-  } else if (unmodifiedSince !== undefined && modified !== undefined && modified > unmodifiedSince) {
-    return 'precondition-failed'
+): ConditionResult {
+  const { method, fields } = request
+  if (response.status < 200 || response.status > 299) return 'proceed'
+  if (preconditionFailed(fields, response, now)) return 'precondition-failed'
+  const isRead = method === 'GET' || method === 'HEAD'
+  if (fields['if-none-match'] !== undefined) {
+    if (!matches(fieldLines(fields, 'if-none-match'), response.etag, weaklyEqual)) return 'proceed'
+    return isRead ? 'not-modified' : 'precondition-failed'
   }
-  const safe = method === 'GET' || method === 'HEAD'
-  const ifNoneMatch = text(fields['if-none-match'])
-  if (ifNoneMatch !== undefined) {
-    if (!lists(ifNoneMatch, (tag) => etag !== undefined && opaque(tag) === opaque(etag))) return 'proceed'
-    return safe ? 'not-modified' : 'precondition-failed'
+  return isRead && notModifiedSince(fields, response, now) ? 'not-modified' : 'proceed'
+}
+
+/** Whether a Range may be honoured: If-Range is absent or names exactly this representation (§13.1.5). */
+export function rangeApplies(fields: Fields, representation: Representation, now: number): boolean {
+  const lines = fieldLines(fields, 'if-range')
+  const line = lines[0]
+  if (line === undefined) return true
+  if (lines.length > 1) return false
+  if (line.endsWith('"')) return representation.etag !== undefined && stronglyEqual(line, representation.etag)
+  const wanted = parseHttpDate(line, now)
+  const modified = dateMs(representation.lastModified, now)
+  const date = dateMs(representation.date, now) ?? now
+  return wanted !== undefined && wanted === modified && date - modified >= STRONG_DATE_MS
+}
+
+function preconditionFailed(fields: Fields, response: Representation, now: number): boolean {
+  if (fields['if-match'] !== undefined) {
+    return !matches(fieldLines(fields, 'if-match'), response.etag, stronglyEqual)
   }
-  const since = timeOf(text(fields['if-modified-since']), now)
-  const fresh = safe && since !== undefined && modified !== undefined && modified <= since
-  return fresh ? 'not-modified' : 'proceed'
+  const since = onlyDate(fields, 'if-unmodified-since', now)
+  const modified = dateMs(response.lastModified, now)
+  return since !== undefined && modified !== undefined && modified > since
 }
 
-/** Whether Range counts: no If-Range, or a strong entity tag or an exact date that still holds. */
-export function rangeApplies(fields: Fields, { etag, lastModified }: Validators, now: number): boolean {
-  const condition = text(fields['if-range'])?.trim()
-  if (condition === undefined) return true
-  if (condition.startsWith('W/') || condition.startsWith('"')) return condition === etag
-  const time = timeOf(condition, now)
-  return time !== undefined && time === timeOf(lastModified, now)
+function notModifiedSince(fields: Fields, response: Representation, now: number): boolean {
+  const since = onlyDate(fields, 'if-modified-since', now)
+  const modified = dateMs(response.lastModified, now) ?? dateMs(response.date, now)
+  return since !== undefined && modified !== undefined && modified <= since
 }
 
-function lists(field: string, accepts: (tag: string) => boolean): boolean {
-  if (field.trim() === '*') return true
-  return (field.match(/(?:W\/)?"[^"]*"/g) ?? []).some(accepts)
+type Comparison = (a: string, b: string) => boolean
+
+/** Whether `*` or one of the tags stands for the representation. A list that cannot be read matches up to its fault. */
+function matches(lines: string[], etag: string | undefined, same: Comparison): boolean {
+  for (const line of lines) {
+    if (line.trim() === '*') return true
+    if (etag === undefined) continue
+    ETAG_MEMBER.lastIndex = 0
+    for (let found = ETAG_MEMBER.exec(line); found !== null; found = ETAG_MEMBER.exec(line)) {
+      if (same(String(found[1]), etag)) return true
+    }
+  }
+  return false
 }
 
-function opaque(tag: string): string {
-  return tag.startsWith('W/') ? tag.slice(2) : tag
+/** Weak comparison of two entity tags (§8.8.3.2). */
+export function weaklyEqual(a: string, b: string): boolean {
+  return opaqueTag(a) === opaqueTag(b)
 }
 
-function text(value: string | string[] | undefined): string | undefined {
-  return Array.isArray(value) ? value.join(', ') : value
+function stronglyEqual(a: string, b: string): boolean {
+  return a === b && !a.startsWith('W/')
 }
 
-function timeOf(value: string | undefined, now: number): number | undefined {
-  return value === undefined ? undefined : parseHttpDate(value, now)
+function opaqueTag(etag: string): string {
+  return etag.startsWith('W/') ? etag.slice(2) : etag
+}
+
+/** A condition with an unreadable date, or with two, is no condition (§13.1.3). */
+function onlyDate(fields: Fields, name: string, now: number): number | undefined {
+  const line = firstLine(fields, name)
+  return line === undefined || fieldLines(fields, name).length > 1 ? undefined : parseHttpDate(line, now)
+}
+
+/** Whole seconds, as a client can name them. */
+function dateMs(date: string | number | undefined, now: number): number | undefined {
+  if (typeof date === 'number') return Math.floor(date / 1000) * 1000
+  return date === undefined ? undefined : parseHttpDate(date, now)
 }

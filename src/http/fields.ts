@@ -1,0 +1,96 @@
+// Field syntax that every layer shares: lists, tokens, values, lines (RFC 9110 §5). PURE.
+import type { Fields } from './message'
+
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
+const QUOTE = 0x22
+const COMMA = 0x2c
+const BACKSLASH = 0x5c
+
+/** Members of a comma list over all lines; commas in quoted strings do not split, empty members are dropped (§5.6.1). */
+export function listMembers(value: string | string[] | undefined): string[] {
+  if (value === undefined) return []
+  const members: string[] = []
+  if (typeof value === 'string') addMembers(members, value)
+  else for (const line of value) addMembers(members, line)
+  return members
+}
+
+/** All lines of one field, in order; none when it is absent. */
+export function fieldLines(fields: Fields, name: string): string[] {
+  const value: unknown = fields[name]
+  // `fields` may have a prototype and `name` may come from the wire (`Vary: constructor`).
+  if (typeof value === 'string') return [value]
+  return Array.isArray(value) ? value : []
+}
+
+/** The first line of a field. */
+export function firstLine(fields: Fields, name: string): string | undefined {
+  const value: unknown = fields[name]
+  if (typeof value === 'string') return value
+  return Array.isArray(value) ? value[0] : undefined
+}
+
+/** Whether the text is a token (§5.6.2): a method, a field name, a directive. */
+export function isToken(text: string): boolean {
+  return TOKEN.test(text)
+}
+
+/** Whether the text may stand in a field line (§5.5): no control character but tab, nothing above latin1. */
+export function isFieldValue(text: string): boolean {
+  return FIELD_VALUE.test(text)
+}
+
+/** Fields from alternating raw names and values: lower-case names, repeated lines as an array, null prototype. */
+export function toFields(raw: readonly (string | Buffer)[]): Fields {
+  const fields: Fields = Object.create(null)
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = latin1(raw[i]).toLowerCase()
+    const value = latin1(raw[i + 1])
+    const before = fields[name]
+    if (before === undefined) fields[name] = value
+    else if (typeof before === 'string') fields[name] = [before, value]
+    else before.push(value)
+  }
+  return fields
+}
+
+function latin1(text: string | Buffer | undefined): string {
+  if (text === undefined) return ''
+  return typeof text === 'string' ? text : text.toString('latin1')
+}
+
+function addMembers(members: string[], line: string): void {
+  let start = 0
+  while (start <= line.length) {
+    const end = memberEnd(line, start)
+    const member = trimOws(line.slice(start, end))
+    if (member !== '') members.push(member)
+    start = end + 1
+  }
+}
+
+/** Where the member that starts at `start` ends: its comma, or the end of the line. */
+function memberEnd(line: string, start: number): number {
+  let quoted = false
+  for (let i = start; i < line.length; i++) {
+    const code = line.charCodeAt(i)
+    if (code === QUOTE) quoted = !quoted
+    else if (quoted && code === BACKSLASH) i++
+    else if (!quoted && code === COMMA) return i
+  }
+  return line.length
+}
+
+/** Without the optional white space around it (§5.6.3): space and tab, nothing else. */
+export function trimOws(text: string): string {
+  let start = 0
+  let end = text.length
+  while (start < end && isOws(text.charCodeAt(start))) start++
+  while (end > start && isOws(text.charCodeAt(end - 1))) end--
+  return start === 0 && end === text.length ? text : text.slice(start, end)
+}
+
+function isOws(code: number): boolean {
+  return code === 0x20 || code === 0x09
+}
