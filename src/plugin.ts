@@ -6,10 +6,9 @@ import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import { type CacheZoneOptions, resolveCacheZone } from './cache/options'
 import { optionError } from './errors'
 import type { SluiceOptions } from './options'
-import type { RequestExchange } from './proxy/exchange'
 import { requestable } from './proxy/requestable'
 import { createRateLimiter, type RateLimiter, type RateLimiterDeps } from './rate-limit/hook'
-import { createApi, type Sluice } from './setup/api'
+import { createApi } from './setup/api'
 import { CatchAll } from './setup/catch-all'
 import { freezeCopy } from './setup/merge'
 import { addMethods, hostWeight, mount } from './setup/mount'
@@ -24,17 +23,6 @@ import { warnAbout } from './setup/warnings'
 import { openZone } from './setup/zone'
 import { fastifyStaticOptions } from './static/handler'
 import { resolveUpstreams, type UpstreamOptions } from './upstream/options'
-
-declare module 'fastify' {
-  interface FastifyInstance {
-    /** The edge: purge, upstreams, routes, stats. */
-    sluice: Sluice
-  }
-  interface FastifyRequest {
-    /** What is known of the request's way through the edge; null on the app's own routes. */
-    sluice: RequestExchange | null
-  }
-}
 
 /** Our name in Via: one per process, so that a request that comes back is known. */
 const VIA_ID = `sluice-${randomBytes(6).toString('hex')}`

@@ -3,7 +3,7 @@ import { finished, Readable } from 'node:stream'
 import { isSluiceError, type SluiceError, sluiceError } from '../errors'
 import type { Abort } from '../http/abort'
 import type { Body, Fields, Try, UpstreamRequest, UpstreamResponse } from '../http/message'
-import { blames, type Failure, nextUpstream } from '../upstream/next-upstream'
+import { blames, type Failure, nextUpstream, type Verdict } from '../upstream/next-upstream'
 import type { Server } from '../upstream/server'
 import type { Call, Timeouts, Transport, UpgradeResult } from '../upstream/transport'
 import type { Lease, Upstream } from '../upstream/upstream'
@@ -69,34 +69,57 @@ interface Outcome<R> extends Failure {
   readonly result?: R
 }
 
+/** The tries so far. */
+interface Progress {
+  readonly tried: Set<Server>
+  readonly startedAt: number
+  done: number
+  freeUsed: boolean
+  last: SluiceError | undefined
+}
+
 async function tryServers<R>(errand: Errand<R>): Promise<R> {
-  const { request, to, abort, dial } = errand
-  const tried = new Set<Server>()
-  const repeatable = { method: request.method, replayable: !(request.body instanceof Readable) }
-  const startedAt = performance.now()
-  let done = 0
-  let freeUsed = false
-  let last: SluiceError | undefined
-  for (;;) {
-    const lease = to.upstream.choose(tried)
-    if (lease === undefined) throw last ?? noServer(to.upstream)
-    tried.add(lease.server)
-    done += 1
-    const outcome = await tryOnce(errand, lease)
-    const tries = { done, freeUsed, elapsedMs: performance.now() - startedAt, ...to.retry }
-    const verdict = abort.reason === undefined ? nextUpstream(outcome, repeatable, tries) : 'give-up'
-    const { result, error } = outcome
-    if (verdict === 'give-up' && result !== undefined) return handOver(errand, lease, result)
-    lease.done(blames(outcome, to.retry.on) ? 'failed' : 'neutral')
-    if (verdict === 'give-up') throw error
-    if (result !== undefined) discard(dial.busy(result))
-    if (verdict === 'again') {
-      tried.delete(lease.server)
-      freeUsed = true
-      done -= 1
-    }
-    last = error ?? last
+  const { to, dial } = errand
+  const progress: Progress = {
+    tried: new Set(),
+    startedAt: performance.now(),
+    done: 0,
+    freeUsed: false,
+    last: undefined
   }
+  for (;;) {
+    const lease = to.upstream.choose(progress.tried)
+    if (lease === undefined) throw progress.last ?? noServer(to.upstream)
+    progress.tried.add(lease.server)
+    progress.done += 1
+    const outcome = await tryOnce(errand, lease)
+    const verdict = verdictOn(errand, outcome, progress)
+    if (verdict === 'give-up' && outcome.result !== undefined) return handOver(errand, lease, outcome.result)
+    lease.done(blames(outcome, to.retry.on) ? 'failed' : 'neutral')
+    if (verdict === 'give-up') throw outcome.error
+    if (outcome.result !== undefined) discard(dial.busy(outcome.result))
+    if (verdict === 'again') tryAgain(progress, lease.server)
+    progress.last = outcome.error ?? progress.last
+  }
+}
+
+function verdictOn<R>({ request, to, abort }: Errand<R>, outcome: Outcome<R>, progress: Progress): Verdict {
+  if (abort.reason !== undefined) return 'give-up'
+  const repeatable = { method: request.method, replayable: !(request.body instanceof Readable) }
+  const { done, freeUsed, startedAt } = progress
+  return nextUpstream(outcome, repeatable, {
+    done,
+    freeUsed,
+    elapsedMs: performance.now() - startedAt,
+    ...to.retry
+  })
+}
+
+/** The free try does not count, and may go to the same server. */
+function tryAgain(progress: Progress, server: Server): void {
+  progress.tried.delete(server)
+  progress.freeUsed = true
+  progress.done -= 1
 }
 
 async function tryOnce<R>({ request, to, abort, dial }: Errand<R>, lease: Lease): Promise<Outcome<R>> {

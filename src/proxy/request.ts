@@ -30,7 +30,8 @@ export function toUpstream(downstream: DownstreamRequest, route: Route, to: Upst
   setHost(fields, downstream, route, to)
   dropNamed(fields, route.authNames)
   if (downstream.authFields !== undefined) Object.assign(fields, downstream.authFields)
-  for (const [name, rule] of route.headers.request) setField(fields, name, ruleValue(rule, downstream.request))
+  for (const [name, rule] of route.headers.request)
+    setField(fields, name, ruleValue(rule, downstream.request))
   return { method: downstream.method, path: pathFor(downstream.target, route), fields, body: downstream.body }
 }
 

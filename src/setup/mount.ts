@@ -13,11 +13,12 @@ import { handle } from '../proxy/handler'
 import { limitHook } from '../proxy/limit'
 import type { Route } from '../proxy/route'
 import { resolveWebsocket } from '../websocket/options'
+import type { Upgrades } from '../websocket/upgrade'
 import { CATCH_ALL, kOwn } from './catch-all'
 import { methodsOf } from './places'
 import type { Registry } from './registry'
 import type { NamedRoute } from './routes'
-import { tunnelHook } from './tunnel'
+import { giveBackHook, tunnelHook } from './tunnel'
 
 /** Fastify's own timeout of a handler must not cut a streamed answer: the longest that a timer takes. */
 const NO_HANDLER_TIMEOUT = 2 ** 31 - 1
@@ -37,29 +38,31 @@ export function addMethods(child: FastifyInstance, registry: Registry, routes: r
   const known = new Set<string>(child.supportedMethods)
   const added = new Set<string>()
   for (const named of routes) {
-    for (const [index, method] of methodsOf(named).entries()) {
-      if (known.has(method) || added.has(method)) continue
-      if (!METHODS.includes(method) || method === 'CONNECT') {
-        throw optionError(
-          `${named.path === '' ? '' : `${named.path}.`}methods[${index}]`,
-          `${JSON.stringify(method)} is no method that Node's server takes`
-        )
-      }
-      child.addHttpMethod(method, { hasBody: true })
+    for (const method of methodsOf(named).filter((name) => !known.has(name))) {
+      checkMethod(named, method)
       added.add(method)
     }
   }
-  if (added.size > 0) for (const { extend } of registry.mounted) extend([...added])
+  if (added.size === 0) return
+  for (const method of added) child.addHttpMethod(method, { hasBody: true })
+  for (const { extend } of registry.mounted) extend([...added])
+}
+
+function checkMethod(named: NamedRoute, method: string): void {
+  if (METHODS.includes(method) && method !== 'CONNECT') return
+  const path = `${named.path === '' ? '' : `${named.path}.`}methods[${methodsOf(named).indexOf(method)}]`
+  throw optionError(path, `${JSON.stringify(method)} is no method that Node's server takes`)
 }
 
 /** Registers the route for its share of methods and remembers how to mount it for more. */
 export function mount(child: FastifyInstance, registry: Registry, { named, route, methods }: Mounting): void {
   const { options, path } = named
   const websocket = resolveWebsocket(options.websocket, path === '' ? 'websocket' : `${path}.websocket`)
-  const tunnel = tunnelHook(registry.parts.upgrades, websocket)
+  const { upgrades } = registry.parts
+  const tunnel = tunnelHook(upgrades, websocket)
   const extend = (more: readonly string[]): void => {
     for (const place of placesOf(named, route)) {
-      addRoute(child, fastifyRoute(child, named, { ...place, methods: more, route, tunnel }), named)
+      addRoute(child, fastifyRoute(child, named, { ...place, methods: more, route, upgrades, tunnel }), named)
     }
   }
   registry.mounts.push(route.mount)
@@ -121,12 +124,17 @@ function hostPattern(host: string): RegExp {
 }
 
 type Hook = (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>
-type Parts = Place & { readonly methods: readonly string[]; readonly route: Route; readonly tunnel: Hook }
+type Parts = Place & {
+  readonly methods: readonly string[]
+  readonly route: Route
+  readonly upgrades: Upgrades
+  readonly tunnel: Hook
+}
 
 function fastifyRoute(
   child: FastifyInstance,
   { options }: NamedRoute,
-  { url, host, methods, route, tunnel }: Parts
+  { url, host, methods, route, upgrades, tunnel }: Parts
 ): FastifyRoute {
   const timed = (child.initialConfig as { handlerTimeout?: number }).handlerTimeout ?? 0
   const { preParsing, preValidation } = options
@@ -141,7 +149,12 @@ function fastifyRoute(
     config: { ...options.config, [kOwn]: true } as never,
     exposeHeadRoute: false,
     ...(timed > 0 && { handlerTimeout: NO_HANDLER_TIMEOUT }),
-    onRequest: [beginHook(route, child.log), limitHook(route), ...listOf(options.onRequest)] as never,
+    onRequest: [
+      giveBackHook(upgrades),
+      beginHook(route, child.log),
+      limitHook(route),
+      ...listOf(options.onRequest)
+    ] as never,
     ...(preParsing !== undefined && { preParsing }),
     ...(preValidation !== undefined && { preValidation }),
     preHandler: [restoreHook, ...listOf(options.preHandler), tunnel] as never,

@@ -34,6 +34,13 @@ export function mountedFor(registry: Registry, request: IncomingMessage) {
   return registry.mounted.find(({ route }) => route.mount === best)
 }
 
+/** The route's first step: an upgrade that is no handshake comes again as an ordinary request. */
+export function giveBackHook(upgrades: Upgrades) {
+  return (request: FastifyRequest, reply: FastifyReply, next: () => void): void => {
+    if (!upgrades.giveBack(request, reply)) next()
+  }
+}
+
 /** The route's last preHandler: a handshake becomes a tunnel or is refused here, anything else goes on to the handler. */
 export function tunnelHook(upgrades: Upgrades, options: ResolvedWebsocket) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {

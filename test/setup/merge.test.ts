@@ -9,24 +9,38 @@ test('plain objects merge by key, the route wins', () => {
 
 test('arrays, strings and functions replace', () => {
   const key = (): string => 'x'
-  assert.deepEqual(mergeOptions({ hosts: ['a'], upstream: 'a', key: 1 }, { hosts: ['b'], upstream: 'b', key }), { hosts: ['b'], upstream: 'b', key })
+  assert.deepEqual(
+    mergeOptions({ hosts: ['a'], upstream: 'a', key: 1 }, { hosts: ['b'], upstream: 'b', key }),
+    { hosts: ['b'], upstream: 'b', key }
+  )
 })
 
 test('false switches off and true replaces an object', () => {
-  assert.deepEqual(mergeOptions({ cache: { zone: 'a' }, websocket: { idleTimeout: '1h' } }, { cache: false, websocket: true }), {
-    cache: false,
-    websocket: true
-  })
+  assert.deepEqual(
+    mergeOptions(
+      { cache: { zone: 'a' }, websocket: { idleTimeout: '1h' } },
+      { cache: false, websocket: true }
+    ),
+    {
+      cache: false,
+      websocket: true
+    }
+  )
 })
 
 test('null removes an inherited option, undefined leaves it', () => {
-  assert.deepEqual(mergeOptions({ cache: 'a', upstream: 'b' }, { cache: null, upstream: undefined }), { upstream: 'b' })
+  assert.deepEqual(mergeOptions({ cache: 'a', upstream: 'b' }, { cache: null, upstream: undefined }), {
+    upstream: 'b'
+  })
 })
 
 test('null within an object stays: it removes a field from a message', () => {
-  assert.deepEqual(mergeOptions({ headers: { request: { a: '1' } } }, { headers: { request: { a: null } } }), {
-    headers: { request: { a: null } }
-  })
+  assert.deepEqual(
+    mergeOptions({ headers: { request: { a: '1' } } }, { headers: { request: { a: null } } }),
+    {
+      headers: { request: { a: null } }
+    }
+  )
 })
 
 test('hooks run the default first, then the route', () => {
