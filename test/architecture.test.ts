@@ -8,7 +8,7 @@ import { test } from 'node:test'
 const ROOT = join(__dirname, '..', '..')
 const MAX_LINES = 300
 
-const LAYERS: Record<string, 0 | 1 | 2> = {
+const LAYERS: Record<string, 0 | 1 | 2 | 3> = {
   errors: 0,
   units: 0,
   http: 0,
@@ -21,7 +21,8 @@ const LAYERS: Record<string, 0 | 1 | 2> = {
   tls: 1,
   proxy: 2,
   websocket: 2,
-  metrics: 2
+  metrics: 2,
+  setup: 3
 }
 
 /** Imports across the table that were decided on. `types`: only what vanishes when compiled. */
@@ -33,11 +34,11 @@ const EXCEPTIONS: readonly { from: string; to: string; types: boolean }[] = [
 /** Where a package may be imported as a value; a package that is not listed may be imported anywhere. */
 const HOMES: Record<string, RegExp> = {
   fastify: /^plugin$|\/handler$|^rate-limit\/hook$|^websocket\/upgrade$/,
-  'fastify-plugin': /^plugin$/,
+  'fastify-plugin': /^(?:plugin|index)$/,
   undici: /^upstream\//,
   '@fastify/error': /^errors$/,
   '@fastify/rate-limit': /^rate-limit\//,
-  ajv: /^options$/
+  ajv: /^options$|^setup\//
 }
 
 /** Files that are pure by design and must say so. */
