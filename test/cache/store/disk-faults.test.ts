@@ -159,3 +159,33 @@ test('a disk that hangs holds up no writer for ever: it gives up, and the memory
   assert.equal(await store.find('k'), undefined)
   await store.close()
 })
+
+test('a lookup on a disk that hangs is a miss, and the tier goes off', async (t) => {
+  let hang = false
+  const stuck: (() => void)[] = []
+  const open = ((...args: unknown[]) => {
+    const go = () => (nodeFs.open as (...all: unknown[]) => void)(...args)
+    if (hang) stuck.push(go)
+    else go()
+  }) as unknown as DiskFs['open']
+  const store = await openDiskStore({
+    path: tempDir(t),
+    maxBytes: 1 << 24,
+    now: () => 1_000,
+    fs: { ...nodeFs, open }
+  })
+  await fill(store, 'k')
+  hang = true
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const finding = store.find('k')
+  const freshening = store.freshen('k', headOf())
+  t.mock.timers.tick(2_000)
+  t.mock.timers.reset()
+  assert.equal(await finding, undefined)
+  await freshening
+  assert.equal(store.stats().degraded, 'ETIMEDOUT')
+  assert.equal(await store.find('k'), undefined)
+  hang = false
+  for (const go of stuck) go()
+  await store.close()
+})
