@@ -1,5 +1,6 @@
 // The disk tier: one file per response, found by its path, so that a hit needs no index and survives any restart
 // (nginx's proxy_cache_path). Trouble with the disk is a miss, and turns the tier off for a while.
+import { inTime } from './deadline'
 import { DiskBreaker } from './disk-breaker'
 import { prepareDirectory, type ScannedFile, scanDirectory, sweepTemporary } from './disk-directory'
 import type { FileRecord } from './disk-entry'
@@ -118,7 +119,8 @@ class Disk implements DiskStore {
     if (this.#closed || this.#doomed.has(id) || !this.#reading.allows(now)) return undefined
     this.#expire(now)
     try {
-      const stored = await this.#read({ key, digest, bytes: this.#index.get(digest) }, now)
+      const reading = this.#read({ key, digest, bytes: this.#index.get(digest) }, now)
+      const stored = await inTime(reading, () => this.#onHang(this.#reading))
       this.#reading.succeed()
       return this.#doomed.has(id) ? undefined : stored
     } catch (error) {
@@ -142,7 +144,7 @@ class Disk implements DiskStore {
   freshen(key: string, head: StoredHead): Promise<void> {
     const digest = digestOf(key)
     if (this.#closed || !this.#writing.allows(this.#options.now())) return Promise.resolve()
-    return this.#queue.run(idOf(digest), async () => {
+    const freshened = this.#queue.run(idOf(digest), async () => {
       try {
         const fits = await this.#files.writeHead({ key, digest }, head)
         this.#writing.succeed()
@@ -151,6 +153,7 @@ class Disk implements DiskStore {
         this.#onWriteTrouble(error)
       }
     })
+    return inTime(freshened, () => this.#onHang(this.#writing))
   }
 
   /** Also ends the fills of this key: what was on its way may be what the caller wants gone. */
@@ -160,7 +163,11 @@ class Disk implements DiskStore {
     for (const writer of this.#writers.get(id) ?? []) writer.discard()
     const varied = this.#varying.delete(id)
     this.#doomed.set(id, digest)
-    return this.#queue.run(id, async () => (await this.#unlink(digest)) || varied)
+    const removed = this.#queue.run(id, async () => (await this.#unlink(digest)) || varied)
+    return inTime(removed, () => {
+      this.#onHang(this.#writing)
+      return this.#index.get(digest) !== undefined || varied
+    })
   }
 
   stats(): StoreStats {
@@ -266,6 +273,10 @@ class Disk implements DiskStore {
 
   #onWriteTrouble(error: unknown): void {
     if (!isForeign(error)) this.#writing.fail(errnoOf(error), this.#options.now())
+  }
+
+  #onHang(breaker: DiskBreaker): undefined {
+    breaker.fail('ETIMEDOUT', this.#options.now())
   }
 
   #expire(now: number): void {
