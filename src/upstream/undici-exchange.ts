@@ -121,17 +121,25 @@ export class Exchange implements Dispatcher.DispatchHandler {
     else this.#settle.reject(error)
   }
 
-  /** The socket has been still for as long as the current phase allows. */
+  /** The socket has been still for as long as the current phase allows; or this process has, hence the second look. */
   onIdle(): void {
-    const { send } = this.#call.timeouts
+    const { socket } = this.#line
+    const { bytesRead } = socket
+    setImmediate(() => {
+      if (this.#state !== 'over' && socket.bytesRead === bytesRead) this.#judgeIdle()
+    })
+  }
+
+  #judgeIdle(): void {
+    const { socket } = this.#line
     if (this.#handedOver) {
       // While the client holds us up the server cannot be late; the time runs again from `#resume`.
       if (this.#controller?.paused !== true) this.#expire('SLUICE_READ_TIMEOUT')
-    } else if (this.upload?.blocked === true || this.#line.socket.writableLength > 0) {
+    } else if (this.upload?.blocked === true || socket.writableLength > 0) {
       this.#expire('SLUICE_SEND_TIMEOUT')
     } else {
       // The client is slow to send, which its own timeout bounds.
-      this.#line.socket.setTimeout(send)
+      socket.setTimeout(this.#call.timeouts.send)
     }
   }
 

@@ -147,9 +147,14 @@ class Handshake {
     }
   }
 
+  /** Looks again after the next round of I/O: perhaps it was this process that stood still. */
   #idle(): void {
-    if (this.#ended || this.#paused) return
-    this.#fail(sluiceError('SLUICE_READ_TIMEOUT', { ...this.#place(), errno: 'ETIMEDOUT' }))
+    const { socket } = this.#parts
+    const { bytesRead } = socket
+    setImmediate(() => {
+      if (this.#ended || this.#paused || socket.bytesRead !== bytesRead) return
+      this.#fail(sluiceError('SLUICE_READ_TIMEOUT', { ...this.#place(), errno: 'ETIMEDOUT' }))
+    })
   }
 
   #fail(error: Error): void {

@@ -1,11 +1,10 @@
 // Upstreams that lie or die (the failure map of the transport): never a crash, a hang, or a false clean end.
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { test } from 'node:test'
 import { errorRow, type SluiceErrorCode } from '../../src/errors'
-import { call, failureIn, ok, scripted, text, transportTo } from './scripted'
+import { call, closed, failureIn, ok, scripted, text, transportTo } from './scripted'
 
 type Answer = (socket: Socket) => void
 
@@ -233,7 +232,7 @@ test('an idle connection that the server closed is not used', async (t) => {
   const transport = transportTo(t, server.url)
   await transport.send(call())
   const [first] = server.sockets
-  if (first && !first.destroyed) await once(first, 'close')
+  if (first && !first.destroyed) await closed(first)
   assert.equal(await text(await transport.send(call({ method: 'POST', body: Buffer.from('x') }))), '1')
 })
 
@@ -270,8 +269,8 @@ test('a client that goes away mid-upload ends the exchange', async (t) => {
   await server.until('abc')
   const [socket] = server.sockets
   assert.ok(socket)
-  const closed = once(socket, 'close')
+  const end = closed(socket)
   body.destroy(new Error('gone'))
   assert.equal((await sent).code, 'SLUICE_CLIENT_CLOSED')
-  await closed
+  await end
 })

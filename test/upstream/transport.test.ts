@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { Readable } from 'node:stream'
 import { test } from 'node:test'
 import { sluiceError } from '../../src/errors'
 import { Abort } from '../../src/http/abort'
 import type { Fields } from '../../src/http/message'
-import { call, failureIn, ok, scripted, scriptedUnix, text, transportTo } from './scripted'
+import { call, closed, failureIn, ok, scripted, scriptedUnix, text, transportTo } from './scripted'
 
 test('a small response with a length comes whole, as a Buffer', async (t) => {
   const server = await scripted(t, (socket) =>
@@ -188,7 +187,7 @@ test('an idle connection closes after keepaliveTimeout', async (t) => {
   const [socket] = server.sockets
   assert.ok(socket)
   socket.resume()
-  if (!socket.destroyed) await once(socket, 'close')
+  if (!socket.destroyed) await closed(socket)
   assert.ok(socket.destroyed)
 })
 
