@@ -57,7 +57,9 @@ export function dial(target: Target, { timeoutMs, abort, dialling }: Attempt): P
     const socket = open(target)
     let phase: Phase = origin.socketPath === undefined && isIP(origin.hostname) === 0 ? 'dns' : 'connect'
     const place = (): Place => ({ server: origin.url, phase, requestSent: false, reused: false })
-    const timer = timeoutMs > 0 ? setTimeout(expire, timeoutMs) : undefined
+    let settled = false
+    // One more round of I/O: a process that stood still must not take a waiting connection for none.
+    const timer = timeoutMs > 0 ? setTimeout(() => setImmediate(expire), timeoutMs) : undefined
     dialling.add(socket)
 
     socket.on('error', fail)
@@ -77,6 +79,7 @@ export function dial(target: Target, { timeoutMs, abort, dialling }: Attempt): P
       resolve(socket)
     }
     function fail(cause: Error): void {
+      if (settled) return
       finish()
       socket.destroy()
       reject(cause === abort.reason ? cause : failureOf(cause, place()))
@@ -89,6 +92,7 @@ export function dial(target: Target, { timeoutMs, abort, dialling }: Attempt): P
     }
     // 'error' keeps its listener: a late one, after a timeout or an abort, must find somebody at home.
     function finish(): void {
+      settled = true
       clearTimeout(timer)
       abort.listen(undefined)
       dialling.delete(socket)

@@ -82,6 +82,7 @@ const BEFORE: [string, Answer, SluiceErrorCode][] = [
     say('HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(5000)),
     'SLUICE_BAD_RESPONSE'
   ],
+  ['a flood of 100 Continue', say('HTTP/1.1 100 Continue\r\n\r\n'.repeat(5000)), 'SLUICE_BAD_RESPONSE'],
   [
     'less content than announced, collected',
     sayAndEnd(`${head('content-length: 10\r\n')}abc`),
