@@ -43,8 +43,9 @@ export class Connection {
     this.#socket = socket
     this.#settings = settings
     this.#expectContinue = skipContinue(socket)
-    // Before undici's own listeners: see `#onError`.
+    // Before undici's own listeners: see `#onError` and `Exchange.onEnd`.
     socket.on('error', (error) => this.#onError(error))
+    socket.on('end', () => this.#exchange?.onEnd())
     socket.on('timeout', () => this.#exchange?.onIdle())
     socket.once('close', () => settings.onGone(this))
     this.#client = new Client(ORIGIN, {

@@ -44,6 +44,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   readonly #bytesBefore: number
   #state: State = 'waiting'
   #handedOver = false
+  #atEnd = false
   #controller: Dispatcher.DispatchController | undefined
   #response: UpstreamResponse | undefined
   #chunks: Buffer[] = []
@@ -91,7 +92,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#state === 'collecting') this.#chunks.push(chunk)
-    else if (this.#state === 'streaming' && !this.#stream?.push(chunk)) controller.pause()
+    else if (this.#state === 'streaming' && !this.#stream?.push(chunk) && !this.#atEnd) controller.pause()
   }
 
   onResponseEnd(controller: Dispatcher.DispatchController): void {
@@ -119,6 +120,12 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#cut(error)
     if (settled) this.#stream?.destroy(error)
     else this.#settle.reject(error)
+  }
+
+  /** The server has sent its last byte: undici now finishes its parser, which throws, uncaught, while it is paused. */
+  onEnd(): void {
+    this.#atEnd = true
+    if (this.#state !== 'over' && this.#controller?.paused === true) this.#controller.resume()
   }
 
   /** The socket has been still for as long as the current phase allows; or this process has, hence the second look. */

@@ -275,3 +275,16 @@ test('a client that goes away mid-upload ends the exchange', async (t) => {
   assert.equal((await sent).code, 'SLUICE_CLIENT_CLOSED')
   await end
 })
+
+test('a server that closes right behind its last byte leaves a slow reader all of it', async (t) => {
+  const sizes = [1, 60_000, 65_536, 66_000, 100_000, 131_072, 200_000]
+  const server = await scripted(t, (socket, _head, index) => {
+    socket.end(`HTTP/1.0 200 OK\r\n\r\n${'x'.repeat(sizes[index % sizes.length] ?? 1)}`)
+  })
+  const transport = transportTo(t, server.url)
+  for (let turn = 0; turn < sizes.length * 3; turn++) {
+    const response = await transport.send(call())
+    await new Promise((resolve) => setTimeout(resolve, 10))
+    assert.equal((await text(response)).length, sizes[turn % sizes.length])
+  }
+})

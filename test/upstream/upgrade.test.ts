@@ -164,3 +164,11 @@ test('a field that cannot be sent is the request that is bad', async (t) => {
   assert.equal((await failureIn(transportTo(t, server.url).upgrade(it))).code, 'SLUICE_BAD_REQUEST')
   assert.equal(server.received(), '')
 })
+
+test('a switch behind a refusal is no switch', async (t) => {
+  const refusal = 'HTTP/1.1 403 Forbidden\r\ncontent-length: 3\r\n\r\nno!'
+  const server = await scripted(t, (socket) => socket.write(refusal + SWITCH))
+  const response = refused(await transportTo(t, server.url).upgrade(handshake()))
+  assert.equal(response.status, 403)
+  await text(response).catch((error) => assert.equal(error.code, 'SLUICE_BAD_RESPONSE'))
+})
