@@ -172,3 +172,14 @@ test('a switch behind a refusal is no switch', async (t) => {
   assert.equal(response.status, 403)
   await text(response).catch((error) => assert.equal(error.code, 'SLUICE_BAD_RESPONSE'))
 })
+
+test('destroy ends a handshake under way and a joined connection', async (t) => {
+  const server = await scripted(t, (socket, _head, index) => index === 0 && socket.write(SWITCH))
+  const transport = transportTo(t, server.url)
+  const { socket } = switched(await transport.upgrade(handshake()))
+  const waiting = failureIn(transport.upgrade(handshake()))
+  while (server.received().split('/chat').length < 3) await new Promise(setImmediate)
+  transport.destroy()
+  assert.equal((await waiting).code, 'SLUICE_CLOSING')
+  await closed(socket)
+})
