@@ -1,10 +1,11 @@
 // Opens connections: name, TCP or unix socket, TLS, all within one connect timeout (nginx: proxy_connect_timeout, proxy_ssl_*).
+import { X509Certificate } from 'node:crypto'
 import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { connect as connectTls, createSecureContext, type SecureContext } from 'node:tls'
 import { type Phase, sluiceError } from '../errors'
 import type { Abort } from '../http/abort'
 import { failureOf, type Place } from './failure'
-import type { ResolvedTls } from './options'
+import type { Pem, ResolvedTls } from './options'
 import { defaultServername, type Origin } from './origin'
 
 /** How one server's connections are opened. */
@@ -32,11 +33,14 @@ export interface Attempt {
 /** Probes dead peers of connections that idle for long; Node's own default is never. */
 const TCP_KEEPALIVE_MS = 60_000
 
+const CERTIFICATE = /-----BEGIN [A-Z0-9 ]*CERTIFICATE-----[^-]*-----END [A-Z0-9 ]*CERTIFICATE-----/g
+
 /** Prepares a server's target; certificates that cannot be used fail here, at start. */
 export function createTarget(origin: Origin, tls: ResolvedTls): Target {
   if (!origin.secure) return { origin, secure: undefined }
   const { ca, cert, key, rejectUnauthorized } = tls
   try {
+    checkAuthorities(ca)
     const context = createSecureContext({ ca, cert, key, minVersion: 'TLSv1.2' })
     const servername = tls.servername ?? defaultServername(origin)
     return { origin, secure: { context, servername, rejectUnauthorized, session: undefined } }
@@ -53,7 +57,9 @@ export function dial(target: Target, { timeoutMs, abort, dialling }: Attempt): P
     const socket = open(target)
     let phase: Phase = origin.socketPath === undefined && isIP(origin.hostname) === 0 ? 'dns' : 'connect'
     const place = (): Place => ({ server: origin.url, phase, requestSent: false, reused: false })
-    const timer = timeoutMs > 0 ? setTimeout(expire, timeoutMs) : undefined
+    let settled = false
+    // One more round of I/O: a process that stood still must not take a waiting connection for none.
+    const timer = timeoutMs > 0 ? setTimeout(() => setImmediate(expire), timeoutMs) : undefined
     dialling.add(socket)
 
     socket.on('error', fail)
@@ -73,6 +79,7 @@ export function dial(target: Target, { timeoutMs, abort, dialling }: Attempt): P
       resolve(socket)
     }
     function fail(cause: Error): void {
+      if (settled) return
       finish()
       socket.destroy()
       reject(cause === abort.reason ? cause : failureOf(cause, place()))
@@ -85,6 +92,7 @@ export function dial(target: Target, { timeoutMs, abort, dialling }: Attempt): P
     }
     // 'error' keeps its listener: a late one, after a timeout or an abort, must find somebody at home.
     function finish(): void {
+      settled = true
       clearTimeout(timer)
       abort.listen(undefined)
       dialling.delete(socket)
@@ -93,6 +101,15 @@ export function dial(target: Target, { timeoutMs, abort, dialling }: Attempt): P
       socket.on('error', ignore)
     }
   })
+}
+
+/** OpenSSL skips what it cannot read, and would trust nobody, or fewer than were meant. */
+function checkAuthorities(ca: Pem | undefined): void {
+  for (const block of ca === undefined ? [] : [ca].flat()) {
+    const found = block.toString().match(CERTIFICATE)
+    if (found === null) throw new Error('ca holds no certificate')
+    for (const certificate of found) new X509Certificate(certificate)
+  }
 }
 
 function open({ origin, secure }: Target): Socket {

@@ -22,6 +22,8 @@ export class Pool {
   readonly #idle: Connection[] = []
   readonly #open = new Set<Connection>()
   readonly #dialling = new Set<Socket>()
+  /** Handshakes and tunnels: `close` leaves them to their owner, `destroy` ends them. */
+  readonly #outside = new Set<Socket>()
   readonly #waiting = new Set<Waiter>()
   /** Connections open or being opened. */
   #slots = 0
@@ -54,7 +56,10 @@ export class Pool {
   /** A fresh socket outside the pool, for a connection that will not be HTTP any more. */
   async dial(call: Call): Promise<Socket> {
     if (this.#closed) throw this.#refusal()
-    return this.#dial(call)
+    const socket = await this.#dial(call)
+    this.#outside.add(socket)
+    socket.once('close', () => this.#outside.delete(socket))
+    return socket
   }
 
   /** Resolves when the last exchange has ended. */
@@ -69,6 +74,7 @@ export class Pool {
     this.#closed = true
     for (const waiter of this.#waiting) waiter.fail(error)
     for (const socket of this.#dialling) socket.destroy(error)
+    for (const socket of this.#outside) socket.destroy(error)
     for (const connection of this.#open) connection.destroy(error)
   }
 

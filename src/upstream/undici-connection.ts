@@ -5,6 +5,7 @@ import { isSluiceError } from '../errors'
 import type { UpstreamResponse } from '../http/message'
 import { errnoOf } from './failure'
 import { MAX_HEAD_BYTES } from './response-head'
+import { skipContinue } from './skip-continue'
 import type { Call } from './transport'
 import { Exchange } from './undici-exchange'
 
@@ -33,6 +34,7 @@ export class Connection {
   readonly #socket: Socket
   readonly #settings: ConnectionSettings
   readonly #client: Client
+  readonly #expectContinue: () => void
   #exchange: Exchange | undefined
   #used = false
   #taken = false
@@ -40,8 +42,10 @@ export class Connection {
   constructor(socket: Socket, settings: ConnectionSettings) {
     this.#socket = socket
     this.#settings = settings
-    // Before undici's own listeners: see `#onError`.
+    this.#expectContinue = skipContinue(socket)
+    // Before undici's own listeners: see `#onError` and `Exchange.onEnd`.
     socket.on('error', (error) => this.#onError(error))
+    socket.on('end', () => this.#exchange?.onEnd())
     socket.on('timeout', () => this.#exchange?.onIdle())
     socket.once('close', () => settings.onGone(this))
     this.#client = new Client(ORIGIN, {
@@ -71,6 +75,7 @@ export class Connection {
       this.#exchange = exchange
       this.#used = true
       exchange.begin()
+      this.#expectContinue()
       if (!exchange.over) this.#client.dispatch(this.#optionsOf(call, exchange), exchange)
     })
   }

@@ -44,6 +44,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   readonly #bytesBefore: number
   #state: State = 'waiting'
   #handedOver = false
+  #atEnd = false
   #controller: Dispatcher.DispatchController | undefined
   #response: UpstreamResponse | undefined
   #chunks: Buffer[] = []
@@ -91,7 +92,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#state === 'collecting') this.#chunks.push(chunk)
-    else if (this.#state === 'streaming' && !this.#stream?.push(chunk)) controller.pause()
+    else if (this.#state === 'streaming' && !this.#stream?.push(chunk) && !this.#atEnd) controller.pause()
   }
 
   onResponseEnd(controller: Dispatcher.DispatchController): void {
@@ -121,17 +122,31 @@ export class Exchange implements Dispatcher.DispatchHandler {
     else this.#settle.reject(error)
   }
 
-  /** The socket has been still for as long as the current phase allows. */
+  /** The server has sent its last byte: undici now finishes its parser, which throws, uncaught, while it is paused. */
+  onEnd(): void {
+    this.#atEnd = true
+    if (this.#state !== 'over' && this.#controller?.paused === true) this.#controller.resume()
+  }
+
+  /** The socket has been still for as long as the current phase allows; or this process has, hence the second look. */
   onIdle(): void {
-    const { send } = this.#call.timeouts
+    const { socket } = this.#line
+    const { bytesRead } = socket
+    setImmediate(() => {
+      if (this.#state !== 'over' && socket.bytesRead === bytesRead) this.#judgeIdle()
+    })
+  }
+
+  #judgeIdle(): void {
+    const { socket } = this.#line
     if (this.#handedOver) {
       // While the client holds us up the server cannot be late; the time runs again from `#resume`.
       if (this.#controller?.paused !== true) this.#expire('SLUICE_READ_TIMEOUT')
-    } else if (this.upload?.blocked === true || this.#line.socket.writableLength > 0) {
+    } else if (this.upload?.blocked === true || socket.writableLength > 0) {
       this.#expire('SLUICE_SEND_TIMEOUT')
     } else {
       // The client is slow to send, which its own timeout bounds.
-      this.#line.socket.setTimeout(send)
+      socket.setTimeout(this.#call.timeouts.send)
     }
   }
 

@@ -73,8 +73,11 @@ class Handshake {
   #onSwitched(response: IncomingMessage, head: Buffer): void {
     const { socket, call, resolve } = this.#parts
     if (this.#ended) return
-    const raw = response.rawHeaders
-    const all = collectFields(raw)
+    const all = collectFields(response.rawHeaders)
+    if (this.#phase === 'body') {
+      this.#fail(this.#bad('a second response behind the refusal'))
+      return
+    }
     if (response.statusCode !== 101 || all.upgrade === undefined) {
       this.#fail(this.#bad(`status ${response.statusCode} in place of 101 with an upgrade field`))
       return
@@ -147,9 +150,14 @@ class Handshake {
     }
   }
 
+  /** Looks again after the next round of I/O: perhaps it was this process that stood still. */
   #idle(): void {
-    if (this.#ended || this.#paused) return
-    this.#fail(sluiceError('SLUICE_READ_TIMEOUT', { ...this.#place(), errno: 'ETIMEDOUT' }))
+    const { socket } = this.#parts
+    const { bytesRead } = socket
+    setImmediate(() => {
+      if (this.#ended || this.#paused || socket.bytesRead !== bytesRead) return
+      this.#fail(sluiceError('SLUICE_READ_TIMEOUT', { ...this.#place(), errno: 'ETIMEDOUT' }))
+    })
   }
 
   #fail(error: Error): void {

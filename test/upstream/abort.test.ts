@@ -1,18 +1,17 @@
 // The caller's abort ends an exchange in every phase, and the server sees it.
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { Readable } from 'node:stream'
 import { test } from 'node:test'
 import { sluiceError } from '../../src/errors'
 import { Abort } from '../../src/http/abort'
-import { call, failureIn, ok, type Scripted, scripted, text, transportTo } from './scripted'
+import { call, closed, failureIn, ok, type Scripted, scripted, text, transportTo } from './scripted'
 
 const GONE = sluiceError('SLUICE_CLIENT_CLOSED')
 
 async function seesClose(server: Scripted): Promise<void> {
   const [socket] = server.sockets
   if (socket === undefined || socket.destroyed) return
-  await once(socket, 'close')
+  await closed(socket)
 }
 
 test('an abort that came before is heeded without dialling for long', async (t) => {

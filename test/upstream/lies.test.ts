@@ -1,11 +1,10 @@
 // Upstreams that lie or die (the failure map of the transport): never a crash, a hang, or a false clean end.
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { test } from 'node:test'
 import { errorRow, type SluiceErrorCode } from '../../src/errors'
-import { call, failureIn, ok, scripted, text, transportTo } from './scripted'
+import { call, closed, failureIn, ok, scripted, text, transportTo } from './scripted'
 
 type Answer = (socket: Socket) => void
 
@@ -83,6 +82,7 @@ const BEFORE: [string, Answer, SluiceErrorCode][] = [
     say('HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(5000)),
     'SLUICE_BAD_RESPONSE'
   ],
+  ['a flood of 100 Continue', say('HTTP/1.1 100 Continue\r\n\r\n'.repeat(5000)), 'SLUICE_BAD_RESPONSE'],
   [
     'less content than announced, collected',
     sayAndEnd(`${head('content-length: 10\r\n')}abc`),
@@ -233,7 +233,7 @@ test('an idle connection that the server closed is not used', async (t) => {
   const transport = transportTo(t, server.url)
   await transport.send(call())
   const [first] = server.sockets
-  if (first && !first.destroyed) await once(first, 'close')
+  if (first && !first.destroyed) await closed(first)
   assert.equal(await text(await transport.send(call({ method: 'POST', body: Buffer.from('x') }))), '1')
 })
 
@@ -270,8 +270,21 @@ test('a client that goes away mid-upload ends the exchange', async (t) => {
   await server.until('abc')
   const [socket] = server.sockets
   assert.ok(socket)
-  const closed = once(socket, 'close')
+  const end = closed(socket)
   body.destroy(new Error('gone'))
   assert.equal((await sent).code, 'SLUICE_CLIENT_CLOSED')
-  await closed
+  await end
+})
+
+test('a server that closes right behind its last byte leaves a slow reader all of it', async (t) => {
+  const sizes = [1, 60_000, 65_536, 66_000, 100_000, 131_072, 200_000]
+  const server = await scripted(t, (socket, _head, index) => {
+    socket.end(`HTTP/1.0 200 OK\r\n\r\n${'x'.repeat(sizes[index % sizes.length] ?? 1)}`)
+  })
+  const transport = transportTo(t, server.url)
+  for (let turn = 0; turn < sizes.length * 3; turn++) {
+    const response = await transport.send(call())
+    await new Promise((resolve) => setTimeout(resolve, 10))
+    assert.equal((await text(response)).length, sizes[turn % sizes.length])
+  }
 })

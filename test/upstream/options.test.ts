@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { resolveUpstreams, type UpstreamOptions } from '../../src/upstream/options'
+import Ajv from 'ajv'
+import { resolveUpstreams, type UpstreamOptions, upstreamsSchema } from '../../src/upstream/options'
 import { defaultServername, parseOrigin, parseUpstreamUrl } from '../../src/upstream/origin'
 
 const GOOD: [string, string, string | undefined][] = [
@@ -157,5 +158,25 @@ const WRONG: [string, UpstreamOptions, RegExp][] = [
 for (const [name, options, message] of WRONG) {
   test(`${name} is refused`, () => {
     assert.throws(() => resolveUpstreams({ app: options }, 'upstreams'), message)
+  })
+}
+
+const SHAPES: [string, unknown, boolean][] = [
+  ['a text', 'http://a', true],
+  ['a list of both forms', { servers: ['http://a', { url: 'http://b', weight: 2 }] }, true],
+  ['TLS with a Buffer', { servers: ['https://a'], tls: { ca: Buffer.from('x') } }, true],
+  ['no servers', { servers: [] }, false],
+  ['an unknown key', { servers: ['http://a'], maxfails: 1 }, false],
+  ['an unknown key of a server', { servers: [{ url: 'http://a', maxfails: 1 }] }, false],
+  ['an unknown key of tls', { servers: ['https://a'], tls: { verify: false } }, false],
+  ['weight 0', { servers: [{ url: 'http://a', weight: 0 }] }, false],
+  ['an unknown balance', { servers: ['http://a'], balance: 'random' }, false],
+  ['a negative keepalive', { servers: ['http://a'], keepalive: -1 }, false]
+]
+
+for (const [name, group, valid] of SHAPES) {
+  test(`the schema ${valid ? 'accepts' : 'refuses'} ${name}`, () => {
+    const ajv = new Ajv({ formats: { duration: true }, allowUnionTypes: true })
+    assert.equal(ajv.validate(upstreamsSchema, { app: group }), valid)
   })
 }

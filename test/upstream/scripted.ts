@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
-import { Readable } from 'node:stream'
+import { type Duplex, Readable } from 'node:stream'
 import type { TestContext } from 'node:test'
 import { isSluiceError, type SluiceError } from '../../src/errors'
 import { Abort } from '../../src/http/abort'
@@ -111,6 +111,14 @@ export async function failureIn(promise: Promise<unknown>): Promise<SluiceError>
     throw error
   }
   throw new Error('did not fail')
+}
+
+/** Resolves when the socket has closed, however it came to that. */
+export function closed(socket: Duplex): Promise<void> {
+  return new Promise((resolve) => {
+    if (socket.closed) resolve()
+    else socket.once('close', () => resolve())
+  })
 }
 
 /** The whole content as text. */

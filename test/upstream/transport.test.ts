@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { Readable } from 'node:stream'
 import { test } from 'node:test'
 import { sluiceError } from '../../src/errors'
 import { Abort } from '../../src/http/abort'
 import type { Fields } from '../../src/http/message'
-import { call, failureIn, ok, scripted, scriptedUnix, text, transportTo } from './scripted'
+import { call, closed, failureIn, ok, scripted, scriptedUnix, text, transportTo } from './scripted'
 
 test('a small response with a length comes whole, as a Buffer', async (t) => {
   const server = await scripted(t, (socket) =>
@@ -188,7 +187,7 @@ test('an idle connection closes after keepaliveTimeout', async (t) => {
   const [socket] = server.sockets
   assert.ok(socket)
   socket.resume()
-  if (!socket.destroyed) await once(socket, 'close')
+  if (!socket.destroyed) await closed(socket)
   assert.ok(socket.destroyed)
 })
 
@@ -320,4 +319,29 @@ test('close lets exchanges end and refuses new ones', async (t) => {
   server.sockets[0]?.write(ok('last'))
   assert.equal(await text(await sent), 'last')
   await closing
+})
+
+test('100 Continue is swallowed, alone, in one piece with the response, and repeated', async (t) => {
+  const go = 'HTTP/1.1 100 Continue\r\nX-A: 1\r\n\r\n'
+  const server = await scripted(t, (socket, _head, index) => {
+    if (index === 0) socket.write(go, () => setTimeout(() => socket.write(ok('alone')), 20))
+    else socket.write(go.repeat(index) + ok('together'))
+  })
+  const seen: number[] = []
+  const transport = transportTo(t, server.url)
+  for (const expected of ['alone', 'together', 'together']) {
+    const response = await transport.send(call({}, { onInformation: (status) => seen.push(status) }))
+    assert.equal(await text(response), expected)
+  }
+  assert.deepEqual(seen, [])
+  assert.equal(server.sockets.length, 1)
+})
+
+test('content that looks like 100 Continue is content', async (t) => {
+  const lookalike = 'HTTP/1.1 100 Continue\r\n\r\n'
+  const server = await scripted(t, (socket) => {
+    socket.write(`HTTP/1.1 200 OK\r\ncontent-length: ${lookalike.length}\r\n\r\n`)
+    setTimeout(() => socket.write(lookalike), 20)
+  })
+  assert.equal(await text(await transportTo(t, server.url).send(call())), lookalike)
 })
