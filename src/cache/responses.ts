@@ -1,7 +1,7 @@
 // Finds the stored response for a request: primary key, variant, bans (RFC 9111 §4.1), and prepares each one once for all its hits.
 import type { Fields } from '../http/message'
 import { ageSeconds, type Freshness, freshness, ttlSeconds } from './freshness'
-import { primaryKey, selectingValues, variantKey, varyNames } from './key'
+import { selectingValues, variantKey, varyNames } from './key'
 import type { ResolvedRouteCache } from './options'
 import { type Representation, represent } from './serve'
 import { cacheStatus } from './status'
@@ -64,15 +64,8 @@ export class Responses {
     request: Pick<CacheRequest, 'scheme' | 'authority' | 'target' | 'upstream' | 'customKey'>
   ): string {
     const { scheme, authority, target, upstream, customKey } = request
-    const { version } = this.#zone
-    return primaryKey({
-      scheme,
-      authority,
-      target,
-      upstream,
-      ...(version !== '' && { version }),
-      ...(customKey !== undefined && { custom: customKey })
-    })
+    const facts = { scheme, authority, target, upstream }
+    return this.#zone.primaryKey(customKey === undefined ? facts : { ...facts, custom: customKey })
   }
 
   /** What is in memory, at once. */
