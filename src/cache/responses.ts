@@ -18,9 +18,9 @@ export interface Prepared {
   readonly representation: Representation
   /** The bans it has been compared with. */
   bans: number
-  /** `Age` and the outcome of a hit, made once a second. */
+  /** The fields with `Age` and the outcome of a hit: made once a second, frozen, shared by all hits of that second. */
   second: number
-  age: string
+  fields: Fields
   hit: CacheOutcome
 }
 
@@ -124,19 +124,19 @@ export class Responses {
       representation: represent(entry.head, entry.length),
       bans: -1,
       second: -1,
-      age: '0',
+      fields: {},
       hit: NO_HIT
     }
     this.#prepared.set(entry.head, prepared)
     return prepared
   }
 
-  /** Brings `age` and `hit` up to date. */
+  /** Brings `fields` and `hit` up to date. */
   tick({ entry, prepared }: Stored, now: number): void {
     const second = ageSeconds(entry.head, prepared.freshness, now)
     if (second === prepared.second) return
     prepared.second = second
-    prepared.age = String(second)
+    prepared.fields = Object.freeze({ ...prepared.representation.fields, age: String(second) })
     const ttl = ttlSeconds(entry.head, prepared.freshness, now)
     prepared.hit = Object.freeze({
       word: 'HIT',
