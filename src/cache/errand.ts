@@ -75,8 +75,8 @@ export class Errands {
   hit(request: CacheRequest, stored: Stored, now: number): CacheAnswer {
     const { entry, prepared } = stored
     this.#responses.tick(stored, now)
-    const { representation, age } = prepared
-    return { response: serve(request, { entry, representation, age }, now), outcome: prepared.hit }
+    const { representation, fields, hit } = prepared
+    return { response: serve(request, { entry, representation, fields }, now), outcome: hit }
   }
 
   /** The answer from a stored response. */

@@ -1,7 +1,7 @@
 // Finds the stored response for a request: primary key, variant, bans (RFC 9111 §4.1), and prepares each one once for all its hits.
 import type { Fields } from '../http/message'
 import { ageSeconds, type Freshness, freshness, ttlSeconds } from './freshness'
-import { primaryKey, selectingValues, variantKey, varyNames } from './key'
+import { selectingValues, variantKey, varyNames } from './key'
 import type { ResolvedRouteCache } from './options'
 import { type Representation, represent } from './serve'
 import { cacheStatus } from './status'
@@ -18,9 +18,9 @@ export interface Prepared {
   readonly representation: Representation
   /** The bans it has been compared with. */
   bans: number
-  /** `Age` and the outcome of a hit, made once a second. */
+  /** The fields with `Age` and the outcome of a hit: made once a second, frozen, shared by all hits of that second. */
   second: number
-  age: string
+  fields: Fields
   hit: CacheOutcome
 }
 
@@ -64,15 +64,8 @@ export class Responses {
     request: Pick<CacheRequest, 'scheme' | 'authority' | 'target' | 'upstream' | 'customKey'>
   ): string {
     const { scheme, authority, target, upstream, customKey } = request
-    const { version } = this.#zone
-    return primaryKey({
-      scheme,
-      authority,
-      target,
-      upstream,
-      ...(version !== '' && { version }),
-      ...(customKey !== undefined && { custom: customKey })
-    })
+    const facts = { scheme, authority, target, upstream }
+    return this.#zone.primaryKey(customKey === undefined ? facts : { ...facts, custom: customKey })
   }
 
   /** What is in memory, at once. */
@@ -131,19 +124,19 @@ export class Responses {
       representation: represent(entry.head, entry.length),
       bans: -1,
       second: -1,
-      age: '0',
+      fields: {},
       hit: NO_HIT
     }
     this.#prepared.set(entry.head, prepared)
     return prepared
   }
 
-  /** Brings `age` and `hit` up to date. */
+  /** Brings `fields` and `hit` up to date. */
   tick({ entry, prepared }: Stored, now: number): void {
     const second = ageSeconds(entry.head, prepared.freshness, now)
     if (second === prepared.second) return
     prepared.second = second
-    prepared.age = String(second)
+    prepared.fields = Object.freeze({ ...prepared.representation.fields, age: String(second) })
     const ttl = ttlSeconds(entry.head, prepared.freshness, now)
     prepared.hit = Object.freeze({
       word: 'HIT',

@@ -104,15 +104,14 @@ export function select(
   return range.kind === 'spans' ? range : WHOLE
 }
 
-/** The answer from a stored response. */
+/** The answer from a stored response; `fields` (with Age) goes out as it is and must not be changed by anyone. */
 export function serve(
   request: ServeRequest,
-  stored: { readonly entry: StoredEntry; readonly representation: Representation; readonly age: string },
+  stored: { readonly entry: StoredEntry; readonly representation: Representation; readonly fields: Fields },
   now: number
 ): UpstreamResponse {
-  const { entry, representation, age } = stored
+  const { entry, representation, fields } = stored
   const selection = select(request, { validators: representation.validators, length: entry.length }, now)
-  const fields: Fields = { ...representation.fields, age }
   if (selection.kind === 'whole') {
     const withoutContent = request.method === 'HEAD' || entry.length === 0
     return {

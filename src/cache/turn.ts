@@ -57,7 +57,7 @@ export interface CacheOutcome {
   readonly ageSeconds?: number
 }
 
-/** An answer and how it came to be. */
+/** An answer and how it came to be. Its fields and outcome may be shared with other answers and frozen: copy, never change. */
 export interface CacheAnswer {
   readonly response: UpstreamResponse
   readonly outcome: CacheOutcome

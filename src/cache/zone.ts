@@ -2,7 +2,7 @@
 import { sluiceError } from '../errors'
 import { type BanOf, Bans } from './bans'
 import type { Fill } from './fill'
-import { primaryKey } from './key'
+import { type KeyFacts, primaryKey } from './key'
 import { Lock, NODE_TIMERS, type Timers } from './lock'
 import { Marks } from './marks'
 import type { CacheWord } from './status'
@@ -67,6 +67,11 @@ export class CacheZone {
     this.store = store
     this.version = parts.version ?? ''
     this.timers = parts.timers ?? NODE_TIMERS
+  }
+
+  /** The key of a URL in this zone, all its variants together. */
+  primaryKey(facts: Omit<KeyFacts, 'version'>): string {
+    return primaryKey(this.version === '' ? facts : { ...facts, version: this.version })
   }
 
   /** Counts one answer. */
@@ -161,9 +166,8 @@ export class CacheZone {
     if (parts === null) return 0
     const [, scheme = '', authority = '', rest = ''] = parts
     const target = rest.startsWith('/') ? rest : `/${rest}`
-    const keys = upstreams.map((upstream) =>
-      primaryKey({ scheme: scheme.toLowerCase(), authority, target, upstream, version: this.version })
-    )
+    const place = { scheme: scheme.toLowerCase(), authority, target }
+    const keys = upstreams.map((upstream) => this.primaryKey({ ...place, upstream }))
     const removed = await Promise.all(keys.map((key) => this.remove(key)))
     return removed.filter(Boolean).length
   }

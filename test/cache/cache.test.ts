@@ -210,7 +210,7 @@ test('HEAD first, then GET: fetched as GET, then a HIT', async () => {
   const scene = new Scene()
   const head = await scene.ask({ method: 'HEAD' })
   assert.deepEqual([head.word, head.body, head.fields['content-length']], ['MISS', '', '1'])
-  assert.equal(scene.requests[0]?.method, 'GET')
+  assert.equal(scene.sent(0).method, 'GET')
   const get = await scene.get()
   assert.deepEqual([get.word, get.body], ['HIT', 'A'])
   const again = await scene.ask({ method: 'HEAD' })
@@ -223,7 +223,7 @@ test('Range on a MISS: one span is 206, several are 200; on a HIT several are 20
   const one = await scene.get('/a', { range: 'bytes=4-' })
   assert.deepEqual([one.word, one.status, one.body], ['MISS', 206, '456789'])
   assert.deepEqual([one.fields['content-range'], one.fields['content-length']], ['bytes 4-9/10', '6'])
-  assert.equal(scene.requests[0]?.fields.range, undefined)
+  assert.equal(scene.sent(0).fields.range, undefined)
   const several = { range: 'bytes=0-1,4-5' }
   assert.equal((await scene.get('/b', several)).status, 200)
   const hit = await scene.get('/b', several)
@@ -340,7 +340,7 @@ test('a 304 that the client asked for is answered at the edge, on a HIT and on a
   const fields = { 'if-none-match': '"a"' }
   const miss = await scene.get('/', fields)
   assert.deepEqual([miss.word, miss.status, miss.body], ['MISS', 304, ''])
-  assert.equal(scene.requests[0]?.fields['if-none-match'], undefined)
+  assert.equal(scene.sent(0).fields['if-none-match'], undefined)
   const hit = await scene.get('/', fields)
   assert.deepEqual([hit.word, hit.status, hit.fields.etag], ['HIT', 304, '"a"'])
   assert.equal(hit.fields['content-length'], undefined)

@@ -83,6 +83,13 @@ export class Scene {
     this.cache = new RouteCache(this.zone, policy)
   }
 
+  /** The n-th request that went upstream, from 0. */
+  sent(index: number): UpstreamRequest {
+    const request = this.requests[index]
+    if (request === undefined) throw new Error(`only ${this.requests.length} requests went upstream`)
+    return request
+  }
+
   /** Seconds since the start. */
   at(seconds: number): void {
     this.now = START + seconds * 1000
