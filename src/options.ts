@@ -1,4 +1,5 @@
 // The options of a registration: all features joined. Each feature's own options live in its folder's options.ts.
+
 import type {
   FastifyContextConfig,
   FastifyRequest,
@@ -9,14 +10,8 @@ import type { CacheOptions, CacheZoneOptions } from './cache/options'
 import type { AccessRule } from './guard/access'
 import type { AuthRequestOptions, ConcurrencyOptions } from './guard/options'
 import type { ForwardedOptions } from './http/forwarded'
-import type {
-  CookieOptions,
-  ErrorPage,
-  HeaderOptions,
-  RetryOptions,
-  SecurityHeaderOptions,
-  TimeoutOptions
-} from './proxy/options'
+import type { CookieOptions, ErrorPage, HeaderOptions, RetryOptions, TimeoutOptions } from './proxy/options'
+import type { SecurityHeaderOptions } from './proxy/security'
 import type { RateLimitOptions } from './rate-limit/options'
 import type { StaticOptions } from './static/options'
 import type { Size } from './units'

@@ -13,6 +13,7 @@ import { CatchAll } from './setup/catch-all'
 import { freezeCopy } from './setup/merge'
 import { addMethods, hostWeight, mount } from './setup/mount'
 import { shareMethods } from './setup/places'
+import { quietRequests } from './setup/quiet'
 import { type Registry, registryOf } from './setup/registry'
 import { resolveRoute, type Surroundings } from './setup/resolve'
 import { type NamedRoute, routesOf } from './setup/routes'
@@ -80,6 +81,7 @@ async function mountAll(
   registry: Registry,
   { routes, redis }: { routes: readonly NamedRoute[]; redis: Shared['redis'] }
 ): Promise<void> {
+  quietRequests(child)
   child.removeAllContentTypeParsers()
   child.addContentTypeParser('*', (_request, _payload, done) => done(null))
   await child.register(replyFrom, {

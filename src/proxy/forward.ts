@@ -79,7 +79,7 @@ interface Progress {
 }
 
 async function tryServers<R>(errand: Errand<R>): Promise<R> {
-  const { to, dial } = errand
+  const { to } = errand
   const progress: Progress = {
     tried: new Set(),
     startedAt: performance.now(),
@@ -94,13 +94,23 @@ async function tryServers<R>(errand: Errand<R>): Promise<R> {
     progress.done += 1
     const outcome = await tryOnce(errand, lease)
     const verdict = verdictOn(errand, outcome, progress)
-    if (verdict === 'give-up' && outcome.result !== undefined) return handOver(errand, lease, outcome.result)
-    lease.done(blames(outcome, to.retry.on) ? 'failed' : 'neutral')
-    if (verdict === 'give-up') throw outcome.error
-    if (outcome.result !== undefined) discard(dial.busy(outcome.result))
+    if (verdict === 'give-up') return giveUp(errand, lease, outcome)
+    letGo(errand, lease, outcome)
     if (verdict === 'again') tryAgain(progress, lease.server)
     progress.last = outcome.error ?? progress.last
   }
+}
+
+/** No further try: what the last one brought is the answer. */
+function giveUp<R>(errand: Errand<R>, lease: Lease, outcome: Outcome<R>): R {
+  if (outcome.result !== undefined) return handOver(errand, lease, outcome.result)
+  letGo(errand, lease, outcome)
+  throw outcome.error
+}
+
+function letGo<R>({ to, dial }: Errand<R>, lease: Lease, outcome: Outcome<R>): void {
+  lease.done(blames(outcome, to.retry.on) ? 'failed' : 'neutral')
+  if (outcome.result !== undefined) discard(dial.busy(outcome.result))
 }
 
 function verdictOn<R>({ request, to, abort }: Errand<R>, outcome: Outcome<R>, progress: Progress): Verdict {

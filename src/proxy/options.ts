@@ -34,24 +34,6 @@ export interface TimeoutOptions {
   readonly total?: Duration | false
 }
 
-/** The security fields, set where the answer has none. Each: `true` for the default, text, or `false`. */
-export interface SecurityHeaderOptions {
-  /** Strict-Transport-Security, on TLS only. @default 'max-age=31536000' */
-  readonly hsts?: boolean | string
-  /** X-Content-Type-Options: nosniff. @default true */
-  readonly nosniff?: boolean
-  /** X-Frame-Options. @default 'SAMEORIGIN' */
-  readonly frame?: boolean | string
-  /** Referrer-Policy. @default 'strict-origin-when-cross-origin' */
-  readonly referrer?: boolean | string
-  /** Content-Security-Policy. @default false */
-  readonly csp?: false | string
-  /** Permissions-Policy. @default false */
-  readonly permissions?: false | string
-  /** Cross-Origin-Opener-Policy. @default false */
-  readonly coop?: false | string
-}
-
 /** What is sent for an error of the edge: a file, or an own answer. */
 export type ErrorPage =
   | string
@@ -84,12 +66,6 @@ export interface CookieOptions {
   )[]
 }
 
-/** The security fields ready to set; `tlsOnly` are left out on plain connections. */
-export interface ResolvedSecurityHeaders {
-  readonly always: readonly (readonly [string, string])[]
-  readonly tlsOnly: readonly (readonly [string, string])[]
-}
-
 export interface ResolvedHeaders {
   readonly host:
     | 'auto'
@@ -117,8 +93,6 @@ export interface ResolvedTimeouts {
 
 const fieldRule = { anyOf: [{ type: 'string' }, { type: 'null' }, { isFunction: true }] }
 const duration = { anyOf: [{ type: 'string', format: 'duration' }, { const: false }] }
-const textOrSwitch = { type: ['boolean', 'string'] }
-const textOrOff = { anyOf: [{ type: 'string' }, { const: false }] }
 
 export const headersSchema = {
   type: 'object',
@@ -175,25 +149,6 @@ export const retrySchema = {
         on: { type: 'array', items: { enum: RETRY_ON } },
         tries: { type: 'integer', minimum: 1 },
         timeout: { type: 'string', format: 'duration' }
-      }
-    }
-  ]
-}
-
-export const securityHeadersSchema = {
-  anyOf: [
-    { type: 'boolean' },
-    {
-      type: 'object',
-      additionalProperties: false,
-      properties: {
-        hsts: textOrSwitch,
-        nosniff: { type: 'boolean' },
-        frame: textOrSwitch,
-        referrer: textOrSwitch,
-        csp: textOrOff,
-        permissions: textOrOff,
-        coop: textOrOff
       }
     }
   ]
@@ -277,34 +232,4 @@ export function resolveRetry(options: false | RetryOptions | undefined): Resolve
   if (options === false) return { on: new Set(), max: 1, timeoutMs: 0 }
   const { on = ['error'], tries = 2, timeout } = options ?? {}
   return { on: new Set(on), max: tries, timeoutMs: timeout === undefined ? 0 : (parseDuration(timeout) ?? 0) }
-}
-
-/** The fields to set, or null when switched off. */
-export function resolveSecurityHeaders(
-  options: boolean | SecurityHeaderOptions | undefined,
-  path: string
-): ResolvedSecurityHeaders | null {
-  if (options === undefined || options === false) return null
-  const given = options === true ? {} : options
-  const always: (readonly [string, string])[] = []
-  const tlsOnly: (readonly [string, string])[] = []
-  const add = (
-    list: (readonly [string, string])[],
-    name: string,
-    value: boolean | string | undefined,
-    initial: string | false
-  ): void => {
-    const text = value === undefined || value === true ? initial : value
-    if (text === false) return
-    if (!isFieldValue(text)) throw optionError(path, `${JSON.stringify(text)} is not a field value`)
-    list.push([name, text])
-  }
-  add(tlsOnly, 'strict-transport-security', given.hsts, 'max-age=31536000')
-  add(always, 'x-content-type-options', given.nosniff, 'nosniff')
-  add(always, 'x-frame-options', given.frame, 'SAMEORIGIN')
-  add(always, 'referrer-policy', given.referrer, 'strict-origin-when-cross-origin')
-  add(always, 'content-security-policy', given.csp, false)
-  add(always, 'permissions-policy', given.permissions, false)
-  add(always, 'cross-origin-opener-policy', given.coop, false)
-  return { always, tlsOnly }
 }

@@ -1,4 +1,5 @@
 // A route as the request path sees it: every option resolved, every part at hand. Built once by plugin.ts.
+
 import type { FastifyReplyFromHooks } from '@fastify/reply-from'
 import type { FastifyRequest } from 'fastify'
 import type { RouteCache } from '../cache/cache'
@@ -12,8 +13,9 @@ import type { RateLimits } from '../rate-limit/hook'
 import type { Static } from '../static/handler'
 import type { Upstream } from '../upstream/upstream'
 import type { ErrorPages } from './error-page'
-import type { ResolvedHeaders, ResolvedRetry, ResolvedSecurityHeaders, ResolvedTimeouts } from './options'
+import type { ResolvedHeaders, ResolvedRetry, ResolvedTimeouts } from './options'
 import type { CookieRewrite } from './response'
+import type { ResolvedSecurityHeaders } from './security'
 
 /** A group as routes refer to it. */
 export interface UpstreamRef {

@@ -9,6 +9,7 @@ import type {
 } from 'fastify'
 import { optionError } from '../errors'
 import { beginHook, restoreContentType } from '../proxy/begin'
+import type { RequestExchange } from '../proxy/exchange'
 import { handle } from '../proxy/handler'
 import { limitHook } from '../proxy/limit'
 import type { Route } from '../proxy/route'
@@ -174,7 +175,8 @@ function restoreHook(request: FastifyRequest, _reply: FastifyReply, next: () => 
 
 /** A hook of the app that failed: Fastify answers, our record names it. */
 function noteError(request: FastifyRequest, _reply: FastifyReply, error: Error, next: () => void): void {
-  request.sluice?.noteFailure(error)
+  const exchange = request.sluice as RequestExchange | null
+  exchange?.noteFailure(error)
   next()
 }
 

@@ -1,4 +1,5 @@
 // From a route's options, merged with the defaults, to the Route that requests meet. Everything is decided here, once.
+
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { RouteCache } from '../cache/cache'
 import { resolveRouteCache } from '../cache/options'
@@ -11,10 +12,11 @@ import { segmentsOf } from '../http/target'
 import type { RouteOptions } from '../options'
 import { readErrorPages } from '../proxy/error-page'
 import { forward } from '../proxy/forward'
-import { resolveHeaders, resolveRetry, resolveSecurityHeaders, resolveTimeouts } from '../proxy/options'
+import { resolveHeaders, resolveRetry, resolveTimeouts } from '../proxy/options'
 import { fromOptions } from '../proxy/requestable'
 import { cookieRewrite } from '../proxy/response'
 import type { ChooseUpstream, Guards, Route } from '../proxy/route'
+import { resolveSecurityHeaders } from '../proxy/security'
 import type { RateLimiter } from '../rate-limit/hook'
 import { resolveRateLimit } from '../rate-limit/options'
 import { createStatic } from '../static/handler'
@@ -59,26 +61,15 @@ export async function resolveRoute(
     collect: options.buffering === false ? 0 : WHOLE_BODY_BYTES,
     bodyLimit: resolveBodyLimit(options.bodyLimit, around.app),
     security: resolveSecurityHeaders(options.securityHeaders, `${path}securityHeaders`),
-    errorPages:
-      options.errorPages === undefined
-        ? null
-        : readErrorPages(options.errorPages, options.interceptErrors ?? [], `${path}errorPages`),
+    errorPages: resolveErrorPages(options, path),
     rewrite:
       to === undefined ? null : { segments: segments.length, to: checkRewrite(to, `${path}rewritePrefix`) },
     rewriteLocation: options.rewriteLocation ?? true,
     cookies: options.cookies === undefined ? null : cookieRewrite(options.cookies),
-    redirect:
-      options.redirect === undefined
-        ? null
-        : { to: options.redirect.to, status: options.redirect.status ?? 308 },
-    guards: await resolveGuards({ options, url, path }, around),
-    authNames: options.authRequest
-      ? (resolveAuthRequest(options.authRequest, `${path}authRequest`)?.copyFields ?? new Set())
-      : new Set(),
-    static:
-      options.static === undefined || options.static === false
-        ? null
-        : createStatic(resolveStatic(options.static, `${path}static`)),
+    redirect: resolveRedirect(options),
+    guards: await resolveGuards(named, around),
+    authNames: resolveAuthRequest(options.authRequest, `${path}authRequest`)?.copyFields ?? new Set(),
+    static: options.static ? createStatic(resolveStatic(options.static, `${path}static`)) : null,
     cache: resolveCacheOption(options, path, around.registry),
     upstream: target.choose,
     viaId: around.viaId,
@@ -118,9 +109,10 @@ function resolveCacheOption({ cache }: RouteOptions, path: string, registry: Reg
 }
 
 async function resolveGuards(
-  { options, url, path }: NamedRoute,
+  { options, url, path: place }: NamedRoute,
   { registry, limiter }: Surroundings
 ): Promise<Guards> {
+  const path = place === '' ? '' : `${place}.`
   const limits = resolveRateLimit(options.rateLimit, `${path}rateLimit`)
   const concurrency = resolveConcurrency(options.concurrency)
   return {
@@ -149,6 +141,16 @@ function resolveAuthOption(
     upstream: ref,
     ask: createAuth(resolved, (request, abort) => forward(request, { ...destination, tries: [] }, abort))
   }
+}
+
+function resolveErrorPages({ errorPages, interceptErrors }: RouteOptions, path: string): Route['errorPages'] {
+  return errorPages === undefined
+    ? null
+    : readErrorPages(errorPages, interceptErrors ?? [], `${path}errorPages`)
+}
+
+function resolveRedirect({ redirect }: RouteOptions): Route['redirect'] {
+  return redirect === undefined ? null : { to: redirect.to, status: redirect.status ?? 308 }
 }
 
 function resolveBodyLimit(limit: RouteOptions['bodyLimit'], app: FastifyInstance): number {

@@ -1,15 +1,10 @@
 // All schemas joined: what a registration may say. One Ajv pass for each registration (nginx -t).
+
 import { CACHE_ZONE_SCHEMA, ROUTE_CACHE_SCHEMA } from '../cache/options'
 import { accessSchema, authRequestSchema, concurrencySchema } from '../guard/options'
 import { forwardedSchema } from '../http/forwarded'
-import {
-  cookiesSchema,
-  errorPagesSchema,
-  headersSchema,
-  retrySchema,
-  securityHeadersSchema,
-  timeoutsSchema
-} from '../proxy/options'
+import { cookiesSchema, errorPagesSchema, headersSchema, retrySchema, timeoutsSchema } from '../proxy/options'
+import { securityHeadersSchema } from '../proxy/security'
 import { rateLimitSchema } from '../rate-limit/options'
 import { staticSchema } from '../static/options'
 import { upstreamsSchema } from '../upstream/options'
