@@ -30,6 +30,19 @@ export interface Directives {
   malformed: boolean
 }
 
+/** Which field the explicit freshness lifetime came from. */
+export type DirectiveSource = 'x-accel-expires' | 'cdn-cache-control' | 'cache-control' | 'expires' | 'none'
+
+/** The directives in force for a response and its explicit lifetime. */
+export interface EffectiveDirectives extends Directives {
+  readonly source: DirectiveSource
+  /** Undefined = the origin gave no lifetime. Negative when X-Accel-Expires named a time that is past. */
+  readonly lifetimeMs: number | undefined
+}
+
+/** The record while it is being filled; one shape for all, so that nothing is ever copied. */
+export type DirectiveRecord = { -readonly [Name in keyof EffectiveDirectives]: EffectiveDirectives[Name] }
+
 type Numbers = 'maxAge' | 'sMaxage' | 'staleWhileRevalidate' | 'staleIfError' | 'minFresh' | 'maxStale'
 type Flags =
   | 'noStore'
@@ -63,7 +76,7 @@ const FLAGS: ReadonlyMap<string, Flags> = new Map([
 export const MAX_SECONDS = 2_147_483_647
 
 /** A record without directives. */
-export function emptyDirectives(): Directives {
+export function emptyDirectives(): DirectiveRecord {
   return {
     maxAge: undefined,
     sMaxage: undefined,
@@ -83,7 +96,9 @@ export function emptyDirectives(): Directives {
     onlyIfCached: false,
     noCacheFields: [],
     privateFields: [],
-    malformed: false
+    malformed: false,
+    source: 'none',
+    lifetimeMs: undefined
   }
 }
 

@@ -5,23 +5,15 @@ import { fieldLines, firstLine, listMembers, trimOws } from '../http/fields'
 import type { Fields } from '../http/message'
 import {
   addDirective,
+  type DirectiveRecord,
   type Directives,
+  type EffectiveDirectives,
   emptyDirectives,
   isKnownDirective,
   MAX_SECONDS
 } from './directive-record'
 
-export type { Directives } from './directive-record'
-
-/** Which field the explicit freshness lifetime came from. */
-export type DirectiveSource = 'x-accel-expires' | 'cdn-cache-control' | 'cache-control' | 'expires' | 'none'
-
-/** The directives in force for a response and its explicit lifetime. */
-export interface EffectiveDirectives extends Directives {
-  readonly source: DirectiveSource
-  /** Undefined = the origin gave no lifetime. Negative when X-Accel-Expires named a time that is past. */
-  readonly lifetimeMs: number | undefined
-}
+export type { DirectiveSource, Directives, EffectiveDirectives } from './directive-record'
 
 interface Accel {
   readonly lifetimeMs: number
@@ -34,14 +26,36 @@ const NONE: Directives = Object.freeze(emptyDirectives())
 
 /** Parses Cache-Control, all its lines as one list. Never throws; absent gives a shared record without directives. */
 export function parseCacheControl(value: string | string[] | undefined): Directives {
-  if (value === undefined) return NONE
+  return value === undefined ? NONE : readCacheControl(value)
+}
+
+/** Parses a targeted field (RFC 9213 §2.1). Undefined when it is absent, empty or not a dictionary: then it does not count. */
+export function parseTargeted(value: string | string[] | undefined): Directives | undefined {
+  return readTargeted(value)
+}
+
+/** The directives of a response after X-Accel-Expires > CDN-Cache-Control > Cache-Control > Expires. `now`: its receipt. */
+export function effectiveDirectives(fields: Fields, now: number): EffectiveDirectives {
+  const accel = accelExpires(firstLine(fields, 'x-accel-expires'), now)
+  if (accel !== undefined) return underAccel(readCacheControl(fields['cache-control']), accel)
+  const targeted = readTargeted(fields['cdn-cache-control'])
+  if (targeted !== undefined) return withLifetime(targeted, 'cdn-cache-control')
+  const directives = readCacheControl(fields['cache-control'])
+  if (directives.sMaxage !== undefined || directives.maxAge !== undefined) {
+    return withLifetime(directives, 'cache-control')
+  }
+  directives.lifetimeMs = expiresLifetimeMs(fields, now)
+  if (directives.lifetimeMs !== undefined) directives.source = 'expires'
+  return directives
+}
+
+function readCacheControl(value: string | string[] | undefined): DirectiveRecord {
   const directives = emptyDirectives()
   for (const member of listMembers(value)) addMember(directives, member)
   return directives
 }
 
-/** Parses a targeted field (RFC 9213 §2.1). Undefined when it is absent, empty or not a dictionary: then it does not count. */
-export function parseTargeted(value: string | string[] | undefined): Directives | undefined {
+function readTargeted(value: string | string[] | undefined): DirectiveRecord | undefined {
   if (value === undefined) return undefined
   const members = parseDictionary(typeof value === 'string' ? value : value.join(', '))
   if (members === undefined || members.size === 0) return undefined
@@ -50,20 +64,6 @@ export function parseTargeted(value: string | string[] | undefined): Directives 
     if (member.value !== false) addDirective(directives, name, targetedArgument(name, member))
   }
   return directives
-}
-
-/** The directives of a response after X-Accel-Expires > CDN-Cache-Control > Cache-Control > Expires. `now`: its receipt. */
-export function effectiveDirectives(fields: Fields, now: number): EffectiveDirectives {
-  const accel = accelExpires(firstLine(fields, 'x-accel-expires'), now)
-  if (accel !== undefined) return underAccel(parseCacheControl(fields['cache-control']), accel)
-  const targeted = parseTargeted(fields['cdn-cache-control'])
-  if (targeted !== undefined) return withSource(targeted, 'cdn-cache-control')
-  const directives = parseCacheControl(fields['cache-control'])
-  if (directives.sMaxage === undefined && directives.maxAge === undefined) {
-    const lifetimeMs = expiresLifetimeMs(fields, now)
-    if (lifetimeMs !== undefined) return { ...directives, source: 'expires', lifetimeMs }
-  }
-  return withSource(directives, 'cache-control')
 }
 
 function addMember(directives: Directives, member: string): void {
@@ -106,31 +106,29 @@ function accelExpires(value: string | undefined, now: number): Accel | undefined
   return { lifetimeMs: Math.min(seconds, MAX_SECONDS) * 1000, noStore: seconds === 0 }
 }
 
-/** X-Accel-Expires speaks to this edge alone: it overrules all of Cache-Control but its extensions, as in nginx. */
-function underAccel(directives: Directives, accel: Accel): EffectiveDirectives {
-  return {
-    ...emptyDirectives(),
-    staleWhileRevalidate: directives.staleWhileRevalidate,
-    staleIfError: directives.staleIfError,
-    public: directives.public,
-    mustRevalidate: directives.mustRevalidate,
-    proxyRevalidate: directives.proxyRevalidate,
-    immutable: directives.immutable,
-    noTransform: directives.noTransform,
-    privateFields: directives.privateFields,
-    noCacheFields: directives.noCacheFields,
-    source: 'x-accel-expires',
-    ...accel
-  }
+/** X-Accel-Expires speaks to this edge alone: what Cache-Control forbids or times is void, as in nginx; its extensions stay. */
+function underAccel(directives: DirectiveRecord, accel: Accel): EffectiveDirectives {
+  directives.maxAge = undefined
+  directives.sMaxage = undefined
+  directives.noCache = false
+  directives.private = false
+  directives.mustUnderstand = false
+  directives.malformed = false
+  directives.noStore = accel.noStore
+  directives.source = 'x-accel-expires'
+  directives.lifetimeMs = accel.lifetimeMs
+  return directives
 }
 
-function withSource(
-  directives: Directives,
+function withLifetime(
+  directives: DirectiveRecord,
   field: 'cdn-cache-control' | 'cache-control'
 ): EffectiveDirectives {
   const seconds = directives.sMaxage ?? directives.maxAge
-  if (seconds === undefined) return { ...directives, source: 'none', lifetimeMs: undefined }
-  return { ...directives, source: field, lifetimeMs: seconds * 1000 }
+  if (seconds === undefined) return directives
+  directives.source = field
+  directives.lifetimeMs = seconds * 1000
+  return directives
 }
 
 /** §5.3: Expires minus Date (or receipt); invalid, or more than one line, is in the past. */

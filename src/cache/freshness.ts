@@ -38,8 +38,10 @@ export function freshness(head: StoredHead, options: { heuristics: boolean }): F
   const directives = effectiveDirectives(head.fields, head.responseTime)
   const alwaysValidate = directives.noCache
   const { mustRevalidate, proxyRevalidate, sMaxage, staleIfError } = directives
+  const { lifetimeMs, source } = lifetime(head, directives, options)
   return {
-    ...lifetime(head, directives, options),
+    lifetimeMs,
+    source,
     initialAgeMs: initialAgeMs(head),
     forbidsStale: mustRevalidate || proxyRevalidate || sMaxage !== undefined || alwaysValidate,
     alwaysValidate,
