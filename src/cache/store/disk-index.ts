@@ -2,7 +2,9 @@
 // Typed arrays with open addressing: 52 bytes an entry and 8 to 16 for the table, where a Map of objects takes 127,
 // and no work for the garbage collector with a million entries.
 
-const DIGEST_BYTES = 32
+/** A digest as 32-bit words: compared one by one, far faster than as a Buffer. */
+const DIGEST_WORDS = 8
+const WORD_BYTES = 4
 const NONE = 0xffffffff
 const FIRST_CAPACITY = 1024
 const GROWTH = 1.25
@@ -18,7 +20,7 @@ export class DiskIndex {
   #size = 0
   #bytes = 0
   #capacity = FIRST_CAPACITY
-  #digests = Buffer.alloc(FIRST_CAPACITY * DIGEST_BYTES)
+  #digests = new Uint32Array(FIRST_CAPACITY * DIGEST_WORDS)
   #sizes = new Float64Array(FIRST_CAPACITY)
   #usedSeconds = new Uint32Array(FIRST_CAPACITY)
   /** Towards the warm end and towards the cold end. */
@@ -87,7 +89,7 @@ export class DiskIndex {
   coldest(unusedSince = Number.POSITIVE_INFINITY): IndexedFile | undefined {
     const entry = this.#coldest
     if (entry === NONE || (this.#usedSeconds[entry] ?? 0) * 1000 >= unusedSince) return undefined
-    return { digest: Buffer.from(this.#digestOf(entry)), bytes: this.#sizes[entry] ?? 0 }
+    return { digest: this.#digestOf(entry), bytes: this.#sizes[entry] ?? 0 }
   }
 
   clear(): void {
@@ -95,7 +97,11 @@ export class DiskIndex {
   }
 
   #digestOf(entry: number): Buffer {
-    return this.#digests.subarray(entry * DIGEST_BYTES, (entry + 1) * DIGEST_BYTES)
+    const digest = Buffer.allocUnsafe(DIGEST_WORDS * WORD_BYTES)
+    for (let word = 0; word < DIGEST_WORDS; word++) {
+      digest.writeUInt32LE(this.#digests[entry * DIGEST_WORDS + word] ?? 0, word * WORD_BYTES)
+    }
+    return digest
   }
 
   #entryAt(slot: number): number {
@@ -112,7 +118,10 @@ export class DiskIndex {
   }
 
   #holds(entry: number, digest: Buffer): boolean {
-    return digest.compare(this.#digests, entry * DIGEST_BYTES, (entry + 1) * DIGEST_BYTES) === 0
+    for (let word = 0; word < DIGEST_WORDS; word++) {
+      if (this.#digests[entry * DIGEST_WORDS + word] !== digest.readUInt32LE(word * WORD_BYTES)) return false
+    }
+    return true
   }
 
   #insert(digest: Buffer): number {
@@ -120,7 +129,9 @@ export class DiskIndex {
     let entry = this.#free
     if (entry === NONE) entry = this.#used++
     else this.#free = this.#warmer[entry] ?? NONE
-    digest.copy(this.#digests, entry * DIGEST_BYTES)
+    for (let word = 0; word < DIGEST_WORDS; word++) {
+      this.#digests[entry * DIGEST_WORDS + word] = digest.readUInt32LE(word * WORD_BYTES)
+    }
     this.#sizes[entry] = 0
     this.#table[this.#find(digest)] = entry + 1
     this.#size++
@@ -131,7 +142,6 @@ export class DiskIndex {
     const bytes = this.#sizes[entry] ?? 0
     this.#unlink(entry)
     this.#emptySlot(slot)
-    this.#digests.fill(0, entry * DIGEST_BYTES, (entry + 1) * DIGEST_BYTES)
     this.#warmer[entry] = this.#free
     this.#free = entry
     this.#size--
@@ -146,7 +156,7 @@ export class DiskIndex {
     for (let slot = (hole + 1) & mask; ; slot = (slot + 1) & mask) {
       const entry = this.#entryAt(slot)
       if (entry === NONE) break
-      const home = this.#digests.readUInt32LE(entry * DIGEST_BYTES) & mask
+      const home = (this.#digests[entry * DIGEST_WORDS] ?? 0) & mask
       if (((slot - home) & mask) >= ((slot - hole) & mask)) {
         this.#table[hole] = entry + 1
         hole = slot
@@ -157,9 +167,7 @@ export class DiskIndex {
 
   #grow(): void {
     const capacity = Math.ceil(this.#capacity * GROWTH)
-    const digests = Buffer.alloc(capacity * DIGEST_BYTES)
-    this.#digests.copy(digests)
-    this.#digests = digests
+    this.#digests = extend(this.#digests, new Uint32Array(capacity * DIGEST_WORDS))
     this.#sizes = extend(this.#sizes, new Float64Array(capacity))
     this.#usedSeconds = extend(this.#usedSeconds, new Uint32Array(capacity))
     this.#warmer = extend(this.#warmer, new Uint32Array(capacity))
@@ -168,10 +176,14 @@ export class DiskIndex {
     if (capacity * 2 > this.#table.length) this.#rehash(this.#table.length * 2)
   }
 
+  /** Called when no entry is free: each one is in use, and different from all others. */
   #rehash(slots: number): void {
+    const mask = slots - 1
     this.#table = new Uint32Array(slots)
     for (let entry = 0; entry < this.#used; entry++) {
-      this.#table[this.#find(this.#digestOf(entry))] = entry + 1
+      let slot = (this.#digests[entry * DIGEST_WORDS] ?? 0) & mask
+      while (this.#table[slot] !== 0) slot = (slot + 1) & mask
+      this.#table[slot] = entry + 1
     }
   }
 

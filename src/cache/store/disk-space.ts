@@ -12,7 +12,7 @@ export interface SpaceParts {
 }
 
 // So many spared files in a row, then the next one goes all the same.
-const MAX_SPARED = 8
+const MAX_SPARED = 32
 // Files that have not been used are removed so many at a time.
 const EXPIRE_BATCH = 100
 

@@ -1,5 +1,6 @@
 // The disk tier: one file per response, found by its path, so that a hit needs no index and survives any restart
 // (nginx's proxy_cache_path). Trouble with the disk is a miss, and turns the tier off for a while.
+import { inTime } from './deadline'
 import { DiskBreaker } from './disk-breaker'
 import { prepareDirectory, type ScannedFile, scanDirectory, sweepTemporary } from './disk-directory'
 import type { FileRecord } from './disk-entry'
@@ -33,6 +34,8 @@ export interface DiskWatcher {
 /** A store on disk. */
 export interface DiskStore extends CacheStore {
   watch(watcher: DiskWatcher): void
+  /** Whether a file is known to be there; without a look at the disk. */
+  knows(key: string): boolean
 }
 
 /** So many files are counted before the store is ready; the rest in the background, nothing is written until then. */
@@ -64,6 +67,8 @@ class Disk implements DiskStore {
   readonly #writers = new Map<string, Set<DiskWriter>>()
   /** Removed but not yet gone from the disk: never to be served. */
   readonly #doomed = new Map<string, Buffer>()
+  /** Of these, those that the disk refused to delete: tried again when it is back. */
+  readonly #stranded = new Map<string, Buffer>()
   /** Not yet written. */
   readonly #varying = new Map<string, VaryRecord>()
   #watcher: DiskWatcher | undefined
@@ -97,6 +102,10 @@ class Disk implements DiskStore {
     this.#watcher = watcher
   }
 
+  knows(key: string): boolean {
+    return this.#index.get(digestOf(key)) !== undefined
+  }
+
   peek(): undefined {
     return undefined
   }
@@ -110,7 +119,8 @@ class Disk implements DiskStore {
     if (this.#closed || this.#doomed.has(id) || !this.#reading.allows(now)) return undefined
     this.#expire(now)
     try {
-      const stored = await this.#read({ key, digest, bytes: this.#index.get(digest) }, now)
+      const reading = this.#read({ key, digest, bytes: this.#index.get(digest) }, now)
+      const stored = await inTime(reading, () => this.#onHang(this.#reading))
       this.#reading.succeed()
       return this.#doomed.has(id) ? undefined : stored
     } catch (error) {
@@ -134,7 +144,7 @@ class Disk implements DiskStore {
   freshen(key: string, head: StoredHead): Promise<void> {
     const digest = digestOf(key)
     if (this.#closed || !this.#writing.allows(this.#options.now())) return Promise.resolve()
-    return this.#queue.run(idOf(digest), async () => {
+    const freshened = this.#queue.run(idOf(digest), async () => {
       try {
         const fits = await this.#files.writeHead({ key, digest }, head)
         this.#writing.succeed()
@@ -143,6 +153,7 @@ class Disk implements DiskStore {
         this.#onWriteTrouble(error)
       }
     })
+    return inTime(freshened, () => this.#onHang(this.#writing))
   }
 
   /** Also ends the fills of this key: what was on its way may be what the caller wants gone. */
@@ -152,7 +163,11 @@ class Disk implements DiskStore {
     for (const writer of this.#writers.get(id) ?? []) writer.discard()
     const varied = this.#varying.delete(id)
     this.#doomed.set(id, digest)
-    return this.#queue.run(id, async () => (await this.#unlink(digest)) || varied)
+    const removed = this.#queue.run(id, async () => (await this.#unlink(digest)) || varied)
+    return inTime(removed, () => {
+      this.#onHang(this.#writing)
+      return this.#index.get(digest) !== undefined || varied
+    })
   }
 
   stats(): StoreStats {
@@ -220,8 +235,16 @@ class Disk implements DiskStore {
     this.#space.release(file.bytes)
     this.#writing.succeed()
     this.#doomed.delete(idOf(digest))
-    for (const [id, doomed] of this.#doomed) void this.#queue.run(id, () => this.#unlink(doomed))
+    this.#unlinkStranded()
     return { entry: this.#files.published(file, digest) }
+  }
+
+  #unlinkStranded(): void {
+    const stranded = [...this.#stranded]
+    this.#stranded.clear()
+    for (const [id, digest] of stranded) {
+      void this.#queue.run(id, async () => this.#doomed.has(id) && this.#unlink(digest))
+    }
   }
 
   async #unlink(digest: Buffer): Promise<boolean> {
@@ -232,6 +255,7 @@ class Disk implements DiskStore {
       return gone
     } catch (error) {
       this.#onWriteTrouble(error)
+      this.#stranded.set(idOf(digest), digest)
       return this.#index.get(digest) !== undefined
     }
   }
@@ -249,6 +273,10 @@ class Disk implements DiskStore {
 
   #onWriteTrouble(error: unknown): void {
     if (!isForeign(error)) this.#writing.fail(errnoOf(error), this.#options.now())
+  }
+
+  #onHang(breaker: DiskBreaker): undefined {
+    breaker.fail('ETIMEDOUT', this.#options.now())
   }
 
   #expire(now: number): void {

@@ -22,6 +22,8 @@ export interface MemoryStore extends CacheStore {
   readonly maxObjectBytes: number
   /** Called for every key that has left memory, whatever the reason; one listener. */
   onGone(listener: (key: string) => void): void
+  /** Lets go of what is kept under this key; fills under way go on. */
+  forget(key: string): void
 }
 
 /** An empty memory store. */
@@ -53,6 +55,10 @@ class Memory implements MemoryStore {
 
   onGone(listener: (key: string) => void): void {
     this.#gone = listener
+  }
+
+  forget(key: string): void {
+    this.#entries.delete(key)
   }
 
   peek(key: string): StoredEntry | VaryRecord | undefined {

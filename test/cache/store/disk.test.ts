@@ -243,5 +243,5 @@ test('disk: every descriptor is closed in the end', async (t) => {
   await store.close()
   const deadline = Date.now() + 2_000
   while (count() > before && Date.now() < deadline) await new Promise((resolve) => setImmediate(resolve))
-  assert.equal(count(), before)
+  assert.ok(count() <= before, `${count()} descriptors, ${before} before`)
 })
