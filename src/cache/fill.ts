@@ -48,6 +48,7 @@ export class Fill {
   #position = 0
   #sourceEnded = false
   #settled = false
+  #onSettled: (() => void) | undefined
 
   constructor(parts: FillParts) {
     this.#parts = parts
@@ -55,7 +56,6 @@ export class Fill {
     this.#span = typeof parts.client === 'object' ? parts.client : { start: 0, end: Number.POSITIVE_INFINITY }
     this.body = parts.client === 'none' ? null : this.#openClient()
     this.#client = this.body ?? undefined
-    this.#writer?.onDrain(() => this.#drain())
     parts.source
       .on('data', (chunk: Buffer) => this.#take(chunk))
       .on('end', () => this.#complete())
@@ -65,15 +65,22 @@ export class Fill {
     this.#flow()
   }
 
-  /** True while the store alone takes the body. */
+  /** True while a source is read for the store alone. */
   get detached(): boolean {
-    return this.#client === undefined && !this.#settled
+    return this.#client === undefined && !this.#sourceEnded
   }
 
-  /** Ends it now. */
-  stop(error: Error): void {
-    this.#fail(error)
-    this.#parts.source.destroy()
+  /** No more for the store but what is complete: resolves when that is settled. A client keeps its body. */
+  close(error: Error): Promise<void> {
+    if (!this.#sourceEnded && this.#client !== undefined) this.#dropStore()
+    else if (!this.#sourceEnded) {
+      this.#fail(error)
+      this.#parts.source.destroy()
+    }
+    if (this.#settled) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#onSettled = resolve
+    })
   }
 
   #openClient(): Readable {
@@ -133,7 +140,7 @@ export class Fill {
   #store(chunk: Buffer): void {
     if (this.#writer === undefined) return
     if (!this.#storeWaits) {
-      this.#storeWaits = !this.#writer.write(chunk)
+      this.#write(this.#writer, chunk)
       return
     }
     this.#lag.push(chunk)
@@ -141,13 +148,21 @@ export class Fill {
     if (this.#lagBytes > STORE_LAG_BYTES) this.#dropStore()
   }
 
+  #write(writer: EntryWriter, chunk: Buffer): void {
+    if (writer.write(chunk)) return
+    this.#storeWaits = true
+    // Not within the writer's own call: what follows may write, wait and discard again.
+    writer.onDrain(() => queueMicrotask(() => this.#drain()))
+  }
+
   #drain(): void {
+    if (this.#writer === undefined) return
     this.#storeWaits = false
     while (!this.#storeWaits && this.#writer !== undefined) {
       const chunk = this.#lag.shift()
       if (chunk === undefined) break
       this.#lagBytes -= chunk.length
-      this.#storeWaits = !this.#writer.write(chunk)
+      this.#write(this.#writer, chunk)
     }
     if (this.#sourceEnded && !this.#storeWaits) this.#commit()
     else this.#flow()
@@ -174,8 +189,9 @@ export class Fill {
   }
 
   #discard(): void {
-    this.#writer?.discard()
+    const writer = this.#writer
     this.#writer = undefined
+    writer?.discard()
     this.#lag = []
     this.#lagBytes = 0
     this.#storeWaits = false
@@ -223,6 +239,7 @@ export class Fill {
     if (this.#settled) return
     this.#settled = true
     this.#parts.onEnd(end)
+    this.#onSettled?.()
   }
 }
 

@@ -153,11 +153,12 @@ export class CacheZone {
     }
   }
 
-  /** Ends fills that no client reads, waits for refreshes and removals, then closes the store. */
+  /** Ends fills that are not complete, waits for the rest, for refreshes and removals, then closes the store. */
   async close(): Promise<void> {
     this.#closed = true
-    for (const fill of this.#fills) if (fill.detached) fill.stop(sluiceError('SLUICE_CLOSING'))
-    await Promise.all([...this.#refreshes, ...this.#removals.values()])
+    const error = sluiceError('SLUICE_CLOSING')
+    const fills = [...this.#fills].map((fill) => fill.close(error))
+    await Promise.all([...fills, ...this.#refreshes, ...this.#removals.values()])
     await this.store.close()
   }
 

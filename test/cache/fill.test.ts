@@ -140,6 +140,16 @@ test('a slow store does not hold up an attached client and gets everything once 
   assert.deepEqual([writer.content, writer.state, ends], ['onetwothree', 'committed', ['stored']])
 })
 
+test('a store that asks to wait again and again, even at once, loses nothing', async () => {
+  const { source, writer, ends, fill } = start()
+  writer.accepts = false
+  writer.onDrain = (listener) => listener()
+  finish(source, 'one', 'two', 'three')
+  assert.equal(await read(fill.body), 'onetwothree')
+  await settled()
+  assert.deepEqual([writer.content, writer.state, ends], ['onetwothree', 'committed', ['stored']])
+})
+
 test('a store that lags too far behind is dropped, the client gets everything', async () => {
   const { source, writer, ends, fill } = start()
   writer.accepts = false
@@ -207,11 +217,34 @@ test('a span without a store ends the exchange once it is delivered', async () =
   assert.equal(source.destroyed, true)
 })
 
-test('stop ends everything at once', async () => {
+test('close ends a fill that no client reads', async () => {
   const { source, writer, ends, fill } = start({ client: 'none' })
-  fill.stop(new Error('closing'))
-  await settled()
+  await fill.close(new Error('closing'))
   assert.deepEqual([writer.state, ends, source.destroyed], ['discarded', ['failed'], true])
+})
+
+test('close leaves a client its body and stores nothing of it', async () => {
+  const { source, writer, ends, fill } = start()
+  const reading = read(fill.body)
+  source.push(Buffer.from('one'))
+  await settled()
+  await fill.close(new Error('closing'))
+  finish(source, 'two')
+  assert.equal(await reading, 'onetwo')
+  assert.deepEqual([writer.state, ends], ['discarded', ['not-stored']])
+})
+
+test('close waits for the store to take what is complete', async () => {
+  const { source, writer, ends, fill } = start()
+  writer.accepts = false
+  finish(source, 'one', 'two')
+  await read(fill.body)
+  const closing = fill.close(new Error('closing'))
+  writer.accepts = true
+  writer.drain()
+  await closing
+  assert.deepEqual([writer.content, writer.state, ends], ['onetwo', 'committed', ['stored']])
+  await fill.close(new Error('again'))
 })
 
 test('an error that nobody listens for does not take the process down', async () => {

@@ -3,7 +3,6 @@ import { test } from 'node:test'
 import Ajv from 'ajv'
 import { resolveCacheZone, resolveRouteCache } from '../../src/cache/options'
 import { CACHE_ZONE_SCHEMA, ROUTE_CACHE_SCHEMA } from '../../src/cache/schema'
-import { evaluateTests } from '../../src/cache/turn'
 import { parseDuration, parseSize } from '../../src/units'
 
 const ajv = new Ajv({ strict: false })
@@ -103,32 +102,4 @@ test('a zone: disk needs maxSize, an object is never larger than the memory', ()
   })
   const message = /^caches\.z\.maxObject: larger than the memory of the zone \(512k\)/
   assert.throws(() => resolveCacheZone({ memory: '512k' }, 'caches.z'), { message })
-})
-
-for (const [name, options] of [
-  ['an unknown key', { zone: 'z', ttl: '1s' }],
-  ['no zone', { valid: '1s' }],
-  ['a bare number', { zone: 'z', keep: 60 }],
-  ['a method that is not cached', { zone: 'z', methods: ['POST'] }],
-  ['an unknown stale word', { zone: 'z', useStale: ['always'] }],
-  ['true', true]
-] as const) {
-  test(`the schema refuses ${name}`, () => assert.equal(routeCache(options), false))
-}
-
-test('bypass and noStore: a function, or field names with nginx’s idea of true', () => {
-  const tests = { key: undefined, bypass: ['x-fresh', 'pragma'], noStore: (request: never) => request === 7 }
-  for (const [fields, bypass] of [
-    [{}, false],
-    [{ 'x-fresh': '1' }, true],
-    [{ 'x-fresh': '0' }, false],
-    [{ 'x-fresh': '', pragma: 'no-cache' }, true]
-  ] as const) {
-    assert.deepEqual(evaluateTests(tests, 7, fields), { bypass, noStore: true })
-  }
-  assert.deepEqual(evaluateTests({ key: () => 'k' as never, bypass: undefined, noStore: undefined }, 7, {}), {
-    customKey: 'k',
-    bypass: false,
-    noStore: false
-  })
 })

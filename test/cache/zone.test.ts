@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Bans } from '../../src/cache/bans'
-import { Marks } from '../../src/cache/marks'
 import { createMemoryStore } from '../../src/cache/store/memory'
 import { fed, gate, Scene, settled, text } from './scene'
 
@@ -79,14 +77,6 @@ test('a ban meets what was asked for before it and came after it', async () => {
   assert.equal((await scene.get()).word, 'MISS')
 })
 
-test('more bans than are kept become one of everything', () => {
-  const bans = new Bans()
-  for (let i = 0; i <= 1024; i++) bans.add({ prefix: `/${i}/` }, i)
-  const facts = { scheme: 'http', authority: 'example.com', target: '/elsewhere' }
-  assert.equal(bans.matches(facts, { requestTime: 1024 }), true)
-  assert.equal(bans.matches(facts, { requestTime: 1025 }), false)
-})
-
 test('another version of the zone does not see what the one before stored', async () => {
   const store = createMemoryStore({ maxBytes: 1 << 20, maxObjectBytes: 1 << 16 })
   const before = new Scene({}, { store, version: '1' })
@@ -144,29 +134,4 @@ test('a closed zone starts no refresh and stores nothing more', async () => {
   assert.equal((await scene.get()).word, 'MISS')
   assert.equal(scene.zone.mayRefresh, false)
   assert.equal(scene.zone.stats().entries, 0)
-})
-
-test('marks: refusals end after two minutes, personal ones concern only personal requests', () => {
-  const marks = new Marks()
-  marks.refuse('k', true, 0)
-  assert.deepEqual([marks.refused('k', true, 1), marks.refused('k', false, 1)], [true, false])
-  marks.refuse('k', false, 0)
-  assert.deepEqual([marks.refused('k', false, 119_999), marks.refused('k', false, 120_000)], [true, false])
-  marks.accept('k')
-  assert.equal(marks.refused('k', true, 1), false)
-})
-
-test('marks: the pause after failed refreshes doubles up to a minute and ends with a good one', () => {
-  const marks = new Marks()
-  const pauses = []
-  for (let now = 0, i = 0; i < 8; i++) {
-    marks.refreshFailed('k', now)
-    let pause = 0
-    while (!marks.mayRefresh('k', now + pause)) pause += 1000
-    pauses.push(pause / 1000)
-    now += pause
-  }
-  assert.deepEqual(pauses, [1, 2, 4, 8, 16, 32, 60, 60])
-  marks.refreshed('k')
-  assert.equal(marks.mayRefresh('k', 0), true)
 })
