@@ -1,7 +1,6 @@
 // The straight line: static → lookup → forward → admit → send. With a part switched off the path loses a step, it does not fork.
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { RequestTest } from '../cache/options'
-import type { CacheRequest } from '../cache/turn'
+import { type CacheRequest, evaluateTests } from '../cache/turn'
 import { sluiceError } from '../errors'
 import { Abort } from '../http/abort'
 import type { Body, UpstreamRequest, UpstreamResponse } from '../http/message'
@@ -176,14 +175,6 @@ function cacheRequest(exchange: RequestExchange, upstream: UpstreamRef): CacheRe
     upstream: upstream.name,
     hasBody: hasContent(request.raw),
     private: authFields !== undefined,
-    ...(policy.key && { customKey: policy.key(request as never) }),
-    ...(policy.bypass && { bypass: isTrue(policy.bypass, request) }),
-    ...(policy.noStore && { noStore: isTrue(policy.noStore, request) })
+    ...evaluateTests(policy, request, request.raw.headers as never)
   }
-}
-
-/** A function's word, or one of the fields named is there and is not `0` (nginx: `proxy_cache_bypass $http_x`). */
-function isTrue(test: RequestTest, request: FastifyRequest): boolean {
-  if (typeof test === 'function') return test(request as never)
-  return test.some((name) => ![undefined, '', '0'].includes(request.raw.headers[name] as string | undefined))
 }
