@@ -11,10 +11,10 @@ export type ResponseRule = readonly [string, string | null | { readonly append: 
 export function evaluateRules(exchange: RequestExchange): void {
   const { settings, request } = exchange
   if (settings.headers.response.length === 0) return
-  exchange.responseRules = settings.headers.response.map(([name, rule]) => [name, valueOf(rule, request)])
+  exchange.responseRules = settings.headers.response.map(([name, rule]) => [name, ruledValue(rule, request)])
 }
 
-function valueOf(rule: FieldRule | { readonly append: string }, request: FastifyRequest): ResponseRule[1] {
+function ruledValue(rule: FieldRule | { readonly append: string }, request: FastifyRequest): ResponseRule[1] {
   return rule !== null && typeof rule === 'object' ? rule : ruleValue(rule, request)
 }
 
