@@ -11,7 +11,10 @@ import { until } from '../support/waiting'
 
 type Failure = { code: string; server?: string; phase?: string; errno?: string; detail?: string }
 
-async function recordOf(edge: Edge, path: string): Promise<LogRecord & { error?: Failure; tries?: object[] }> {
+async function recordOf(
+  edge: Edge,
+  path: string
+): Promise<LogRecord & { error?: Failure; tries?: object[] }> {
   const found = () => edge.log.find(({ url, status }) => url === path && status !== undefined)
   await until(`the record of ${path}`, () => found() !== undefined)
   return found() as LogRecord
@@ -192,7 +195,11 @@ test('413 by the announced length, before anything is asked of the upstream', as
   t.after(origin.close)
   const edge = await startEdge(t, { prefix: '/', upstream: origin.url, bodyLimit: '1k' })
   assert.equal((await get(edge.url, { method: 'POST', body: Buffer.alloc(1024) })).status, 200)
-  const raw = await rawExchange(edge.url, 'POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 1025\r\n\r\n', 'POST')
+  const raw = await rawExchange(
+    edge.url,
+    'POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 1025\r\n\r\n',
+    'POST'
+  )
   assert.equal(raw.status, 413)
   assert.equal(origin.requests.length, 1)
 })
@@ -217,7 +224,11 @@ test('bodyLimit: without one it is Fastify’s, false is none', async (t) => {
   const origin = await startOrigin()
   t.after(origin.close)
   const routes = [{ prefix: '/default' }, { prefix: '/none', bodyLimit: false }]
-  const edge = await startEdge(t, { defaults: { upstream: origin.url }, routes }, { fastify: { bodyLimit: 100 } })
+  const edge = await startEdge(
+    t,
+    { defaults: { upstream: origin.url }, routes },
+    { fastify: { bodyLimit: 100 } }
+  )
   const post = async (path: string) =>
     (await get(edge.url + path, { method: 'POST', body: Buffer.alloc(101) })).status
   assert.equal(await post('/default'), 413)
@@ -244,11 +255,20 @@ test('499 stands in the log only: a client that leaves blames nobody', async (t)
 
 test('one line per request, whether it went well or not', async (t) => {
   const origin = await startScript(
-    replies('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok', 'HTTP/1.1 500 Oh\r\nContent-Length: 2\r\n\r\nno', '!')
+    replies(
+      'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok',
+      'HTTP/1.1 500 Oh\r\nContent-Length: 2\r\n\r\nno',
+      '!'
+    )
   )
   t.after(origin.close)
   const edge = await startEdge(t, { prefix: '/', upstream: origin.url, retry: false })
-  for (const [path, status] of [['/one', 200], ['/two', 500], ['/three', 502], ['/f/..', 400]] as const) {
+  for (const [path, status] of [
+    ['/one', 200],
+    ['/two', 500],
+    ['/three', 502],
+    ['/f/..', 400]
+  ] as const) {
     const { status: got } = await rawExchange(edge.url, `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`)
     assert.equal(got, status)
     await recordOf(edge, path)

@@ -118,7 +118,9 @@ for (const stage of ['onRequest', 'preHandler', 'onSend'] as const) {
     })
     t.after(origin.close)
     const options = { prefix: '/', upstream: origin.url, securityHeaders: true }
-    const edge = await startEdge(t, options, { before: (app) => app.addHook(stage as 'onRequest', helmetLike) })
+    const edge = await startEdge(t, options, {
+      before: (app) => app.addHook(stage as 'onRequest', helmetLike)
+    })
     const answer = await get(edge.url)
     assert.deepEqual(lines(answer, 'x-frame-options'), ['DENY'])
     assert.deepEqual(lines(answer, 'referrer-policy'), ['no-referrer'])
@@ -129,7 +131,13 @@ for (const stage of ['onRequest', 'preHandler', 'onSend'] as const) {
 test('each field can be switched off or given another text', async (t) => {
   const origin = await startOrigin()
   t.after(origin.close)
-  const securityHeaders = { nosniff: false, frame: 'DENY', referrer: false, permissions: 'camera=()', coop: 'same-origin' }
+  const securityHeaders = {
+    nosniff: false,
+    frame: 'DENY',
+    referrer: false,
+    permissions: 'camera=()',
+    coop: 'same-origin'
+  }
   const { url } = await startEdge(t, { prefix: '/', upstream: origin.url, securityHeaders })
   const answer = await get(url)
   assert.deepEqual(lines(answer, 'x-content-type-options'), [])

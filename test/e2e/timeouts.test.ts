@@ -63,7 +63,10 @@ test('connect covers the TLS handshake', async (t) => {
   const { status } = await get(`${edge.url}/x`)
   assert.equal(status, 504)
   const { code, phase, server } = await failureIn(edge, '/x')
-  assert.deepEqual({ code, phase, server }, { code: 'SLUICE_CONNECT_TIMEOUT', phase: 'tls', server: upstream })
+  assert.deepEqual(
+    { code, phase, server },
+    { code: 'SLUICE_CONNECT_TIMEOUT', phase: 'tls', server: upstream }
+  )
 })
 
 test('read: no head in time', async (t) => {
@@ -115,7 +118,11 @@ test('a client that reads slowly does not trip the read timer', async (t) => {
     response.end(Buffer.alloc(size))
   })
   t.after(origin.close)
-  const { url } = await startEdge(t, { prefix: '/', upstream: origin.url, timeouts: { read: '400ms', send: '400ms' } })
+  const { url } = await startEdge(t, {
+    prefix: '/',
+    upstream: origin.url,
+    timeouts: { read: '400ms', send: '400ms' }
+  })
   const { message } = await getOpen(url)
   message.pause()
   // The subject is a timer: several read times pass while the client takes nothing.
@@ -128,7 +135,11 @@ test('a client that reads slowly does not trip the read timer', async (t) => {
 test('a client that sends slowly does not trip the send timer, nor the read timer', async (t) => {
   const origin = await startOrigin()
   t.after(origin.close)
-  const { url } = await startEdge(t, { prefix: '/', upstream: origin.url, timeouts: { read: '400ms', send: '400ms' } })
+  const { url } = await startEdge(t, {
+    prefix: '/',
+    upstream: origin.url,
+    timeouts: { read: '400ms', send: '400ms' }
+  })
   async function* slowly(): AsyncGenerator<string> {
     for (let n = 0; n < 3; n++) {
       yield 'x'
