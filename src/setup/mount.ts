@@ -12,6 +12,7 @@ import { beginHook, restoreContentType } from '../proxy/begin'
 import type { RequestExchange } from '../proxy/exchange'
 import { handle } from '../proxy/handler'
 import { limitHook } from '../proxy/limit'
+import { responseRulesHook } from '../proxy/response-rules'
 import type { Route } from '../proxy/route'
 import { resolveWebsocket } from '../websocket/options'
 import type { Upgrades } from '../websocket/upgrade'
@@ -159,6 +160,7 @@ function fastifyRoute(
     ...(preParsing !== undefined && { preParsing }),
     ...(preValidation !== undefined && { preValidation }),
     preHandler: [restoreHook, ...listOf(options.preHandler), tunnel] as never,
+    ...(route.headers.response.length > 0 && { onSend: responseRulesHook }),
     onError: noteError,
     handler: handle
   }
