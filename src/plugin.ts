@@ -1,5 +1,4 @@
 // The composition root: options → parts → hooks, routes, decorators → close.
-import { randomBytes } from 'node:crypto'
 import replyFrom from '@fastify/reply-from'
 import fastifyStatic from '@fastify/static'
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
@@ -24,9 +23,6 @@ import { warnAbout } from './setup/warnings'
 import { openZone } from './setup/zone'
 import { fastifyStaticOptions } from './static/handler'
 import { resolveUpstreams, type UpstreamOptions } from './upstream/options'
-
-/** Our name in Via: one per process, so that a request that comes back is known. */
-const VIA_ID = `sluice-${randomBytes(6).toString('hex')}`
 
 interface Shared {
   readonly upstreams: Record<string, string | UpstreamOptions>
@@ -92,7 +88,12 @@ async function mountAll(
   await child.register(fastifyStatic, fastifyStaticOptions)
   addMethods(child, registry, routes)
   const shares = shareMethods(routes, child.supportedMethods)
-  const around: Surroundings = { app: child, registry, viaId: VIA_ID, limiter: limiterFor(child, redis) }
+  const around: Surroundings = {
+    app: child,
+    registry,
+    viaId: registry.viaId,
+    limiter: limiterFor(child, redis)
+  }
   for (const named of [...routes].sort(byHost)) {
     const { methods, allow } = shares.get(named) as NonNullable<ReturnType<typeof shares.get>>
     const route = await resolveRoute(named, { ...around, allow })
