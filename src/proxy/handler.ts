@@ -12,6 +12,7 @@ import { type Destination, forward } from './forward'
 import { relayInformation } from './information'
 import { toUpstream } from './request'
 import type { Work } from './requestable'
+import { localPath } from './response'
 import { evaluateRules } from './response-rules'
 import type { UpstreamRef } from './route'
 import { send } from './send'
@@ -34,7 +35,9 @@ export function handle(request: FastifyRequest, reply: FastifyReply): FastifyRep
 
 function sendRedirect({ reply, target }: RequestExchange, redirect: { to: string; status: number }): void {
   const location = redirect.to.replaceAll('$path', () => target.path).replaceAll('$query', () => target.query)
-  reply.code(redirect.status).header('location', location).send()
+  // A path of the client's that begins with two slashes must not name a host.
+  const place = redirect.to.startsWith('//') ? location : localPath(location)
+  reply.code(redirect.status).header('location', place).send()
 }
 
 type Files = NonNullable<RequestExchange['settings']['static']>
