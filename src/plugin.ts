@@ -9,8 +9,9 @@ import { requestable } from './proxy/requestable'
 import { createRateLimiter, type RateLimiter, type RateLimiterDeps } from './rate-limit/hook'
 import { createApi } from './setup/api'
 import { CatchAll } from './setup/catch-all'
+import { addHostConstraint } from './setup/hosts'
 import { freezeCopy } from './setup/merge'
-import { addMethods, hostWeight, mount } from './setup/mount'
+import { addMethods, mount } from './setup/mount'
 import { shareMethods } from './setup/places'
 import { quietRequests } from './setup/quiet'
 import { type Registry, registryOf } from './setup/registry'
@@ -50,6 +51,7 @@ export const plugin: FastifyPluginAsync<SluiceOptions> = async (app, given) => {
 function install(app: FastifyInstance, registry: Registry): void {
   const upgrades = openUpgrades(app, registry)
   registry.parts = { upgrades, catchAll: new CatchAll(app) }
+  addHostConstraint(app)
   app.decorateRequest('sluice', null)
   app.decorateRequest('sluiceWork' as never, null as never)
   app.decorate('sluice', createApi(registry))
@@ -94,17 +96,11 @@ async function mountAll(
     viaId: registry.viaId,
     limiter: limiterFor(child, redis)
   }
-  for (const named of [...routes].sort(byHost)) {
+  for (const named of routes) {
     const { methods, allow } = shares.get(named) as NonNullable<ReturnType<typeof shares.get>>
     const route = await resolveRoute(named, { ...around, allow })
     mount(child, registry, { named: { ...named, options: freezeCopy(named.options) }, route, methods })
   }
-}
-
-/** The router asks host patterns in the order of mounting: the more particular ones first. */
-function byHost(a: NamedRoute, b: NamedRoute): number {
-  const weight = ({ options }: NamedRoute): number => Math.max(0, ...(options.hosts ?? []).map(hostWeight))
-  return weight(b) - weight(a)
 }
 
 /** Made at the first route that has a limit. */
