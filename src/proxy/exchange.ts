@@ -6,6 +6,7 @@ import { isSluiceError, type SluiceError, sluiceError } from '../errors'
 import { Abort } from '../http/abort'
 import type { Fields, Try, UpstreamResponse } from '../http/message'
 import type { Target } from '../http/target'
+import type { ResponseRule } from './response-rules'
 import type { Route } from './route'
 
 /** What is known of a request, as `request.sluice`. */
@@ -43,6 +44,8 @@ export class RequestExchange implements Exchange {
   error: SluiceError | undefined
   /** Fields that the auth server's answer adds to the upstream request. */
   authFields: Fields | undefined
+  /** `headers.response` for this request, once the user's functions have been asked. */
+  responseRules: readonly ResponseRule[] | undefined
   /** The client waits for 100 (RFC 9110 §10.1.1). */
   expectsContinue = false
   bytesIn = 0

@@ -12,6 +12,7 @@ import { type Destination, forward } from './forward'
 import { relayInformation } from './information'
 import { toUpstream } from './request'
 import type { Work } from './requestable'
+import { evaluateRules } from './response-rules'
 import type { UpstreamRef } from './route'
 import { send } from './send'
 
@@ -19,6 +20,12 @@ import { send } from './send'
 export function handle(request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const exchange = request.sluice as RequestExchange
   const { redirect, static: files } = exchange.settings
+  try {
+    evaluateRules(exchange)
+  } catch (error) {
+    answerError(exchange, error)
+    return reply
+  }
   if (redirect !== null) sendRedirect(exchange, redirect)
   else if (files !== null) serveFile(exchange, files)
   else toEdge(exchange)

@@ -1,6 +1,8 @@
 // PURE. DownstreamRequest → UpstreamRequest: what crosses to the upstream (RFC 9110 §7.6, nginx: proxy_set_header).
 import type { FastifyRequest } from 'fastify'
+import { sluiceError } from '../errors'
 import { requestFields } from '../http/end-to-end'
+import { isFieldValue } from '../http/fields'
 import { dropNamed, type ForwardedFacts, setForwarded } from '../http/forwarded'
 import type { Body, Fields, UpstreamRequest } from '../http/message'
 import { rewritePath, type Target } from '../http/target'
@@ -41,10 +43,19 @@ export function pathFor(target: Target, { rewrite }: Pick<Route, 'rewrite'>): st
   return path + target.query
 }
 
-/** A rule's value for this request; null removes. */
+/** A rule's value for this request; null removes. Text was checked at start, what a function returns is checked here. */
 export function ruleValue(rule: FieldRule, request: FastifyRequest): string | null {
-  const value = typeof rule === 'function' ? rule(request) : rule
+  const value = typeof rule === 'function' ? checked(rule(request)) : rule
   return value === '' ? null : value
+}
+
+/** A value built from the request could end the line and begin another one. */
+function checked(value: unknown): string | null {
+  if (value === null || value === undefined) return null
+  if (typeof value === 'string' && isFieldValue(value)) return value
+  throw sluiceError('SLUICE_INTERNAL', {
+    detail: `headers: a function returned ${JSON.stringify(value)}, which is no field value`
+  })
 }
 
 function setHost(
@@ -55,7 +66,7 @@ function setHost(
 ): void {
   const { host } = route.headers
   delete fields.host
-  if (typeof host === 'function') fields.host = host(request)
+  if (typeof host === 'function') setField(fields, 'host', ruleValue(host, request))
   else if (typeof host === 'object') fields.host = host.text
   else if (host === 'client' || (host === 'auto' && !to.secure)) fields.host = authority
 }
