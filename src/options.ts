@@ -70,7 +70,7 @@ export interface RouteOptions<U extends string = string, C extends string = stri
   /** HSTS on TLS, nosniff, frame options, referrer policy, where the answer has none. @default false */
   readonly securityHeaders?: boolean | SecurityHeaderOptions
   /** Pages for errors of the edge, by status or `'5xx'`. nginx: `error_page` */
-  readonly errorPages?: Readonly<Record<number | `${4 | 5}xx`, ErrorPage>>
+  readonly errorPages?: Readonly<Record<number, ErrorPage> & Partial<Record<`${4 | 5}xx`, ErrorPage>>>
   /** Statuses of the upstream that `errorPages` replaces as well. nginx: `proxy_intercept_errors` */
   readonly interceptErrors?: readonly (number | `${4 | 5}xx`)[]
   /** Brings the upstream's redirects back to the public side. @default true (nginx: `proxy_redirect`) */
