@@ -1,4 +1,5 @@
 // The record of one request's life: what logs, metrics and hooks read, and what the phases hand on to each other.
+import { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { CacheWord } from '../cache/status'
 import type { CacheOutcome } from '../cache/turn'
@@ -91,8 +92,13 @@ export class RequestExchange implements Exchange {
     })
   }
 
-  /** Called once, after the raw response's 'close' or the end of the tunnel. */
+  /**
+   * Called once, after the raw response's 'close' or the end of the tunnel. An answer that a hook put another one in place of
+   * still holds its server.
+   */
   close(): void {
+    const body = this.response?.body
+    if (body instanceof Readable) body.destroy()
     for (const closer of this.#closers) closer()
   }
 }

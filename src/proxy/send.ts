@@ -102,8 +102,6 @@ function sendStream(exchange: RequestExchange, response: UpstreamResponse, body:
   const { reply, request } = exchange
   const raw = reply.raw
   body.on('error', (error) => breakOff(exchange, error))
-  // A hook that sends something else leaves the body unread: its upstream connection would never be free again.
-  exchange.onClose(() => body.destroy())
   body.once('end', () => {
     const mayTrail =
       request.raw.httpVersion !== '1.0' &&
