@@ -48,16 +48,17 @@ function pathProblem(path: string): string | undefined {
     const code = path.charCodeAt(index)
     const problem = byteProblem(code) ?? (code === PERCENT ? escapeProblem(path, index) : undefined)
     if (problem !== undefined) return problem
-    const width = separatorWidth(path, index, code)
-    if (width === 0) continue
+    const slash = slashLength(path, index)
+    if (slash === 0) continue
     if (isDotSegment(path, segment, index)) return 'dot segment'
-    segment = index + width
+    segment = index + slash
   }
   return isDotSegment(path, segment, path.length) ? 'dot segment' : undefined
 }
 
-/** An encoded slash stays opaque, but what decodes it walks up a `..` behind it. */
-function separatorWidth(path: string, index: number, code: number): number {
+/** An encoded slash is opaque text here, but one who decodes it must not find `..` beside it. */
+function slashLength(path: string, index: number): number {
+  const code = path.charCodeAt(index)
   if (code === SLASH) return 1
   return code === PERCENT && /^2f$/i.test(path.slice(index + 1, index + 3)) ? 3 : 0
 }

@@ -30,7 +30,10 @@ export function beginHook(route: Route, log: FastifyBaseLogger) {
     const target: Target = verdict.kind === 'target' ? verdict : { path: request.raw.url ?? '', query: '' }
     const exchange = new RequestExchange(request, reply, route, target)
     request.sluice = exchange
-    reply.raw.on('close', () => end(exchange, log))
+    reply.raw.on('close', () => {
+      if (exchange.tunnel === undefined) end(exchange, log)
+      else exchange.tunnel.then(() => end(exchange, log))
+    })
     setSecurityFields(exchange)
     const problem =
       verdict.kind === 'refused'
