@@ -18,7 +18,7 @@ import { type Registry, registryOf } from './setup/registry'
 import { resolveRoute, type Surroundings } from './setup/resolve'
 import { type NamedRoute, routesOf } from './setup/routes'
 import { validateRoute, validateShared } from './setup/schema'
-import { listenForContinue, refuseSelf } from './setup/server'
+import { listenForContinue, refuseSelf, watchSessions } from './setup/server'
 import { mountedFor, openUpgrades } from './setup/tunnel'
 import { warnAbout } from './setup/warnings'
 import { openZone } from './setup/zone'
@@ -58,7 +58,11 @@ function install(app: FastifyInstance, registry: Registry): void {
   listenForContinue(app.server, (request) => mountedFor(registry, request) !== undefined)
   upgrades.attach(app.server)
   app.addHook('onListen', async () => refuseSelf(app, registry))
-  app.addHook('preClose', async () => upgrades.close())
+  const closeSessions = watchSessions(app.server)
+  app.addHook('preClose', async () => {
+    closeSessions()
+    await upgrades.close()
+  })
   app.addHook('onClose', async () => registry.close())
 }
 

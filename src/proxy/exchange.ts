@@ -1,4 +1,5 @@
 // The record of one request's life: what logs, metrics and hooks read, and what the phases hand on to each other.
+import { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { CacheWord } from '../cache/status'
 import type { CacheOutcome } from '../cache/turn'
@@ -50,6 +51,8 @@ export class RequestExchange implements Exchange {
   expectsContinue = false
   bytesIn = 0
   bytesOut = 0
+  /** The request became a tunnel: resolves at its end, and the exchange ends with it. */
+  tunnel: Promise<void> | undefined
   readonly #closers: (() => void)[] = []
 
   constructor(request: FastifyRequest, reply: FastifyReply, settings: Route, target: Target) {
@@ -81,14 +84,21 @@ export class RequestExchange implements Exchange {
     this.error ??= isSluiceError(cause) ? cause : sluiceError('SLUICE_INTERNAL', { cause })
   }
 
-  /** The tunnel of an upgrade has ended. */
-  noteTunnel({ bytesIn, bytesOut }: { bytesIn: number; bytesOut: number }): void {
-    this.bytesIn = bytesIn
-    this.bytesOut = bytesOut
+  /** The upgrade has joined client and upstream; its bytes are known at the end. */
+  join(ended: Promise<{ bytesIn: number; bytesOut: number }>): void {
+    this.tunnel = ended.then(({ bytesIn, bytesOut }) => {
+      this.bytesIn = bytesIn
+      this.bytesOut = bytesOut
+    })
   }
 
-  /** Called once, by the raw response's 'close'. */
+  /**
+   * Called once, after the raw response's 'close' or the end of the tunnel. An answer that a hook put another one in place of
+   * still holds its server.
+   */
   close(): void {
+    const body = this.response?.body
+    if (body instanceof Readable) body.destroy()
     for (const closer of this.#closers) closer()
   }
 }

@@ -5,6 +5,7 @@ import { requestFields } from '../http/end-to-end'
 import { isFieldValue } from '../http/fields'
 import { dropNamed, type ForwardedFacts, setForwarded } from '../http/forwarded'
 import type { Body, Fields, UpstreamRequest } from '../http/message'
+import { returnedText } from '../http/returned'
 import { rewritePath, type Target } from '../http/target'
 import type { FieldRule } from './options'
 import type { Route, UpstreamRef } from './route'
@@ -50,9 +51,9 @@ export function ruleValue(rule: FieldRule, request: FastifyRequest): string | nu
 }
 
 /** A value built from the request could end the line and begin another one. */
-function checked(value: unknown): string | null {
-  if (value === null || value === undefined) return null
-  if (typeof value === 'string' && isFieldValue(value)) return value
+function checked(returned: unknown): string | null {
+  const value = returnedText('headers', returned)
+  if (value === null || isFieldValue(value)) return value
   throw sluiceError('SLUICE_INTERNAL', {
     detail: `headers: a function returned ${JSON.stringify(value)}, which is no field value`
   })
