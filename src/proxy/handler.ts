@@ -34,10 +34,11 @@ export function handle(request: FastifyRequest, reply: FastifyReply): FastifyRep
 }
 
 function sendRedirect({ reply, target }: RequestExchange, redirect: { to: string; status: number }): void {
-  const location = redirect.to.replaceAll('$path', () => target.path).replaceAll('$query', () => target.query)
-  // A path of the client's that begins with two slashes must not name a host.
-  const place = redirect.to.startsWith('//') ? location : localPath(location)
-  reply.code(redirect.status).header('location', place).send()
+  const { to } = redirect
+  const filled = to.replace(/\$(?:path|query)/g, (word) => (word === '$path' ? target.path : target.query))
+  // A path that begins with `//` would name another host.
+  const location = to.startsWith('$path') ? localPath(filled) : filled
+  reply.code(redirect.status).header('location', location).send()
 }
 
 type Files = NonNullable<RequestExchange['settings']['static']>
