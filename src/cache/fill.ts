@@ -60,8 +60,9 @@ export class Fill {
       .on('data', (chunk: Buffer) => this.#take(chunk))
       .on('end', () => this.#complete())
       .on('error', (error) => this.#fail(error))
-      .on('close', () => this.#fail(sluiceError('SLUICE_INCOMPLETE_RESPONSE', { phase: 'body' })))
+      .on('close', () => this.#fail(endOf(parts.source)))
     if (this.#client === undefined && this.#writer === undefined) parts.source.destroy()
+    if (parts.source.destroyed) queueMicrotask(() => this.#fail(endOf(parts.source)))
     this.#flow()
   }
 
@@ -241,6 +242,11 @@ export class Fill {
     this.#parts.onEnd(end)
     this.#onSettled?.()
   }
+}
+
+/** A source that broke in the turn in which its head came has said so before anyone listened. */
+function endOf({ errored }: Readable): Error {
+  return errored ?? sluiceError('SLUICE_INCOMPLETE_RESPONSE', { phase: 'body' })
 }
 
 function cut(chunk: Buffer, start: number, end: number): Buffer {

@@ -253,3 +253,15 @@ test('an error that nobody listens for does not take the process down', async ()
   await settled()
   assert.deepEqual(ends, ['failed'])
 })
+
+test('a source that broke before anyone listened ends the fill and the client', async () => {
+  for (const broken of [new Error('broken'), undefined]) {
+    const source = fed()
+    source.on('error', () => {})
+    source.destroy(broken)
+    await settled()
+    const { writer, ends, fill } = start({ source })
+    await assert.rejects(read(fill.body), broken ?? { code: 'SLUICE_INCOMPLETE_RESPONSE' })
+    assert.deepEqual([writer.state, ends], ['discarded', ['failed']])
+  }
+})
