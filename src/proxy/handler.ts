@@ -33,7 +33,10 @@ export function handle(request: FastifyRequest, reply: FastifyReply): FastifyRep
 }
 
 function sendRedirect({ reply, target }: RequestExchange, redirect: { to: string; status: number }): void {
-  const location = redirect.to.replaceAll('$path', () => target.path).replaceAll('$query', () => target.query)
+  const { to } = redirect
+  const filled = to.replace(/\$(?:path|query)/g, (word) => (word === '$path' ? target.path : target.query))
+  // A path that begins with `//` would name another host.
+  const location = filled.startsWith('//') && to.startsWith('$path') ? `/.${filled}` : filled
   reply.code(redirect.status).header('location', location).send()
 }
 
