@@ -21,7 +21,10 @@ export function beginHook(route: Route, log: FastifyBaseLogger) {
     const target: Target = verdict.kind === 'target' ? verdict : { path: request.raw.url ?? '', query: '' }
     const exchange = new RequestExchange(request, reply, route, target)
     request.sluice = exchange
-    reply.raw.on('close', () => end(exchange, log))
+    reply.raw.on('close', () => {
+      // A tunnel goes on after its response: its relay says when it is over.
+      if (exchange.tunnel === undefined) endExchange(exchange, log)
+    })
     setSecurityFields(exchange)
     const problem =
       verdict.kind === 'refused'
@@ -36,7 +39,8 @@ export function beginHook(route: Route, log: FastifyBaseLogger) {
   }
 }
 
-function end(exchange: RequestExchange, log: FastifyBaseLogger): void {
+/** The last step of every exchange, taken once: what still runs for it ends, and its record is written. */
+export function endExchange(exchange: RequestExchange, log: FastifyBaseLogger): void {
   if (isAborted(exchange)) {
     exchange.error ??= sluiceError('SLUICE_CLIENT_CLOSED')
     exchange.abort.abort(sluiceError('SLUICE_CLIENT_CLOSED'))

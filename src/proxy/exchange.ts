@@ -45,6 +45,8 @@ export class RequestExchange implements Exchange {
   authFields: Fields | undefined
   /** The client waits for 100 (RFC 9110 §10.1.1). */
   expectsContinue = false
+  /** The upgrade became a tunnel; who ended it, once it has ended. */
+  tunnel: { readonly endedBy: string | undefined } | undefined
   bytesIn = 0
   bytesOut = 0
   readonly #closers: (() => void)[] = []
@@ -79,12 +81,13 @@ export class RequestExchange implements Exchange {
   }
 
   /** The tunnel of an upgrade has ended. */
-  noteTunnel({ bytesIn, bytesOut }: { bytesIn: number; bytesOut: number }): void {
+  noteTunnel({ bytesIn, bytesOut, reason }: { bytesIn: number; bytesOut: number; reason: string }): void {
+    this.tunnel = { endedBy: reason }
     this.bytesIn = bytesIn
     this.bytesOut = bytesOut
   }
 
-  /** Called once, by the raw response's 'close'. */
+  /** Called once, by the raw response's 'close' or the end of the tunnel. */
   close(): void {
     for (const closer of this.#closers) closer()
   }

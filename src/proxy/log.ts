@@ -22,6 +22,7 @@ export function logExchange(log: FastifyBaseLogger, exchange: RequestExchange): 
     upstream: exchange.upstream,
     cache: exchange.cache,
     reason: exchange.reason,
+    tunnelEndedBy: exchange.tunnel?.endedBy,
     tries: exchange.tries.length === 0 ? undefined : exchange.tries,
     bytesIn: exchange.bytesIn,
     bytesOut: exchange.bytesOut,
@@ -32,7 +33,8 @@ export function logExchange(log: FastifyBaseLogger, exchange: RequestExchange): 
 }
 
 /** On HTTP/2 a stream's reset does not show in `writableFinished`. */
-export function isAborted({ request, reply }: RequestExchange): boolean {
+export function isAborted({ request, reply, tunnel }: RequestExchange): boolean {
+  if (tunnel !== undefined) return false
   return request.raw.httpVersionMajor < 2 ? !reply.raw.writableFinished : request.raw.aborted
 }
 

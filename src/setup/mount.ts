@@ -60,7 +60,7 @@ export function mount(child: FastifyInstance, registry: Registry, { named, route
   const { options, path } = named
   const websocket = resolveWebsocket(options.websocket, path === '' ? 'websocket' : `${path}.websocket`)
   const { upgrades } = registry.parts
-  const tunnel = tunnelHook(upgrades, websocket)
+  const tunnel = tunnelHook(upgrades, websocket, child.log)
   const extend = (more: readonly string[]): void => {
     for (const place of placesOf(named, route)) {
       addRoute(child, fastifyRoute(child, named, { ...place, methods: more, route, upgrades, tunnel }), named)
