@@ -12,6 +12,7 @@ import { type Destination, forward } from './forward'
 import { relayInformation } from './information'
 import { toUpstream } from './request'
 import type { Work } from './requestable'
+import { localPath } from './response'
 import { evaluateRules } from './response-rules'
 import type { UpstreamRef } from './route'
 import { countPiped, send } from './send'
@@ -36,7 +37,7 @@ function sendRedirect({ reply, target }: RequestExchange, redirect: { to: string
   const { to } = redirect
   const filled = to.replace(/\$(?:path|query)/g, (word) => (word === '$path' ? target.path : target.query))
   // A path that begins with `//` would name another host.
-  const location = filled.startsWith('//') && to.startsWith('$path') ? `/.${filled}` : filled
+  const location = to.startsWith('$path') ? localPath(filled) : filled
   reply.code(redirect.status).header('location', location).send()
 }
 
