@@ -5,7 +5,9 @@ import { Readable } from 'node:stream'
 import type { FastifyReply } from 'fastify'
 import { isSluiceError, sluiceError } from '../errors'
 import type { Fields, UpstreamResponse } from '../http/message'
+import { hasContent } from './body'
 import type { RequestExchange } from './exchange'
+import { endWithAnswer } from './linger'
 import { ruleValue } from './request'
 import { publicLocation } from './response'
 import type { UpstreamRef } from './route'
@@ -18,6 +20,7 @@ export function send(exchange: RequestExchange, response: UpstreamResponse, from
     if (response.body instanceof Readable) response.body.destroy()
     return
   }
+  if (hasContent(exchange.request.raw)) endWithAnswer(exchange.request, reply)
   reply.code(response.status)
   setFields(exchange, response.fields, from)
   sendBody(exchange, response)
