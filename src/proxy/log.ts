@@ -5,9 +5,8 @@ import type { RequestExchange } from './exchange'
 
 /** Writes the record: `error` for a failure of upstream or edge, `warn` for one of the configuration, else `info`. */
 export function logExchange(log: FastifyBaseLogger, exchange: RequestExchange): void {
-  const { request, reply, error } = exchange
-  const aborted = isAborted(exchange)
-  const status = aborted ? 499 : reply.raw.statusCode
+  const { request, error } = exchange
+  const status = statusOf(exchange)
   const level = levelOf(error)
   if ((log as { isLevelEnabled?: (level: string) => boolean }).isLevelEnabled?.(level) === false) return
   const seconds = (performance.now() - exchange.startedAt) / 1000
@@ -29,6 +28,13 @@ export function logExchange(log: FastifyBaseLogger, exchange: RequestExchange): 
     error: error === undefined ? undefined : failureOf(error)
   }
   log[level](record, `${request.method} ${exchange.target.path} ${status}`)
+}
+
+/** 499 is for clients that left; an answer that the upstream or we broke off keeps the status that the client has seen. */
+function statusOf(exchange: RequestExchange): number {
+  const { reply, error } = exchange
+  const left = error?.code === 'SLUICE_CLIENT_CLOSED' || !reply.raw.headersSent
+  return left && isAborted(exchange) ? 499 : reply.raw.statusCode
 }
 
 /** On HTTP/2 a stream's reset does not show in `writableFinished`. */
