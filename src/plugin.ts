@@ -1,10 +1,12 @@
 // The composition root: options → parts → hooks, routes, decorators → close.
+import type { Server } from 'node:http'
 import replyFrom from '@fastify/reply-from'
 import fastifyStatic from '@fastify/static'
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import { type CacheZoneOptions, resolveCacheZone } from './cache/options'
 import { optionError } from './errors'
 import type { SluiceOptions } from './options'
+import { listenForContinue } from './proxy/expect'
 import { requestable } from './proxy/requestable'
 import { createRateLimiter, type RateLimiter, type RateLimiterDeps } from './rate-limit/hook'
 import { createApi } from './setup/api'
@@ -18,7 +20,7 @@ import { type Registry, registryOf } from './setup/registry'
 import { resolveRoute, type Surroundings } from './setup/resolve'
 import { type NamedRoute, routesOf } from './setup/routes'
 import { validateRoute, validateShared } from './setup/schema'
-import { listenForContinue, refuseSelf, watchSessions } from './setup/server'
+import { furtherServers, refuseSelf, watchSessions } from './setup/server'
 import { mountedFor, openUpgrades } from './setup/tunnel'
 import { warnAbout } from './setup/warnings'
 import { openZone } from './setup/zone'
@@ -55,12 +57,18 @@ function install(app: FastifyInstance, registry: Registry): void {
   app.decorateRequest('sluice', null)
   app.decorateRequest('sluiceWork' as never, null as never)
   app.decorate('sluice', createApi(registry))
-  listenForContinue(app.server, (request) => mountedFor(registry, request) !== undefined)
-  upgrades.attach(app.server)
-  app.addHook('onListen', async () => refuseSelf(app, registry))
-  const closeSessions = watchSessions(app.server)
+  const attach = (server: Server): (() => void) => {
+    listenForContinue(server, (request) => mountedFor(registry, request) !== undefined)
+    upgrades.attach(server)
+    return watchSessions(server)
+  }
+  const ends = [attach(app.server)]
+  app.addHook('onListen', async () => {
+    ends.push(...furtherServers(app).map(attach))
+    refuseSelf(app, registry)
+  })
   app.addHook('preClose', async () => {
-    closeSessions()
+    for (const end of ends) end()
     await upgrades.close()
   })
   app.addHook('onClose', async () => registry.close())

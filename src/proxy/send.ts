@@ -4,7 +4,9 @@ import { constants } from 'node:http2'
 import { Readable } from 'node:stream'
 import { isSluiceError, sluiceError } from '../errors'
 import type { Fields, UpstreamResponse } from '../http/message'
+import { hasContent } from './body'
 import type { RequestExchange } from './exchange'
+import { endWithAnswer } from './linger'
 import { publicLocation } from './response'
 import { appendField } from './response-rules'
 import type { UpstreamRef } from './route'
@@ -17,6 +19,7 @@ export function send(exchange: RequestExchange, response: UpstreamResponse, from
     if (response.body instanceof Readable) response.body.destroy()
     return
   }
+  if (hasContent(exchange.request.raw)) endWithAnswer(exchange.request, reply)
   reply.code(response.status)
   setFields(exchange, response.fields, from)
   sendBody(exchange, response)
