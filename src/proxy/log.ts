@@ -5,9 +5,8 @@ import type { RequestExchange } from './exchange'
 
 /** Writes the record: `error` for a failure of upstream or edge, `warn` for one of the configuration, else `info`. */
 export function logExchange(log: FastifyBaseLogger, exchange: RequestExchange): void {
-  const { request, reply, error } = exchange
-  const aborted = isAborted(exchange)
-  const status = aborted ? 499 : reply.raw.statusCode
+  const { request, error } = exchange
+  const status = statusOf(exchange)
   const level = levelOf(error)
   if ((log as { isLevelEnabled?: (level: string) => boolean }).isLevelEnabled?.(level) === false) return
   const seconds = (performance.now() - exchange.startedAt) / 1000
@@ -22,7 +21,7 @@ export function logExchange(log: FastifyBaseLogger, exchange: RequestExchange): 
     upstream: exchange.upstream,
     cache: exchange.cache,
     reason: exchange.reason,
-    tunnelEndedBy: exchange.tunnel?.endedBy,
+    tunnelEndedBy: exchange.tunnelEndedBy,
     tries: exchange.tries.length === 0 ? undefined : exchange.tries,
     bytesIn: exchange.bytesIn,
     bytesOut: exchange.bytesOut,
@@ -32,7 +31,15 @@ export function logExchange(log: FastifyBaseLogger, exchange: RequestExchange): 
   log[level](record, `${request.method} ${exchange.target.path} ${status}`)
 }
 
-/** On HTTP/2 a stream's reset does not show in `writableFinished`. */
+/** 499 is for clients that left; an answer that the upstream or we broke off keeps the status that the client has seen. */
+function statusOf(exchange: RequestExchange): number {
+  const { reply, error, tunnel } = exchange
+  if (tunnel !== undefined) return 101
+  const left = error?.code === 'SLUICE_CLIENT_CLOSED' || !reply.raw.headersSent
+  return left && isAborted(exchange) ? 499 : reply.raw.statusCode
+}
+
+/** On HTTP/2 a stream's reset does not show in `writableFinished`; a tunnel ends as its two sides like. */
 export function isAborted({ request, reply, tunnel }: RequestExchange): boolean {
   if (tunnel !== undefined) return false
   return request.raw.httpVersionMajor < 2 ? !reply.raw.writableFinished : request.raw.aborted

@@ -2,12 +2,13 @@
 import type { Http2ServerResponse } from 'node:http2'
 import { constants } from 'node:http2'
 import { Readable } from 'node:stream'
-import type { FastifyReply } from 'fastify'
 import { isSluiceError, sluiceError } from '../errors'
 import type { Fields, UpstreamResponse } from '../http/message'
+import { hasContent } from './body'
 import type { RequestExchange } from './exchange'
-import { ruleValue } from './request'
+import { endWithAnswer } from './linger'
 import { publicLocation } from './response'
+import { appendField } from './response-rules'
 import type { UpstreamRef } from './route'
 
 /** Sends a final response, from an upstream or the cache, through Fastify: the app's onSend hooks run. */
@@ -18,6 +19,7 @@ export function send(exchange: RequestExchange, response: UpstreamResponse, from
     if (response.body instanceof Readable) response.body.destroy()
     return
   }
+  if (hasContent(exchange.request.raw)) endWithAnswer(exchange.request, reply)
   reply.code(response.status)
   setFields(exchange, response.fields, from)
   sendBody(exchange, response)
@@ -25,16 +27,12 @@ export function send(exchange: RequestExchange, response: UpstreamResponse, from
 
 /** Fields that hooks of the app have set win over the upstream's; Set-Cookie and Vary add up. */
 function setFields(exchange: RequestExchange, fields: Fields, from: UpstreamRef): void {
-  const { reply, settings } = exchange
+  const { settings } = exchange
   for (const name in fields) {
     if (settings.headers.hides(name)) continue
     place(exchange, name, publicValue(exchange, name, fields[name] as string | string[], from))
   }
   setCacheFields(exchange)
-  for (const [name, rule] of settings.headers.response) {
-    if (rule !== null && typeof rule === 'object') append(reply, name, rule.append)
-    else set(reply, name, ruleValue(rule, exchange.request))
-  }
 }
 
 function publicValue(
@@ -56,7 +54,7 @@ function place({ reply, settings }: RequestExchange, name: string, value: string
     reply.header(name, value)
     return
   }
-  if (name === 'vary') append(reply, name, [value].flat().join(', '))
+  if (name === 'vary') appendField(reply, name, [value].flat().join(', '))
   else if (isSecurityDefault(settings.security, name, reply.getHeader(name))) reply.header(name, value)
 }
 
@@ -73,26 +71,11 @@ function isSecurityDefault(
   )
 }
 
-function set(reply: FastifyReply, name: string, value: string | null): void {
-  if (value === null) reply.removeHeader(name)
-  else {
-    reply.removeHeader(name)
-    reply.header(name, value)
-  }
-}
-
-function append(reply: FastifyReply, name: string, value: string): void {
-  const there = reply.getHeader(name)
-  if (there === undefined) reply.header(name, value)
-  else if (name === 'vary') reply.header(name, `${[there].flat().join(', ')}, ${value}`)
-  else reply.header(name, [there, value].flat().map(String))
-}
-
 function setCacheFields({ outcome, settings, reply }: RequestExchange): void {
   if (outcome === undefined || settings.cache === null) return
   const { statusHeader } = settings.cache.policy
-  if (statusHeader !== false) set(reply, statusHeader, outcome.word)
-  append(reply, 'cache-status', outcome.cacheStatus)
+  if (statusHeader !== false) reply.header(statusHeader, outcome.word)
+  appendField(reply, 'cache-status', outcome.cacheStatus)
 }
 
 function sendBody(exchange: RequestExchange, response: UpstreamResponse): void {
@@ -122,8 +105,6 @@ function sendStream(exchange: RequestExchange, response: UpstreamResponse, body:
   const { reply, request } = exchange
   const raw = reply.raw
   body.on('error', (error) => breakOff(exchange, error))
-  // A hook that sends something else leaves the body unread: its upstream connection would never be free again.
-  exchange.onClose(() => body.destroy())
   body.once('end', () => {
     const mayTrail =
       request.raw.httpVersion !== '1.0' &&

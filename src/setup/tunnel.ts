@@ -1,8 +1,7 @@
 // Joins websocket/ to the proxy: the upgrade's request is made like any other, and its end fills the exchange's record.
 import type { IncomingMessage } from 'node:http'
-import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { bestMount, parseTarget, segmentsOf } from '../http/target'
-import { endExchange } from '../proxy/begin'
 import { answerError } from '../proxy/error-page'
 import type { RequestExchange } from '../proxy/exchange'
 import { forwardUpgrade } from '../proxy/forward'
@@ -43,7 +42,7 @@ export function giveBackHook(upgrades: Upgrades) {
 }
 
 /** The route's last preHandler: a handshake becomes a tunnel or is refused here, anything else goes on to the handler. */
-export function tunnelHook(upgrades: Upgrades, options: ResolvedWebsocket, log: FastifyBaseLogger) {
+export function tunnelHook(upgrades: Upgrades, options: ResolvedWebsocket) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
     const exchange = request.sluice as RequestExchange
     if (exchange.settings.upstream === null || request.raw.headers.upgrade === undefined) return undefined
@@ -55,13 +54,7 @@ export function tunnelHook(upgrades: Upgrades, options: ResolvedWebsocket, log: 
         dial: (fields, abort) => dial(exchange, fields, abort)
       })
       if (outcome.kind === 'ordinary') return undefined
-      if (outcome.kind === 'joined') {
-        exchange.tunnel = { endedBy: undefined }
-        outcome.ended.then((end) => {
-          exchange.noteTunnel(end)
-          endExchange(exchange, log)
-        })
-      }
+      if (outcome.kind === 'joined') exchange.join(outcome.ended)
     } catch (error) {
       answerError(exchange, error)
     }
