@@ -15,7 +15,7 @@ import type { Work } from './requestable'
 import { localPath } from './response'
 import { evaluateRules } from './response-rules'
 import type { UpstreamRef } from './route'
-import { send } from './send'
+import { countPiped, send } from './send'
 
 /** The handler of every route. */
 export function handle(request: FastifyRequest, reply: FastifyReply): FastifyReply {
@@ -48,7 +48,10 @@ function serveFile(exchange: RequestExchange, files: Files): void {
   const path = cutSegments(target.path, settings.mount.segments.length) || '/'
   files.serve(request, reply, path).then(
     (outcome) => {
-      if (outcome === 'sent') return
+      if (outcome === 'sent') {
+        countPiped(exchange)
+        return
+      }
       if (outcome === 'next' && settings.upstream !== null) toEdge(exchange)
       else if (outcome === 'method') {
         reply.header('allow', 'GET, HEAD')

@@ -2,6 +2,7 @@
 import Ajv, { type ErrorObject, type SchemaObject } from 'ajv'
 import { optionError } from '../errors'
 import { parseDuration, parseRate, parseSize } from '../units'
+import { didYouMean } from './did-you-mean'
 
 const FORMATS: Record<string, { parse: (text: string) => number | undefined; hint: string }> = {
   duration: {
@@ -33,7 +34,7 @@ export function validator(schema: SchemaObject): (value: unknown, path: string) 
   return (value, path) => {
     if (validate(value)) return
     const error = mostSpecific(validate.errors ?? [])
-    throw optionError(path + optionPath(error.instancePath), problemOf(error, validate.errors ?? []))
+    throw optionError(fullPath(path, error.instancePath), problemOf(error, validate.errors ?? []))
   }
 }
 
@@ -44,6 +45,11 @@ function mostSpecific(errors: readonly ErrorObject[]): ErrorObject {
     (error.keyword === 'additionalProperties' ? 5 : 0) +
     (error.keyword === 'anyOf' ? 3 : 0)
   return errors.reduce((best, error) => (weight(error) > weight(best) ? error : best))
+}
+
+/** In the flat form the path has no beginning of its own. */
+function fullPath(path: string, pointer: string): string {
+  return (path + optionPath(pointer)).replace(/^\./, '') || 'options'
 }
 
 /** `/routes/2/cache` → `.routes[2].cache` */
@@ -79,27 +85,4 @@ function plainProblem(error: ErrorObject): string {
     return `must be one of ${(error.params.allowedValues as unknown[]).map((value) => JSON.stringify(value)).join(', ')}`
   if (error.keyword === 'const') return `must be ${JSON.stringify(error.params.allowedValue)}`
   return error.message ?? 'is wrong'
-}
-
-/** The nearest known name when it is near enough to be a typing error. */
-export function didYouMean(name: string, known: readonly string[]): string {
-  const near = known
-    .map((other) => ({ other, cost: distance(name.toLowerCase(), other.toLowerCase()) }))
-    .sort((a, b) => a.cost - b.cost)[0]
-  return near !== undefined && near.cost <= Math.max(1, Math.floor(name.length / 3))
-    ? `, did you mean ${JSON.stringify(near.other)}?`
-    : ''
-}
-
-function distance(from: string, to: string): number {
-  let row = Array.from({ length: to.length + 1 }, (_, index) => index)
-  for (let i = 1; i <= from.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= to.length; j++) {
-      const swap = (row[j - 1] as number) + (from[i - 1] === to[j - 1] ? 0 : 1)
-      next.push(Math.min(swap, (row[j] as number) + 1, (next[j - 1] as number) + 1))
-    }
-    row = next
-  }
-  return row[to.length] as number
 }
