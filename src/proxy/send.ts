@@ -136,8 +136,14 @@ function sendStream(exchange: RequestExchange, response: UpstreamResponse, body:
     source.on('data', (chunk: Buffer) => {
       exchange.bytesOut += chunk.length
     })
+    setImmediate(flushHead, raw)
   })
   reply.send(body)
+}
+
+/** Node holds the head back until there is content, which may take its time (events): it goes with what is there by now, or alone. */
+function flushHead(raw: FastifyReply['raw']): void {
+  if (!raw.headersSent && !raw.destroyed) raw.flushHeaders()
 }
 
 /** After the head a failure must be visible to the client: no last chunk on HTTP/1, a reset on HTTP/2. */
