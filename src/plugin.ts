@@ -1,5 +1,4 @@
 // The composition root: options → parts → hooks, routes, decorators → close.
-import { randomBytes } from 'node:crypto'
 import type { Server } from 'node:http'
 import replyFrom from '@fastify/reply-from'
 import fastifyStatic from '@fastify/static'
@@ -12,23 +11,21 @@ import { requestable } from './proxy/requestable'
 import { createRateLimiter, type RateLimiter, type RateLimiterDeps } from './rate-limit/hook'
 import { createApi } from './setup/api'
 import { CatchAll } from './setup/catch-all'
+import { addHostConstraint } from './setup/hosts'
 import { freezeCopy } from './setup/merge'
-import { addMethods, hostWeight, mount } from './setup/mount'
-import { shareMethods } from './setup/places'
+import { addMethods, mount } from './setup/mount'
+import { patternsOf, shareMethods } from './setup/places'
 import { quietRequests } from './setup/quiet'
 import { type Registry, registryOf } from './setup/registry'
 import { resolveRoute, type Surroundings } from './setup/resolve'
 import { type NamedRoute, routesOf } from './setup/routes'
 import { validateRoute, validateShared } from './setup/schema'
-import { furtherServers, refuseSelf } from './setup/server'
+import { furtherServers, refuseSelf, watchSessions } from './setup/server'
 import { mountedFor, openUpgrades } from './setup/tunnel'
 import { warnAbout } from './setup/warnings'
 import { openZone } from './setup/zone'
 import { fastifyStaticOptions } from './static/handler'
 import { resolveUpstreams, type UpstreamOptions } from './upstream/options'
-
-/** Our name in Via: one per process, so that a request that comes back is known. */
-const VIA_ID = `sluice-${randomBytes(6).toString('hex')}`
 
 interface Shared {
   readonly upstreams: Record<string, string | UpstreamOptions>
@@ -56,19 +53,24 @@ export const plugin: FastifyPluginAsync<SluiceOptions> = async (app, given) => {
 function install(app: FastifyInstance, registry: Registry): void {
   const upgrades = openUpgrades(app, registry)
   registry.parts = { upgrades, catchAll: new CatchAll(app) }
+  addHostConstraint(app)
   app.decorateRequest('sluice', null)
   app.decorateRequest('sluiceWork' as never, null as never)
   app.decorate('sluice', createApi(registry))
-  const attach = (server: Server): void => {
+  const attach = (server: Server): (() => void) => {
     listenForContinue(server, (request) => mountedFor(registry, request) !== undefined)
     upgrades.attach(server)
+    return watchSessions(server)
   }
-  attach(app.server)
+  const ends = [attach(app.server)]
   app.addHook('onListen', async () => {
-    furtherServers(app).forEach(attach)
+    ends.push(...furtherServers(app).map(attach))
     refuseSelf(app, registry)
   })
-  app.addHook('preClose', async () => upgrades.close())
+  app.addHook('preClose', async () => {
+    for (const end of ends) end()
+    await upgrades.close()
+  })
   app.addHook('onClose', async () => registry.close())
 }
 
@@ -100,18 +102,23 @@ async function mountAll(
   await child.register(fastifyStatic, fastifyStaticOptions)
   addMethods(child, registry, routes)
   const shares = shareMethods(routes, child.supportedMethods)
-  const around: Surroundings = { app: child, registry, viaId: VIA_ID, limiter: limiterFor(child, redis) }
-  for (const named of [...routes].sort(byHost)) {
+  const around: Surroundings = {
+    app: child,
+    registry,
+    viaId: registry.viaId,
+    limiter: limiterFor(child, redis)
+  }
+  for (const named of routes) {
     const { methods, allow } = shares.get(named) as NonNullable<ReturnType<typeof shares.get>>
     const route = await resolveRoute(named, { ...around, allow })
-    mount(child, registry, { named: { ...named, options: freezeCopy(named.options) }, route, methods })
+    const patterns = patternsOf(named, routes)
+    mount(child, registry, {
+      named: { ...named, options: freezeCopy(named.options) },
+      route,
+      methods,
+      patterns
+    })
   }
-}
-
-/** The router asks host patterns in the order of mounting: the more particular ones first. */
-function byHost(a: NamedRoute, b: NamedRoute): number {
-  const weight = ({ options }: NamedRoute): number => Math.max(0, ...(options.hosts ?? []).map(hostWeight))
-  return weight(b) - weight(a)
 }
 
 /** Made at the first route that has a limit. */

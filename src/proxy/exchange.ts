@@ -1,4 +1,5 @@
 // The record of one request's life: what logs, metrics and hooks read, and what the phases hand on to each other.
+import { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { CacheWord } from '../cache/status'
 import type { CacheOutcome } from '../cache/turn'
@@ -6,6 +7,7 @@ import { isSluiceError, type SluiceError, sluiceError } from '../errors'
 import { Abort } from '../http/abort'
 import type { Fields, Try, UpstreamResponse } from '../http/message'
 import type { Target } from '../http/target'
+import type { ResponseRule } from './response-rules'
 import type { Route } from './route'
 
 /** What is known of a request, as `request.sluice`. */
@@ -43,10 +45,16 @@ export class RequestExchange implements Exchange {
   error: SluiceError | undefined
   /** Fields that the auth server's answer adds to the upstream request. */
   authFields: Fields | undefined
+  /** `headers.response` for this request, once the user's functions have been asked. */
+  responseRules: readonly ResponseRule[] | undefined
   /** The client waits for 100 (RFC 9110 §10.1.1). */
   expectsContinue = false
+  /** Which side ended the tunnel, once it has ended. */
+  tunnelEndedBy: string | undefined
   bytesIn = 0
   bytesOut = 0
+  /** The request became a tunnel: resolves at its end, and the exchange ends with it. */
+  tunnel: Promise<void> | undefined
   readonly #closers: (() => void)[] = []
 
   constructor(request: FastifyRequest, reply: FastifyReply, settings: Route, target: Target) {
@@ -78,14 +86,22 @@ export class RequestExchange implements Exchange {
     this.error ??= isSluiceError(cause) ? cause : sluiceError('SLUICE_INTERNAL', { cause })
   }
 
-  /** The tunnel of an upgrade has ended. */
-  noteTunnel({ bytesIn, bytesOut }: { bytesIn: number; bytesOut: number }): void {
-    this.bytesIn = bytesIn
-    this.bytesOut = bytesOut
+  /** The upgrade has joined client and upstream; its bytes are known at the end. */
+  join(ended: Promise<{ bytesIn: number; bytesOut: number; reason: string }>): void {
+    this.tunnel = ended.then(({ bytesIn, bytesOut, reason }) => {
+      this.bytesIn = bytesIn
+      this.bytesOut = bytesOut
+      this.tunnelEndedBy = reason
+    })
   }
 
-  /** Called once, by the raw response's 'close'. */
+  /**
+   * Called once, after the raw response's 'close' or the end of the tunnel. An answer that a hook put another one in place of
+   * still holds its server.
+   */
   close(): void {
+    const body = this.response?.body
+    if (body instanceof Readable) body.destroy()
     for (const closer of this.#closers) closer()
   }
 }

@@ -12,13 +12,21 @@ import { type Destination, forward } from './forward'
 import { relayInformation } from './information'
 import { toUpstream } from './request'
 import type { Work } from './requestable'
+import { localPath } from './response'
+import { evaluateRules } from './response-rules'
 import type { UpstreamRef } from './route'
-import { send } from './send'
+import { countPiped, send } from './send'
 
 /** The handler of every route. */
 export function handle(request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const exchange = request.sluice as RequestExchange
   const { redirect, static: files } = exchange.settings
+  try {
+    evaluateRules(exchange)
+  } catch (error) {
+    answerError(exchange, error)
+    return reply
+  }
   if (redirect !== null) sendRedirect(exchange, redirect)
   else if (files !== null) serveFile(exchange, files)
   else toEdge(exchange)
@@ -26,7 +34,10 @@ export function handle(request: FastifyRequest, reply: FastifyReply): FastifyRep
 }
 
 function sendRedirect({ reply, target }: RequestExchange, redirect: { to: string; status: number }): void {
-  const location = redirect.to.replaceAll('$path', () => target.path).replaceAll('$query', () => target.query)
+  const { to } = redirect
+  const filled = to.replace(/\$(?:path|query)/g, (word) => (word === '$path' ? target.path : target.query))
+  // A path that begins with `//` would name another host.
+  const location = to.startsWith('$path') ? localPath(filled) : filled
   reply.code(redirect.status).header('location', location).send()
 }
 
@@ -37,7 +48,10 @@ function serveFile(exchange: RequestExchange, files: Files): void {
   const path = cutSegments(target.path, settings.mount.segments.length) || '/'
   files.serve(request, reply, path).then(
     (outcome) => {
-      if (outcome === 'sent') return
+      if (outcome === 'sent') {
+        countPiped(exchange)
+        return
+      }
       if (outcome === 'next' && settings.upstream !== null) toEdge(exchange)
       else if (outcome === 'method') {
         reply.header('allow', 'GET, HEAD')

@@ -21,6 +21,7 @@ export function logExchange(log: FastifyBaseLogger, exchange: RequestExchange): 
     upstream: exchange.upstream,
     cache: exchange.cache,
     reason: exchange.reason,
+    tunnelEndedBy: exchange.tunnelEndedBy,
     tries: exchange.tries.length === 0 ? undefined : exchange.tries,
     bytesIn: exchange.bytesIn,
     bytesOut: exchange.bytesOut,
@@ -32,13 +33,15 @@ export function logExchange(log: FastifyBaseLogger, exchange: RequestExchange): 
 
 /** 499 is for clients that left; an answer that the upstream or we broke off keeps the status that the client has seen. */
 function statusOf(exchange: RequestExchange): number {
-  const { reply, error } = exchange
+  const { reply, error, tunnel } = exchange
+  if (tunnel !== undefined) return 101
   const left = error?.code === 'SLUICE_CLIENT_CLOSED' || !reply.raw.headersSent
   return left && isAborted(exchange) ? 499 : reply.raw.statusCode
 }
 
-/** On HTTP/2 a stream's reset does not show in `writableFinished`. */
-export function isAborted({ request, reply }: RequestExchange): boolean {
+/** On HTTP/2 a stream's reset does not show in `writableFinished`; a tunnel ends as its two sides like. */
+export function isAborted({ request, reply, tunnel }: RequestExchange): boolean {
+  if (tunnel !== undefined) return false
   return request.raw.httpVersionMajor < 2 ? !reply.raw.writableFinished : request.raw.aborted
 }
 

@@ -2,14 +2,13 @@
 import type { Http2ServerResponse } from 'node:http2'
 import { constants } from 'node:http2'
 import { Readable } from 'node:stream'
-import type { FastifyReply } from 'fastify'
 import { isSluiceError, sluiceError } from '../errors'
 import type { Fields, UpstreamResponse } from '../http/message'
 import { hasContent } from './body'
 import type { RequestExchange } from './exchange'
 import { endWithAnswer } from './linger'
-import { ruleValue } from './request'
 import { publicLocation } from './response'
+import { appendField } from './response-rules'
 import type { UpstreamRef } from './route'
 
 /** Sends a final response, from an upstream or the cache, through Fastify: the app's onSend hooks run. */
@@ -28,16 +27,12 @@ export function send(exchange: RequestExchange, response: UpstreamResponse, from
 
 /** Fields that hooks of the app have set win over the upstream's; Set-Cookie and Vary add up. */
 function setFields(exchange: RequestExchange, fields: Fields, from: UpstreamRef): void {
-  const { reply, settings } = exchange
+  const { settings } = exchange
   for (const name in fields) {
     if (settings.headers.hides(name)) continue
     place(exchange, name, publicValue(exchange, name, fields[name] as string | string[], from))
   }
   setCacheFields(exchange)
-  for (const [name, rule] of settings.headers.response) {
-    if (rule !== null && typeof rule === 'object') append(reply, name, rule.append)
-    else set(reply, name, ruleValue(rule, exchange.request))
-  }
 }
 
 function publicValue(
@@ -59,7 +54,7 @@ function place({ reply, settings }: RequestExchange, name: string, value: string
     reply.header(name, value)
     return
   }
-  if (name === 'vary') append(reply, name, [value].flat().join(', '))
+  if (name === 'vary') appendField(reply, name, [value].flat().join(', '))
   else if (isSecurityDefault(settings.security, name, reply.getHeader(name))) reply.header(name, value)
 }
 
@@ -76,26 +71,11 @@ function isSecurityDefault(
   )
 }
 
-function set(reply: FastifyReply, name: string, value: string | null): void {
-  if (value === null) reply.removeHeader(name)
-  else {
-    reply.removeHeader(name)
-    reply.header(name, value)
-  }
-}
-
-function append(reply: FastifyReply, name: string, value: string): void {
-  const there = reply.getHeader(name)
-  if (there === undefined) reply.header(name, value)
-  else if (name === 'vary') reply.header(name, `${[there].flat().join(', ')}, ${value}`)
-  else reply.header(name, [there, value].flat().map(String))
-}
-
 function setCacheFields({ outcome, settings, reply }: RequestExchange): void {
   if (outcome === undefined || settings.cache === null) return
   const { statusHeader } = settings.cache.policy
-  if (statusHeader !== false) set(reply, statusHeader, outcome.word)
-  append(reply, 'cache-status', outcome.cacheStatus)
+  if (statusHeader !== false) reply.header(statusHeader, outcome.word)
+  appendField(reply, 'cache-status', outcome.cacheStatus)
 }
 
 function sendBody(exchange: RequestExchange, response: UpstreamResponse): void {
@@ -131,14 +111,18 @@ function sendStream(exchange: RequestExchange, response: UpstreamResponse, body:
       (request.raw.httpVersionMajor > 1 || !reply.hasHeader('content-length'))
     if (response.trailers !== undefined && mayTrail) raw.addTrailers(response.trailers as never)
   })
-  // Counted where Fastify pipes it: what an onSend hook made of the body is what the client gets.
-  raw.once('pipe', (source: Readable) => {
+  countPiped(exchange)
+  reply.send(body)
+}
+
+/** Counts a stream where Fastify pipes it: what an onSend hook made of the body is what the client gets. */
+export function countPiped(exchange: RequestExchange): void {
+  exchange.reply.raw.once('pipe', (source: Readable) => {
     source.on('data', (chunk: Buffer) => {
       exchange.bytesOut += chunk.length
     })
     setImmediate(flushHead, raw)
   })
-  reply.send(body)
 }
 
 /** Node holds the head back until there is content, which may take its time (events): it goes with what is there by now, or alone. */

@@ -1,5 +1,6 @@
-// The servers that listen for an app, and upstreams that are ourselves.
+// The servers that listen for an app, their HTTP/2 sessions at the end, and upstreams that are ourselves.
 import type { Server } from 'node:http'
+import type { Http2Session } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import type { Registry } from './registry'
@@ -15,6 +16,21 @@ function ownSymbols(app: FastifyInstance): symbol[] {
   for (let level: object | null = app; level !== null; level = Object.getPrototypeOf(level))
     symbols.push(...Object.getOwnPropertySymbols(level))
   return symbols
+}
+
+/**
+ * Fastify closes idle HTTP/1 connections when the app closes and waits for HTTP/2 sessions to time out. What this returns tells
+ * their clients to go (GOAWAY): streams that are open end in peace, idle sessions close at once (nginx: the quit signal).
+ */
+export function watchSessions(server: Server): () => void {
+  const sessions = new Set<Http2Session>()
+  server.on('session', (session: Http2Session) => {
+    sessions.add(session)
+    session.once('close', () => sessions.delete(session))
+  })
+  return () => {
+    for (const session of sessions) session.close()
+  }
 }
 
 /** An upstream server that is this very server would answer itself until all sockets are gone: it is taken out. */

@@ -54,7 +54,7 @@ export function tunnelHook(upgrades: Upgrades, options: ResolvedWebsocket) {
         dial: (fields, abort) => dial(exchange, fields, abort)
       })
       if (outcome.kind === 'ordinary') return undefined
-      if (outcome.kind === 'joined') outcome.ended.then((end) => exchange.noteTunnel(end))
+      if (outcome.kind === 'joined') exchange.join(outcome.ended)
     } catch (error) {
       answerError(exchange, error)
     }

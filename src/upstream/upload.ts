@@ -78,6 +78,7 @@ export class Upload {
 
   readonly #onLoss = (cause?: Error): void => {
     if (this.#source.readableEnded) return
+    // The source may say itself why it ends: a limit of the edge is not a client that left.
     this.stream.destroy(isSluiceError(cause) ? cause : sluiceError('SLUICE_CLIENT_CLOSED', { cause }))
   }
 }
