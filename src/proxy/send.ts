@@ -2,6 +2,7 @@
 import type { Http2ServerResponse } from 'node:http2'
 import { constants } from 'node:http2'
 import { Readable } from 'node:stream'
+import type { FastifyReply } from 'fastify'
 import { isSluiceError, sluiceError } from '../errors'
 import type { Fields, UpstreamResponse } from '../http/message'
 import { hasContent } from './body'
@@ -112,6 +113,7 @@ function sendStream(exchange: RequestExchange, response: UpstreamResponse, body:
     if (response.trailers !== undefined && mayTrail) raw.addTrailers(response.trailers as never)
   })
   countPiped(exchange)
+  raw.once('pipe', () => setImmediate(flushHead, raw))
   reply.send(body)
 }
 
@@ -121,7 +123,6 @@ export function countPiped(exchange: RequestExchange): void {
     source.on('data', (chunk: Buffer) => {
       exchange.bytesOut += chunk.length
     })
-    setImmediate(flushHead, raw)
   })
 }
 
