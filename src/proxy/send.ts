@@ -2,6 +2,7 @@
 import type { Http2ServerResponse } from 'node:http2'
 import { constants } from 'node:http2'
 import { Readable } from 'node:stream'
+import type { FastifyReply } from 'fastify'
 import { isSluiceError, sluiceError } from '../errors'
 import type { Fields, UpstreamResponse } from '../http/message'
 import { hasContent } from './body'
@@ -112,6 +113,7 @@ function sendStream(exchange: RequestExchange, response: UpstreamResponse, body:
     if (response.trailers !== undefined && mayTrail) raw.addTrailers(response.trailers as never)
   })
   countPiped(exchange)
+  raw.once('pipe', () => setImmediate(flushHead, raw))
   reply.send(body)
 }
 
@@ -122,6 +124,11 @@ export function countPiped(exchange: RequestExchange): void {
       exchange.bytesOut += chunk.length
     })
   })
+}
+
+/** Node holds the head back until there is content, which may take its time (events): it goes with what is there by now, or alone. */
+function flushHead(raw: FastifyReply['raw']): void {
+  if (!raw.headersSent && !raw.destroyed) raw.flushHeaders()
 }
 
 /** After the head a failure must be visible to the client: no last chunk on HTTP/1, a reset on HTTP/2. */
