@@ -1,8 +1,9 @@
 // Messages about wrong options: the path of the option, what is allowed, and what was probably meant.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { didYouMean } from '../../src/setup/did-you-mean'
 import { routeSchema } from '../../src/setup/schema'
-import { didYouMean, validator } from '../../src/setup/validate'
+import { validator } from '../../src/setup/validate'
 
 const validate = validator(routeSchema)
 
