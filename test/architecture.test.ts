@@ -57,7 +57,22 @@ const IMPURE =
   /\bDate\.now\b|\bnew Date\(\)|\bperformance\.now\b|\bMath\.random\b|\bprocess\.(?:hrtime|env|uptime)\b|\bset(?:Timeout|Interval|Immediate)\b|\brandom(?:Bytes|UUID|Int)\b|\bgetRandomValues\b/
 
 /** Source files without a test of the same path → the test that holds them (path below test/, without `.test.ts`). */
-const HELD_BY: Record<string, string> = { index: 'package/pack' }
+const HELD_BY: Record<string, string> = {
+  index: 'package/pack',
+  plugin: 'e2e/registrations',
+  'proxy/error-page': 'e2e/error-pages',
+  'proxy/forward': 'e2e/retry-next-upstream',
+  'proxy/limit': 'e2e/neighbours-guards',
+  'proxy/response-rules': 'e2e/headers',
+  'setup/catch-all': 'e2e/neighbours-catch-all',
+  'setup/check': 'setup/options',
+  'setup/mount': 'e2e/hosts',
+  'setup/registry': 'e2e/registrations',
+  'setup/resolve': 'setup/options',
+  'setup/schema': 'setup/options',
+  'setup/server': 'e2e/loop',
+  'setup/zone': 'setup/options'
+}
 
 interface Import {
   readonly from: string
