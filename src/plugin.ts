@@ -1,9 +1,11 @@
 // The composition root: options → parts → hooks, routes, decorators → close.
+import type { Server } from 'node:http'
 import replyFrom from '@fastify/reply-from'
 import fastifyStatic from '@fastify/static'
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import { type CacheZoneOptions, resolveCacheZone } from './cache/options'
 import type { SluiceOptions } from './options'
+import { listenForContinue } from './proxy/expect'
 import { requestable } from './proxy/requestable'
 import { createRateLimiter, type RateLimiter, type RateLimiterDeps } from './rate-limit/hook'
 import { createApi } from './setup/api'
@@ -17,7 +19,7 @@ import { type Registry, registryOf } from './setup/registry'
 import { resolveRoute, type Surroundings } from './setup/resolve'
 import type { NamedRoute } from './setup/routes'
 import { readRegistration } from './setup/schema'
-import { listenForContinue, refuseSelf, watchSessions } from './setup/server'
+import { furtherServers, refuseSelf, watchSessions } from './setup/server'
 import { mountedFor, openUpgrades } from './setup/tunnel'
 import { warnAbout } from './setup/warnings'
 import { openZone } from './setup/zone'
@@ -61,12 +63,18 @@ function install(app: FastifyInstance, registry: Registry): void {
   const upgrades = openUpgrades(app, registry)
   registry.parts = { upgrades, catchAll: new CatchAll(app) }
   app.addConstraintStrategy(hostConstraint as never)
-  listenForContinue(app.server, (request) => mountedFor(registry, request) !== undefined)
-  upgrades.attach(app.server)
-  app.addHook('onListen', async () => refuseSelf(app, registry))
-  const closeSessions = watchSessions(app.server)
+  const attach = (server: Server): (() => void) => {
+    listenForContinue(server, (request) => mountedFor(registry, request) !== undefined)
+    upgrades.attach(server)
+    return watchSessions(server)
+  }
+  const ends = [attach(app.server)]
+  app.addHook('onListen', async () => {
+    ends.push(...furtherServers(app).map(attach))
+    refuseSelf(app, registry)
+  })
   app.addHook('preClose', async () => {
-    closeSessions()
+    for (const end of ends) end()
     await upgrades.close()
   })
   app.addHook('onClose', async () => registry.close())

@@ -12,9 +12,10 @@ import { type Destination, forward } from './forward'
 import { relayInformation } from './information'
 import { toUpstream } from './request'
 import type { Work } from './requestable'
+import { localPath } from './response'
 import { evaluateRules } from './response-rules'
 import type { UpstreamRef } from './route'
-import { send } from './send'
+import { countPiped, send } from './send'
 
 /** The handler of every route. */
 export function handle(request: FastifyRequest, reply: FastifyReply): FastifyReply {
@@ -36,7 +37,7 @@ function sendRedirect({ reply, target }: RequestExchange, redirect: { to: string
   const { to } = redirect
   const filled = to.replace(/\$(?:path|query)/g, (word) => (word === '$path' ? target.path : target.query))
   // A path that begins with `//` would name another host.
-  const location = filled.startsWith('//') && to.startsWith('$path') ? `/.${filled}` : filled
+  const location = to.startsWith('$path') ? localPath(filled) : filled
   reply.code(redirect.status).header('location', location).send()
 }
 
@@ -47,7 +48,10 @@ function serveFile(exchange: RequestExchange, files: Files): void {
   const path = cutSegments(target.path, settings.mount.segments.length) || '/'
   files.serve(request, reply, path).then(
     (outcome) => {
-      if (outcome === 'sent') return
+      if (outcome === 'sent') {
+        countPiped(exchange)
+        return
+      }
       if (outcome === 'next' && settings.upstream !== null) toEdge(exchange)
       else if (outcome === 'method') {
         reply.header('allow', 'GET, HEAD')

@@ -51,6 +51,8 @@ export const fromOptions = {
   rewriteRequestHeaders: (request: { sluiceWork: Work | null }) => ({ [kWork]: request.sluiceWork }),
   onResponse: (request: { sluiceWork: Work | null }) => {
     const { exchange, upstream } = request.sluiceWork as Work
+    // reply-from says close behind content that is not read whole: HTTP/2 knows no such field.
+    if (exchange.request.raw.httpVersionMajor >= 2) exchange.reply.removeHeader('connection')
     const response = exchange.response as UpstreamResponse
     const { errorPages } = exchange.settings
     if (errorPages?.intercepts(response.status)) {

@@ -4,7 +4,9 @@ import { constants } from 'node:http2'
 import { Readable } from 'node:stream'
 import { isSluiceError, sluiceError } from '../errors'
 import type { Fields, UpstreamResponse } from '../http/message'
+import { hasContent } from './body'
 import type { RequestExchange } from './exchange'
+import { endWithAnswer } from './linger'
 import { publicLocation } from './response'
 import { appendField } from './response-rules'
 import type { UpstreamRef } from './route'
@@ -17,6 +19,7 @@ export function send(exchange: RequestExchange, response: UpstreamResponse, from
     if (response.body instanceof Readable) response.body.destroy()
     return
   }
+  if (hasContent(exchange.request.raw)) endWithAnswer(exchange.request, reply)
   reply.code(response.status)
   setFields(exchange, response.fields, from)
   sendBody(exchange, response)
@@ -108,13 +111,17 @@ function sendStream(exchange: RequestExchange, response: UpstreamResponse, body:
       (request.raw.httpVersionMajor > 1 || !reply.hasHeader('content-length'))
     if (response.trailers !== undefined && mayTrail) raw.addTrailers(response.trailers as never)
   })
-  // Counted where Fastify pipes it: what an onSend hook made of the body is what the client gets.
-  raw.once('pipe', (source: Readable) => {
+  countPiped(exchange)
+  reply.send(body)
+}
+
+/** Counts a stream where Fastify pipes it: what an onSend hook made of the body is what the client gets. */
+export function countPiped(exchange: RequestExchange): void {
+  exchange.reply.raw.once('pipe', (source: Readable) => {
     source.on('data', (chunk: Buffer) => {
       exchange.bytesOut += chunk.length
     })
   })
-  reply.send(body)
 }
 
 /** After the head a failure must be visible to the client: no last chunk on HTTP/1, a reset on HTTP/2. */

@@ -34,8 +34,7 @@ export function validator(schema: SchemaObject): (value: unknown, path: string) 
   return (value, path) => {
     if (validate(value)) return
     const error = mostSpecific(validate.errors ?? [])
-    const place = (path + optionPath(error.instancePath)).replace(/^\./, '') || 'options'
-    throw optionError(place, problemOf(error, validate.errors ?? []))
+    throw optionError(fullPath(path, error.instancePath), problemOf(error, validate.errors ?? []))
   }
 }
 
@@ -47,6 +46,11 @@ function mostSpecific(errors: readonly ErrorObject[]): ErrorObject {
   const weight = (error: ErrorObject): number =>
     error.instancePath.split('/').length * 10 + (WEIGHTS[error.keyword] ?? 0)
   return errors.reduce((best, error) => (weight(error) > weight(best) ? error : best))
+}
+
+/** In the flat form the path has no beginning of its own. */
+function fullPath(path: string, pointer: string): string {
+  return (path + optionPath(pointer)).replace(/^\./, '') || 'options'
 }
 
 /** `/routes/2/cache` → `.routes[2].cache` */
