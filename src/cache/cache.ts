@@ -1,9 +1,10 @@
 // The cache of one route: lookup → decide → serve | fetch → store, in nginx's seven words (RFC 9111 §4, proxy_cache). `fetch` is passed in.
 import { sluiceError } from '../errors'
+import { discard } from '../http/discard'
 import type { UpstreamRequest } from '../http/message'
 import { parseCacheControl } from './directives'
 import { Errands } from './errand'
-import { discard, pass } from './fetch'
+import { pass } from './fetch'
 import { invalidates } from './invalidation'
 import type { Flight } from './lock'
 import type { ResolvedRouteCache } from './options'

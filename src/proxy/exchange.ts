@@ -4,6 +4,7 @@ import type { CacheWord } from '../cache/status'
 import type { CacheOutcome } from '../cache/turn'
 import { isSluiceError, type SluiceError, sluiceError } from '../errors'
 import { Abort } from '../http/abort'
+import { discard } from '../http/discard'
 import type { Fields, Try, UpstreamResponse } from '../http/message'
 import type { Target } from '../http/target'
 import type { Route } from './route'
@@ -37,8 +38,10 @@ export class RequestExchange implements Exchange {
   readonly abort = new Abort()
   upstream: string | undefined
   outcome: CacheOutcome | undefined
-  /** The answer on its way to the client. */
+  /** The answer on its way to the client; whatever becomes of the exchange, its body ends with it. */
   response: UpstreamResponse | undefined
+  /** The reply's fields before the answer's were laid over them: an error that takes its place begins from here. */
+  fieldsBefore: ReturnType<FastifyReply['getHeaders']> | undefined
   /** Why the answer is an error of the edge, or why it broke off. */
   error: SluiceError | undefined
   /** Fields that the auth server's answer adds to the upstream request. */
@@ -47,7 +50,7 @@ export class RequestExchange implements Exchange {
   expectsContinue = false
   bytesIn = 0
   bytesOut = 0
-  readonly #closers: (() => void)[] = []
+  #closers: (() => void)[] | undefined = []
 
   constructor(request: FastifyRequest, reply: FastifyReply, settings: Route, target: Target) {
     this.request = request
@@ -68,13 +71,15 @@ export class RequestExchange implements Exchange {
     return this.outcome?.reason
   }
 
-  /** Runs when the exchange has ended, however it ended. */
+  /** Runs when the exchange has ended, however it ended; at once when it has already. */
   onClose(closer: () => void): void {
-    this.#closers.push(closer)
+    if (this.#closers === undefined) closer()
+    else this.#closers.push(closer)
   }
 
-  /** A hook of the app threw: Fastify answers, the record says why. */
-  noteFailure(cause: Error): void {
+  /** A hook of the app threw: Fastify answers, the record says why. A refusal (4xx) is no failure. */
+  noteFailure(cause: Error & { statusCode?: number }): void {
+    if (!isSluiceError(cause) && (cause.statusCode ?? 500) < 500) return
     this.error ??= isSluiceError(cause) ? cause : sluiceError('SLUICE_INTERNAL', { cause })
   }
 
@@ -86,6 +91,9 @@ export class RequestExchange implements Exchange {
 
   /** Called once, by the raw response's 'close'. */
   close(): void {
-    for (const closer of this.#closers) closer()
+    const closers = this.#closers ?? []
+    this.#closers = undefined
+    for (const closer of closers) closer()
+    if (this.response !== undefined) discard(this.response.body)
   }
 }

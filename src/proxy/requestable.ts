@@ -1,6 +1,6 @@
 // Our own client behind @fastify/reply-from: the object that reply.from calls instead of undici (DESIGN §5.1).
 import type { FastifyReplyFromHooks } from '@fastify/reply-from'
-import { Abort } from '../http/abort'
+import { discard } from '../http/discard'
 import type { UpstreamResponse } from '../http/message'
 import { answerError, answerStatus } from './error-page'
 import type { RequestExchange } from './exchange'
@@ -54,15 +54,10 @@ export const fromOptions = {
     const response = exchange.response as UpstreamResponse
     const { errorPages } = exchange.settings
     if (errorPages?.intercepts(response.status)) {
-      if (response.body !== null && 'destroy' in response.body) response.body.destroy()
+      discard(response.body)
       answerStatus(exchange, response.status, undefined, errorPages.pageFor(response.status))
     } else {
       send(exchange, response, upstream)
     }
   }
 } as unknown as FastifyReplyFromHooks
-
-/** A call that no client waits for: a background refresh. */
-export function detached(): Abort {
-  return new Abort()
-}

@@ -4,6 +4,8 @@ import { constants } from 'node:http2'
 import { Readable } from 'node:stream'
 import type { FastifyReply } from 'fastify'
 import { isSluiceError, sluiceError } from '../errors'
+import { type Closable, hasClosed } from '../http/closable'
+import { discard } from '../http/discard'
 import type { Fields, UpstreamResponse } from '../http/message'
 import type { RequestExchange } from './exchange'
 import { ruleValue } from './request'
@@ -14,13 +16,22 @@ import type { UpstreamRef } from './route'
 export function send(exchange: RequestExchange, response: UpstreamResponse, from: UpstreamRef): void {
   const { reply } = exchange
   exchange.response = response
-  if (reply.sent || reply.raw.destroyed) {
-    if (response.body instanceof Readable) response.body.destroy()
+  if (reply.sent || hasClosed(reply.raw as Closable)) {
+    discard(response.body)
     return
   }
+  exchange.fieldsBefore = reply.getHeaders()
   reply.code(response.status)
   setFields(exchange, response.fields, from)
   sendBody(exchange, response)
+}
+
+/** Before an error takes the answer's place: nothing of it goes out, neither its validators nor how long it may be kept. */
+export function takeBack({ reply, response, fieldsBefore }: RequestExchange): void {
+  if (response !== undefined) discard(response.body)
+  if (fieldsBefore === undefined || reply.raw.headersSent) return
+  for (const name in reply.getHeaders()) reply.removeHeader(name)
+  reply.headers(fieldsBefore)
 }
 
 /** Fields that hooks of the app have set win over the upstream's; Set-Cookie and Vary add up. */
@@ -52,11 +63,8 @@ function publicValue(
 }
 
 function place({ reply, settings }: RequestExchange, name: string, value: string | string[]): void {
-  if (!reply.hasHeader(name) || name === 'set-cookie') {
-    reply.header(name, value)
-    return
-  }
-  if (name === 'vary') append(reply, name, [value].flat().join(', '))
+  if (!reply.hasHeader(name)) reply.header(name, value)
+  else if (name === 'set-cookie' || name === 'vary') append(reply, name, value)
   else if (isSecurityDefault(settings.security, name, reply.getHeader(name))) reply.header(name, value)
 }
 
@@ -73,19 +81,17 @@ function isSecurityDefault(
   )
 }
 
-function set(reply: FastifyReply, name: string, value: string | null): void {
-  if (value === null) reply.removeHeader(name)
-  else {
-    reply.removeHeader(name)
-    reply.header(name, value)
-  }
+/** Fastify adds to a Set-Cookie that is there, hence the removal. */
+function set(reply: FastifyReply, name: string, value: string | string[] | null): void {
+  reply.removeHeader(name)
+  if (value !== null) reply.header(name, value)
 }
 
-function append(reply: FastifyReply, name: string, value: string): void {
+function append(reply: FastifyReply, name: string, value: string | string[]): void {
   const there = reply.getHeader(name)
   if (there === undefined) reply.header(name, value)
-  else if (name === 'vary') reply.header(name, `${[there].flat().join(', ')}, ${value}`)
-  else reply.header(name, [there, value].flat().map(String))
+  else if (name === 'vary') reply.header(name, [there, value].flat().join(', '))
+  else set(reply, name, [there, value].flat().map(String))
 }
 
 function setCacheFields({ outcome, settings, reply }: RequestExchange): void {
@@ -99,7 +105,7 @@ function sendBody(exchange: RequestExchange, response: UpstreamResponse): void {
   const { reply, request } = exchange
   const { body, status } = response
   if (body === null || request.method === 'HEAD' || status === 204 || status === 304) {
-    if (body instanceof Readable) body.destroy()
+    discard(body)
     if (status === 204) reply.removeHeader('content-length')
     reply.send()
   } else if (Buffer.isBuffer(body)) {

@@ -9,7 +9,7 @@ import type {
 } from 'fastify'
 import { optionError } from '../errors'
 import { beginHook, restoreContentType } from '../proxy/begin'
-import type { RequestExchange } from '../proxy/exchange'
+import { onRouteError } from '../proxy/error-page'
 import { handle } from '../proxy/handler'
 import { limitHook } from '../proxy/limit'
 import type { Route } from '../proxy/route'
@@ -159,7 +159,7 @@ function fastifyRoute(
     ...(preParsing !== undefined && { preParsing }),
     ...(preValidation !== undefined && { preValidation }),
     preHandler: [restoreHook, ...listOf(options.preHandler), tunnel] as never,
-    onError: noteError,
+    errorHandler: onRouteError,
     handler: handle
   }
 }
@@ -170,13 +170,6 @@ function listOf<T>(hooks: T | T[] | undefined): T[] {
 
 function restoreHook(request: FastifyRequest, _reply: FastifyReply, next: () => void): void {
   restoreContentType(request)
-  next()
-}
-
-/** A hook of the app that failed: Fastify answers, our record names it. */
-function noteError(request: FastifyRequest, _reply: FastifyReply, error: Error, next: () => void): void {
-  const exchange = request.sluice as RequestExchange | null
-  exchange?.noteFailure(error)
   next()
 }
 
