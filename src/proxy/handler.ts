@@ -1,5 +1,5 @@
 // The straight line: static → lookup → forward → admit → send. With a part switched off the path loses a step, it does not fork.
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyRequest } from 'fastify'
 import { type CacheRequest, evaluateTests } from '../cache/turn'
 import { sluiceError } from '../errors'
 import { Abort } from '../http/abort'
@@ -15,14 +15,13 @@ import type { Work } from './requestable'
 import type { UpstreamRef } from './route'
 import { send } from './send'
 
-/** The handler of every route. */
-export function handle(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+/** The handler of every route. It returns nothing: for a returned reply Fastify watches the whole response once more. */
+export function handle(request: FastifyRequest): void {
   const exchange = request.sluice as RequestExchange
   const { redirect, static: files } = exchange.settings
   if (redirect !== null) sendRedirect(exchange, redirect)
   else if (files !== null) serveFile(exchange, files)
   else toEdge(exchange)
-  return reply
 }
 
 function sendRedirect({ reply, target }: RequestExchange, redirect: { to: string; status: number }): void {

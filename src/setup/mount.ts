@@ -124,7 +124,7 @@ function hostPattern(host: string): RegExp {
   return new RegExp(`^${host.startsWith('*.') ? '[^:/]+\\.' : ''}${escaped}\\.?(?::\\d+)?$`, 'i')
 }
 
-type Hook = (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>
+type Hook = (request: FastifyRequest, reply: FastifyReply, next: () => void) => void
 type Parts = Place & {
   readonly methods: readonly string[]
   readonly route: Route

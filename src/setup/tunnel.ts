@@ -43,23 +43,34 @@ export function giveBackHook(upgrades: Upgrades) {
 
 /** The route's last preHandler: a handshake becomes a tunnel or is refused here, anything else goes on to the handler. */
 export function tunnelHook(upgrades: Upgrades, options: ResolvedWebsocket) {
-  return async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
+  return (request: FastifyRequest, _reply: FastifyReply, next: () => void): void => {
     const exchange = request.sluice as RequestExchange
-    if (exchange.settings.upstream === null || request.raw.headers.upgrade === undefined) return undefined
-    try {
-      const outcome = await upgrades.tunnel({
-        request,
-        reply,
-        options,
-        dial: (fields, abort) => dial(exchange, fields, abort)
-      })
-      if (outcome.kind === 'ordinary') return undefined
-      if (outcome.kind === 'joined') outcome.ended.then((end) => exchange.noteTunnel(end))
-    } catch (error) {
-      answerError(exchange, error)
+    if (exchange.settings.upstream === null || request.raw.headers.upgrade === undefined) {
+      next()
+      return
     }
-    return reply
+    openTunnel(exchange, upgrades, options).then(
+      (outcome) => {
+        if (outcome.kind === 'ordinary') next()
+        else if (outcome.kind === 'joined') outcome.ended.then((end) => exchange.noteTunnel(end))
+      },
+      (error) => answerError(exchange, error)
+    )
   }
+}
+
+function openTunnel(
+  exchange: RequestExchange,
+  upgrades: Upgrades,
+  options: ResolvedWebsocket
+): ReturnType<Upgrades['tunnel']> {
+  const { request, reply } = exchange
+  return upgrades.tunnel({
+    request,
+    reply,
+    options,
+    dial: (fields, abort) => dial(exchange, fields, abort)
+  })
 }
 
 async function dial(
