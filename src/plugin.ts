@@ -6,7 +6,7 @@ import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import { type CacheZoneOptions, resolveCacheZone } from './cache/options'
 import { optionError } from './errors'
 import type { SluiceOptions } from './options'
-import { requestable } from './proxy/requestable'
+import { checkReplyFrom, replyFromOptions } from './proxy/requestable'
 import { createRateLimiter, type RateLimiter, type RateLimiterDeps } from './rate-limit/hook'
 import { createApi } from './setup/api'
 import { CatchAll } from './setup/catch-all'
@@ -55,7 +55,6 @@ function install(app: FastifyInstance, registry: Registry): void {
   const upgrades = openUpgrades(app, registry)
   registry.parts = { upgrades, catchAll: new CatchAll(app) }
   app.decorateRequest('sluice', null)
-  app.decorateRequest('sluiceWork' as never, null as never)
   app.decorate('sluice', createApi(registry))
   listenForContinue(app.server, (request) => mountedFor(registry, request) !== undefined)
   upgrades.attach(app.server)
@@ -84,11 +83,8 @@ async function mountAll(
   quietRequests(child)
   child.removeAllContentTypeParsers()
   child.addContentTypeParser('*', (_request, _payload, done) => done(null))
-  await child.register(replyFrom, {
-    base: 'http://sluice.invalid',
-    undici: requestable as never,
-    disableRequestLogging: true
-  })
+  checkReplyFrom(replyFrom)
+  await child.register(replyFrom, replyFromOptions)
   await child.register(fastifyStatic, fastifyStaticOptions)
   addMethods(child, registry, routes)
   const shares = shareMethods(routes, child.supportedMethods)

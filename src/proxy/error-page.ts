@@ -7,7 +7,6 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { errorRow, isSluiceError, optionError, type SluiceError, sluiceError } from '../errors'
 import type { RequestExchange } from './exchange'
 import type { ErrorPage } from './options'
-import { takeBack } from './send'
 
 type Page =
   | { readonly kind: 'file'; readonly type: string; readonly content: Buffer }
@@ -67,7 +66,7 @@ export function answerError(exchange: RequestExchange, cause: unknown): void {
   const error = isSluiceError(cause) ? cause : sluiceError('SLUICE_INTERNAL', { cause })
   const { reply, settings } = exchange
   exchange.error ??= error
-  takeBack(exchange)
+  exchange.takeBack()
   if (reply.sent || reply.raw.headersSent || reply.raw.destroyed || error.code === 'SLUICE_CLIENT_CLOSED') {
     reply.raw.destroy()
     return
@@ -87,7 +86,7 @@ export function onRouteError(error: Error, { sluice }: FastifyRequest): void {
   const { response } = exchange
   const broken = response?.body instanceof Readable && response.body.errored === error
   if (!broken && !isSluiceError(error)) {
-    takeBack(exchange)
+    exchange.takeBack()
     throw error
   }
   answerError(exchange, broken ? exchange.error : error)

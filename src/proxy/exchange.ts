@@ -1,13 +1,13 @@
 // The record of one request's life: what logs, metrics and hooks read, and what the phases hand on to each other.
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { CacheWord } from '../cache/status'
-import type { CacheOutcome } from '../cache/turn'
+import type { CacheOutcome, CacheRequest } from '../cache/turn'
 import { isSluiceError, type SluiceError, sluiceError } from '../errors'
 import { Abort } from '../http/abort'
 import { discard } from '../http/discard'
 import type { Fields, Try, UpstreamResponse } from '../http/message'
 import type { Target } from '../http/target'
-import type { Route } from './route'
+import type { Route, UpstreamRef } from './route'
 
 /** What is known of a request, as `request.sluice`. */
 export interface Exchange {
@@ -36,7 +36,10 @@ export class RequestExchange implements Exchange {
   readonly startedAt = performance.now()
   readonly tries: Try[] = []
   readonly abort = new Abort()
-  upstream: string | undefined
+  /** The chosen upstream. */
+  to: UpstreamRef | undefined
+  /** The request as the cache sees it; undefined when it does not concern the cache. */
+  cacheFacts: CacheRequest | undefined
   outcome: CacheOutcome | undefined
   /** The answer on its way to the client; whatever becomes of the exchange, its body ends with it. */
   response: UpstreamResponse | undefined
@@ -63,6 +66,10 @@ export class RequestExchange implements Exchange {
     return this.settings.name
   }
 
+  get upstream(): string | undefined {
+    return this.to?.name
+  }
+
   get cache(): CacheWord | undefined {
     return this.outcome?.word
   }
@@ -81,6 +88,15 @@ export class RequestExchange implements Exchange {
   noteFailure(cause: Error & { statusCode?: number }): void {
     if (!isSluiceError(cause) && (cause.statusCode ?? 500) < 500) return
     this.error ??= isSluiceError(cause) ? cause : sluiceError('SLUICE_INTERNAL', { cause })
+  }
+
+  /** Before an error takes the answer's place: nothing of it goes out, neither its validators nor how long it may be kept. */
+  takeBack(): void {
+    const { reply, response, fieldsBefore } = this
+    if (response !== undefined) discard(response.body)
+    if (fieldsBefore === undefined || reply.raw.headersSent) return
+    for (const name in reply.getHeaders()) reply.removeHeader(name)
+    reply.headers(fieldsBefore)
   }
 
   /** The tunnel of an upgrade has ended. */

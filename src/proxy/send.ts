@@ -7,13 +7,25 @@ import { isSluiceError, sluiceError } from '../errors'
 import { type Closable, hasClosed } from '../http/closable'
 import { discard } from '../http/discard'
 import type { Fields, UpstreamResponse } from '../http/message'
+import { answerStatus } from './error-page'
 import type { RequestExchange } from './exchange'
 import { ruleValue } from './request'
 import { publicLocation } from './response'
 import type { UpstreamRef } from './route'
 
-/** Sends a final response, from an upstream or the cache, through Fastify: the app's onSend hooks run. */
-export function send(exchange: RequestExchange, response: UpstreamResponse, from: UpstreamRef): void {
+/** Sends the answer of the route's upstream or cache, or the page that stands for its status (nginx: proxy_intercept_errors). */
+export function send(exchange: RequestExchange, response: UpstreamResponse): void {
+  const { errorPages } = exchange.settings
+  if (errorPages?.intercepts(response.status)) {
+    discard(response.body)
+    answerStatus(exchange, response.status, undefined, errorPages.pageFor(response.status))
+  } else {
+    sendWhole(exchange, response, exchange.to as UpstreamRef)
+  }
+}
+
+/** Sends a response as it is through Fastify: the app's onSend hooks run. */
+export function sendWhole(exchange: RequestExchange, response: UpstreamResponse, from: UpstreamRef): void {
   const { reply } = exchange
   exchange.response = response
   if (reply.sent || hasClosed(reply.raw as Closable)) {
@@ -24,14 +36,6 @@ export function send(exchange: RequestExchange, response: UpstreamResponse, from
   reply.code(response.status)
   setFields(exchange, response.fields, from)
   sendBody(exchange, response)
-}
-
-/** Before an error takes the answer's place: nothing of it goes out, neither its validators nor how long it may be kept. */
-export function takeBack({ reply, response, fieldsBefore }: RequestExchange): void {
-  if (response !== undefined) discard(response.body)
-  if (fieldsBefore === undefined || reply.raw.headersSent) return
-  for (const name in reply.getHeaders()) reply.removeHeader(name)
-  reply.headers(fieldsBefore)
 }
 
 /** Fields that hooks of the app have set win over the upstream's; Set-Cookie and Vary add up. */

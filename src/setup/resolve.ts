@@ -13,7 +13,6 @@ import type { RouteOptions } from '../options'
 import { readErrorPages } from '../proxy/error-page'
 import { forward } from '../proxy/forward'
 import { resolveHeaders, resolveRetry, resolveTimeouts } from '../proxy/options'
-import { fromOptions } from '../proxy/requestable'
 import { cookieRewrite } from '../proxy/response'
 import type { ChooseUpstream, Guards, Route } from '../proxy/route'
 import { resolveSecurityHeaders } from '../proxy/security'
@@ -72,8 +71,7 @@ export async function resolveRoute(
     static: options.static ? createStatic(resolveStatic(options.static, `${path}static`)) : null,
     cache: resolveCacheOption(options, path, around.registry),
     upstream: target.choose,
-    viaId: around.viaId,
-    from: fromOptions
+    viaId: around.viaId
   }
 }
 

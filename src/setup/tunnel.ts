@@ -2,10 +2,10 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { bestMount, parseTarget, segmentsOf } from '../http/target'
+import { destinationOf, upstreamRequest } from '../proxy/answer'
 import { answerError } from '../proxy/error-page'
 import type { RequestExchange } from '../proxy/exchange'
 import { forwardUpgrade } from '../proxy/forward'
-import { destinationOf, upstreamRequest } from '../proxy/handler'
 import type { ResolvedWebsocket } from '../websocket/options'
 import { createUpgrades, type Upgrades } from '../websocket/upgrade'
 import type { Registry } from './registry'
@@ -79,7 +79,7 @@ async function dial(
   const { settings, request } = exchange
   if (settings.upstream === null) throw new Error('a route without upstream has no tunnels')
   const upstream = await settings.upstream(request)
-  exchange.upstream = upstream.name
+  exchange.to = upstream
   const asked = upstreamRequest(exchange, upstream, null)
   return forwardUpgrade(
     { ...asked, fields: { ...asked.fields, ...fields } },
