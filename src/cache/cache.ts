@@ -48,10 +48,10 @@ export class RouteCache {
     const stored = this.#responses.peek(request, this.#responses.primaryKey(request))
     if (stored === undefined || this.#keepsOut(request, stored)) return undefined
     const { entry, prepared } = stored
-    const directives = parseCacheControl(request.fields['cache-control'])
-    const facts = { ...request, directives }
+    const { method, fields, hasBody, private: isPrivate } = request
+    const directives = parseCacheControl(fields['cache-control'])
     const input = {
-      request: facts,
+      request: { method, fields, hasBody, private: isPrivate, directives },
       head: entry.head,
       freshness: prepared.freshness,
       now,

@@ -101,7 +101,7 @@ export function openTurn(
   }
 }
 
-/** Evaluates a route's `key`, `bypass` and `noStore` for a request; the caller spreads the result into its CacheRequest. */
+/** Evaluates a route's `key`, `bypass` and `noStore` for a request, to be laid over its CacheRequest; undefined when it has none. */
 export function evaluateTests(
   policy: {
     readonly key: ((request: never) => string) | undefined
@@ -110,17 +110,15 @@ export function evaluateTests(
   },
   request: unknown,
   fields: Fields
-): Pick<CacheRequest, 'customKey' | 'bypass' | 'noStore'> {
+): Pick<CacheRequest, 'customKey' | 'bypass' | 'noStore'> | undefined {
   const { key, bypass, noStore } = policy
-  if (key === undefined && bypass === undefined && noStore === undefined) return NO_TESTS
+  if (key === undefined && bypass === undefined && noStore === undefined) return undefined
   return {
     ...(key !== undefined && { customKey: String(key(request as never)) }),
     bypass: passes(bypass, request, fields),
     noStore: passes(noStore, request, fields)
   }
 }
-
-const NO_TESTS = {}
 
 /** nginx: any value that is neither empty nor `0` counts. */
 function passes(test: RequestTest | undefined, request: unknown, fields: Fields): boolean {

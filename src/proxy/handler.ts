@@ -2,6 +2,7 @@
 import type { FastifyRequest } from 'fastify'
 import { type CacheRequest, evaluateTests } from '../cache/turn'
 import { sluiceError } from '../errors'
+import type { Fields } from '../http/message'
 import { cutSegments } from '../http/target'
 import { hasContent } from './body'
 import { answerError } from './error-page'
@@ -77,15 +78,16 @@ function lookup(exchange: RequestExchange, upstream: UpstreamRef): void {
 function cacheRequest(exchange: RequestExchange, upstream: UpstreamRef): CacheRequest {
   const { request, target, authFields } = exchange
   const { policy } = exchange.settings.cache as NonNullable<RequestExchange['settings']['cache']>
-  return {
+  const facts = {
     method: request.method,
     scheme: request.protocol,
     authority: request.host,
     target: target.path + target.query,
-    fields: request.raw.headers as never,
+    fields: request.raw.headers as Fields,
     upstream: upstream.name,
     hasBody: hasContent(request.raw),
-    private: authFields !== undefined,
-    ...evaluateTests(policy, request, request.raw.headers as never)
+    private: authFields !== undefined
   }
+  const tests = evaluateTests(policy, request, facts.fields)
+  return tests === undefined ? facts : { ...facts, ...tests }
 }

@@ -32,7 +32,6 @@ export function sendWhole(exchange: RequestExchange, response: UpstreamResponse,
     discard(response.body)
     return
   }
-  exchange.fieldsBefore = reply.getHeaders()
   reply.code(response.status)
   setFields(exchange, response.fields, from)
   sendBody(exchange, response)
@@ -41,9 +40,13 @@ export function sendWhole(exchange: RequestExchange, response: UpstreamResponse,
 /** Fields that hooks of the app have set win over the upstream's; Set-Cookie and Vary add up. */
 function setFields(exchange: RequestExchange, fields: Fields, from: UpstreamRef): void {
   const { reply, settings } = exchange
+  const before = reply.getHeaders()
+  exchange.fieldsBefore = before
   for (const name in fields) {
     if (settings.headers.hides(name)) continue
-    place(exchange, name, publicValue(exchange, name, fields[name] as string | string[], from))
+    const value = publicValue(exchange, name, fields[name] as string | string[], from)
+    if (before[name] === undefined) reply.header(name, value)
+    else merge(exchange, name, value)
   }
   setCacheFields(exchange)
   for (const [name, rule] of settings.headers.response) {
@@ -66,9 +69,9 @@ function publicValue(
   return value
 }
 
-function place({ reply, settings }: RequestExchange, name: string, value: string | string[]): void {
-  if (!reply.hasHeader(name)) reply.header(name, value)
-  else if (name === 'set-cookie' || name === 'vary') append(reply, name, value)
+/** The reply has the field already. */
+function merge({ reply, settings }: RequestExchange, name: string, value: string | string[]): void {
+  if (name === 'set-cookie' || name === 'vary') append(reply, name, value)
   else if (isSecurityDefault(settings.security, name, reply.getHeader(name))) reply.header(name, value)
 }
 
