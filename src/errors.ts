@@ -24,6 +24,7 @@ const TABLE = {
   SLUICE_EXPECTATION: row(417, 'client', 'http_request_error', 'Expectation failed'),
   SLUICE_UPGRADE_REQUIRED: row(426, 'client', 'http_request_denied', 'Upgrade required'),
   SLUICE_RATE_LIMITED: row(429, 'client', 'http_request_denied', 'Too many requests'),
+  SLUICE_TOO_MANY_FIELDS: row(431, 'client', 'http_request_error', 'Too many header fields'),
   SLUICE_CLIENT_CLOSED: row(499, 'client', 'http_request_error', 'The client closed the request'),
   SLUICE_INTERNAL: row(500, 'edge', 'proxy_internal_error', 'Internal error'),
   SLUICE_CONNECT_FAILED: row(502, 'upstream', 'connection_refused', 'Bad gateway'),

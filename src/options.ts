@@ -23,7 +23,7 @@ export type UpstreamUrl = `http://${string}` | `https://${string}` | `unix:${str
 
 type Hooks = Pick<RouteShorthandOptions, 'onRequest' | 'preParsing' | 'preValidation' | 'preHandler'>
 
-/** What one route does. `U` and `C` are the known names of upstreams and caches. */
+/** What one route does. `U` and `C` are the known names of upstreams and caches: those defined, not those that a route happens to name. */
 export interface RouteOptions<U extends string = string, C extends string = string> extends Hooks {
   /** Mounts at the prefix and all below it, by whole segments, for every method. nginx: `location /api/` */
   readonly prefix?: string
@@ -38,7 +38,10 @@ export interface RouteOptions<U extends string = string, C extends string = stri
   /** Fastify's route config, read by other plugins. */
   readonly config?: FastifyContextConfig
   /** Where requests go: a name in `upstreams`, a URL, or a function that returns a name. nginx: `proxy_pass` */
-  readonly upstream?: U | UpstreamUrl | ((request: FastifyRequest) => U | Promise<U>)
+  readonly upstream?:
+    | NoInfer<U>
+    | UpstreamUrl
+    | ((request: FastifyRequest) => NoInfer<U> | Promise<NoInfer<U>>)
   /** Replaces the matched prefix; `'/'` strips it. @default the raw path goes through byte for byte (nginx: `proxy_pass` with a URI) */
   readonly rewritePrefix?: string
   /** Fields of the forwarded messages. nginx: `proxy_set_header`, `add_header`, `proxy_hide_header` */
@@ -54,7 +57,7 @@ export interface RouteOptions<U extends string = string, C extends string = stri
   /** Largest request body, 413 beyond it; `false` = none. @default Fastify's bodyLimit (nginx: `client_max_body_size`) */
   readonly bodyLimit?: Size | false
   /** Serves from a shared cache. @default false (nginx: `proxy_cache`) */
-  readonly cache?: false | C | (CacheOptions & { readonly zone: C })
+  readonly cache?: false | NoInfer<C> | (CacheOptions & { readonly zone: NoInfer<C> })
   /** Relays WebSocket connections. @default false: 426 */
   readonly websocket?: boolean | WebsocketOptions
   /** Serves files. nginx: `root`, `try_files`, `expires` */
@@ -70,7 +73,7 @@ export interface RouteOptions<U extends string = string, C extends string = stri
   /** HSTS on TLS, nosniff, frame options, referrer policy, where the answer has none. @default false */
   readonly securityHeaders?: boolean | SecurityHeaderOptions
   /** Pages for errors of the edge, by status or `'5xx'`. nginx: `error_page` */
-  readonly errorPages?: Readonly<Record<number | `${4 | 5}xx`, ErrorPage>>
+  readonly errorPages?: Readonly<Record<number, ErrorPage> & Partial<Record<`${4 | 5}xx`, ErrorPage>>>
   /** Statuses of the upstream that `errorPages` replaces as well. nginx: `proxy_intercept_errors` */
   readonly interceptErrors?: readonly (number | `${4 | 5}xx`)[]
   /** Brings the upstream's redirects back to the public side. @default true (nginx: `proxy_redirect`) */

@@ -1,5 +1,4 @@
 // The composition root: options → parts → hooks, routes, decorators → close.
-import { randomBytes } from 'node:crypto'
 import replyFrom from '@fastify/reply-from'
 import fastifyStatic from '@fastify/static'
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
@@ -10,23 +9,21 @@ import { checkReplyFrom, replyFromOptions } from './proxy/requestable'
 import { createRateLimiter, type RateLimiter, type RateLimiterDeps } from './rate-limit/hook'
 import { createApi } from './setup/api'
 import { CatchAll } from './setup/catch-all'
+import { addHostConstraint } from './setup/hosts'
 import { freezeCopy } from './setup/merge'
-import { addMethods, hostWeight, mount } from './setup/mount'
+import { addMethods, mount } from './setup/mount'
 import { shareMethods } from './setup/places'
 import { quietRequests } from './setup/quiet'
 import { type Registry, registryOf } from './setup/registry'
 import { resolveRoute, type Surroundings } from './setup/resolve'
 import { type NamedRoute, routesOf } from './setup/routes'
 import { validateRoute, validateShared } from './setup/schema'
-import { listenForContinue, refuseSelf } from './setup/server'
+import { listenForContinue, refuseSelf, watchSessions } from './setup/server'
 import { mountedFor, openUpgrades } from './setup/tunnel'
 import { warnAbout } from './setup/warnings'
 import { openZone } from './setup/zone'
 import { fastifyStaticOptions } from './static/handler'
 import { resolveUpstreams, type UpstreamOptions } from './upstream/options'
-
-/** Our name in Via: one per process, so that a request that comes back is known. */
-const VIA_ID = `sluice-${randomBytes(6).toString('hex')}`
 
 interface Shared {
   readonly upstreams: Record<string, string | UpstreamOptions>
@@ -54,12 +51,17 @@ export const plugin: FastifyPluginAsync<SluiceOptions> = async (app, given) => {
 function install(app: FastifyInstance, registry: Registry): void {
   const upgrades = openUpgrades(app, registry)
   registry.parts = { upgrades, catchAll: new CatchAll(app) }
+  addHostConstraint(app)
   app.decorateRequest('sluice', null)
   app.decorate('sluice', createApi(registry))
   listenForContinue(app.server, (request) => mountedFor(registry, request) !== undefined)
   upgrades.attach(app.server)
   app.addHook('onListen', async () => refuseSelf(app, registry))
-  app.addHook('preClose', async () => upgrades.close())
+  const closeSessions = watchSessions(app.server)
+  app.addHook('preClose', async () => {
+    closeSessions()
+    await upgrades.close()
+  })
   app.addHook('onClose', async () => registry.close())
 }
 
@@ -88,18 +90,17 @@ async function mountAll(
   await child.register(fastifyStatic, fastifyStaticOptions)
   addMethods(child, registry, routes)
   const shares = shareMethods(routes, child.supportedMethods)
-  const around: Surroundings = { app: child, registry, viaId: VIA_ID, limiter: limiterFor(child, redis) }
-  for (const named of [...routes].sort(byHost)) {
+  const around: Surroundings = {
+    app: child,
+    registry,
+    viaId: registry.viaId,
+    limiter: limiterFor(child, redis)
+  }
+  for (const named of routes) {
     const { methods, allow } = shares.get(named) as NonNullable<ReturnType<typeof shares.get>>
     const route = await resolveRoute(named, { ...around, allow })
     mount(child, registry, { named: { ...named, options: freezeCopy(named.options) }, route, methods })
   }
-}
-
-/** The router asks host patterns in the order of mounting: the more particular ones first. */
-function byHost(a: NamedRoute, b: NamedRoute): number {
-  const weight = ({ options }: NamedRoute): number => Math.max(0, ...(options.hosts ?? []).map(hostWeight))
-  return weight(b) - weight(a)
 }
 
 /** Made at the first route that has a limit. */

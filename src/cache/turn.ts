@@ -1,6 +1,8 @@
 // What the cache is asked and what it answers: the border between it and the proxy, which passes `fetch` in.
+import { sluiceError } from '../errors'
 import type { Abort } from '../http/abort'
 import type { Fields, UpstreamRequest, UpstreamResponse } from '../http/message'
+import { returnedFlag, returnedText } from '../http/returned'
 import { type Directives, parseCacheControl } from './directives'
 import type { RequestTest, ResolvedRouteCache } from './options'
 import type { CacheWord } from './status'
@@ -114,16 +116,23 @@ export function evaluateTests(
   const { key, bypass, noStore } = policy
   if (key === undefined && bypass === undefined && noStore === undefined) return undefined
   return {
-    ...(key !== undefined && { customKey: String(key(request as never)) }),
+    ...(key !== undefined && { customKey: keyOf(key(request as never)) }),
     bypass: passes(bypass, request, fields),
     noStore: passes(noStore, request, fields)
   }
 }
 
+/** The key stands for the whole URL: without one every page would be the same page. */
+function keyOf(returned: unknown): string {
+  const key = returnedText('cache.key', returned)
+  if (key) return key
+  throw sluiceError('SLUICE_INTERNAL', { detail: 'cache.key: the function returned no key' })
+}
+
 /** nginx: any value that is neither empty nor `0` counts. */
 function passes(test: RequestTest | undefined, request: unknown, fields: Fields): boolean {
   if (test === undefined) return false
-  if (typeof test === 'function') return Boolean(test(request as never))
+  if (typeof test === 'function') return returnedFlag('cache: bypass or noStore', test(request as never))
   return test.some((name) => {
     const value = fields[name]
     return value !== undefined && value !== '' && value !== '0'

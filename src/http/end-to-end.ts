@@ -37,6 +37,8 @@ const PROTECTED: ReadonlySet<string> = new Set([
   'x-real-ip'
 ])
 
+const COLON = 0x3a
+
 const NONE: ReadonlySet<string> = new Set()
 
 /** A copy without hop-by-hop fields and those that `connection` names. */
@@ -83,8 +85,10 @@ export function trailerFields(raw: readonly string[]): Fields {
   return fields
 }
 
+/** The pseudo-fields of an HTTP/2 message are its control data (RFC 9113 §8.3): each connection writes its own. */
 function isDropped(name: string, nominated: ReadonlySet<string>): boolean {
-  return HOP_BY_HOP.has(name) || (nominated.size > 0 && nominated.has(name) && !PROTECTED.has(name))
+  if (name.charCodeAt(0) === COLON || HOP_BY_HOP.has(name)) return true
+  return nominated.size > 0 && nominated.has(name) && !PROTECTED.has(name)
 }
 
 function nominations(connection: string | string[] | undefined): ReadonlySet<string> {

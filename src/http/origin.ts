@@ -2,6 +2,15 @@
 
 const DEFAULT_PORTS: Readonly<Record<string, string>> = { http: ':80', https: ':443' }
 
+/** RFC 3986 §3.2 without userinfo: a name or an address in brackets, and a port. */
+const AUTHORITY = /^(?:[\w.~%!$&'()*+,;=-]+|\[[\da-fA-F:.]+\])(?::(\d{0,5}))?$/
+
+/** Whether the text may stand in Host. */
+export function isAuthority(text: string): boolean {
+  const match = AUTHORITY.exec(text)
+  return match !== null && Number(match[1] ?? 0) <= 65_535
+}
+
 /** The authority in lower case without the scheme's default port or an empty one. */
 export function canonicalAuthority(scheme: string, authority: string): string {
   const lower = authority.toLowerCase()

@@ -36,7 +36,9 @@ function originForm(raw: string, authority: string): string | undefined {
   const match = /^https?:\/\/([^/?#]*)/i.exec(raw)
   if (match === null || (match[1] as string).toLowerCase() !== authority.toLowerCase()) return undefined
   const rest = raw.slice((match[0] as string).length)
-  return rest.charCodeAt(0) === SLASH ? rest : `/${rest}`
+  if (rest === '') return '/'
+  // The router would take the first slash of a query for the path's: only one with a path has one reading.
+  return rest.charCodeAt(0) === SLASH ? rest : undefined
 }
 
 /** Why no two readers could agree on this path; undefined when they do. */
@@ -46,11 +48,19 @@ function pathProblem(path: string): string | undefined {
     const code = path.charCodeAt(index)
     const problem = byteProblem(code) ?? (code === PERCENT ? escapeProblem(path, index) : undefined)
     if (problem !== undefined) return problem
-    if (code !== SLASH) continue
+    const slash = slashLength(path, index)
+    if (slash === 0) continue
     if (isDotSegment(path, segment, index)) return 'dot segment'
-    segment = index + 1
+    segment = index + slash
   }
   return isDotSegment(path, segment, path.length) ? 'dot segment' : undefined
+}
+
+/** An encoded slash is opaque text here, but one who decodes it must not find `..` beside it. */
+function slashLength(path: string, index: number): number {
+  const code = path.charCodeAt(index)
+  if (code === SLASH) return 1
+  return code === PERCENT && /^2f$/i.test(path.slice(index + 1, index + 3)) ? 3 : 0
 }
 
 function byteProblem(code: number): string | undefined {
@@ -107,20 +117,21 @@ export function segmentsOf(path: string): string[] {
 }
 
 /**
- * Whether another common reading of the path (`//` merged, `%2F` decoded) lands on another, more specific mount than the one
- * the router chose. Then a guard on that mount could be walked around, and the request is refused.
+ * Whether another common reading of the path (`//` merged, `%2F` decoded, `;parameters` cut off) lands on another, more specific
+ * mount than the one the router chose. Then a guard on that mount could be walked around, and the request is refused.
  */
 export function readsElsewhere(path: string, chosen: Mount, mounts: readonly Mount[]): boolean {
-  if (!path.includes('//') && !/%2f/i.test(path)) return false
-  const readings = [
-    segmentsOf(path),
-    segmentsOf(path.replace(/%2f/gi, '/')),
-    path.replace(/%2f/gi, '/').slice(1).split('/')
-  ]
-  return readings.some((segments) => {
+  if (!/\/\/|%2f|;/i.test(path)) return false
+  const plain = path.replace(/;[^/]*/g, '')
+  return [...readingsOf(path), ...readingsOf(plain)].some((segments) => {
     const best = bestMount(segments.map(decodeSegment), mounts)
     return best !== undefined && best !== chosen && rank(best) > rank(chosen)
   })
+}
+
+function readingsOf(path: string): string[][] {
+  const decoded = path.replace(/%2f/gi, '/')
+  return [segmentsOf(path), segmentsOf(decoded), decoded.slice(1).split('/')]
 }
 
 /** The most specific mount for the decoded segments of a path, as the router would choose. */

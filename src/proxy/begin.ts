@@ -2,26 +2,38 @@
 import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify'
 import { type SluiceError, sluiceError } from '../errors'
 import { hasLoop } from '../http/forwarded'
+import { isAuthority } from '../http/origin'
 import { parseTarget, readsElsewhere, type Target } from '../http/target'
 import { answerError } from './error-page'
 import { RequestExchange } from './exchange'
 import { isAborted, logExchange } from './log'
 import type { Route } from './route'
 
-/** RFC 3986 §3.2 without userinfo: what may stand in Host. */
-const AUTHORITY = /^[\w.~%!$&'()*+,;=:[\]-]+$/
 const MEDIA_TYPE = /^\s*[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(?:;|$)/
+
+/** What Node takes when the app sets no `maxHeadersCount`. */
+const NODE_MAX_FIELDS = 2000
+
+/** Connections whose framing is in doubt: Node has parsed what follows on them already, and would go on with it. */
+const refusedConnections = new WeakSet<object>()
 
 const kContentType = Symbol('sluice.content-type')
 
 /** The route's first onRequest hook. A refused request is answered here and goes no further. */
 export function beginHook(route: Route, log: FastifyBaseLogger) {
   return (request: FastifyRequest, reply: FastifyReply, next: () => void): void => {
+    if (refusedConnections.has(request.raw.socket)) {
+      reply.hijack()
+      return
+    }
     const verdict = parseTarget(request.raw.url ?? '', request.headers.host ?? request.host)
     const target: Target = verdict.kind === 'target' ? verdict : { path: request.raw.url ?? '', query: '' }
     const exchange = new RequestExchange(request, reply, route, target)
     request.sluice = exchange
-    reply.raw.on('close', () => end(exchange, log))
+    reply.raw.on('close', () => {
+      if (exchange.tunnel === undefined) end(exchange, log)
+      else exchange.tunnel.then(() => end(exchange, log))
+    })
     setSecurityFields(exchange)
     const problem =
       verdict.kind === 'refused'
@@ -53,6 +65,8 @@ function refusal({ request, settings, target }: RequestExchange): SluiceError | 
     })
   }
   if (!hasOneHost(request)) return sluiceError('SLUICE_BAD_REQUEST', { detail: 'Host' })
+  if (!hasKnownCoding(request)) return sluiceError('SLUICE_BAD_REQUEST', { detail: 'Transfer-Encoding' })
+  if (lostFields(request)) return sluiceError('SLUICE_TOO_MANY_FIELDS')
   if (hasLoop(request.headers.via, settings.viaId)) {
     return sluiceError('SLUICE_LOOP', {
       detail: 'the request has been here before: an upstream leads back to this app'
@@ -68,7 +82,7 @@ function takes({ methods }: Route, method: string): boolean {
 /** RFC 9112 §3.2: a request with more than one Host line, or one that is no authority, is refused. */
 function hasOneHost({ raw, headers }: FastifyRequest): boolean {
   const host = headers.host ?? (headers[':authority'] as string | undefined)
-  if (host === undefined || !AUTHORITY.test(host)) return raw.httpVersion === '1.0' && host === undefined
+  if (host === undefined || !isAuthority(host)) return raw.httpVersion === '1.0' && host === undefined
   if (raw.httpVersionMajor >= 2)
     return (
       headers.host === undefined ||
@@ -83,10 +97,26 @@ function hasOneHost({ raw, headers }: FastifyRequest): boolean {
   return lines === 1
 }
 
+/** RFC 9112 §6.1: of all codings only chunked is undone here; any other would go on as if it were the content. */
+function hasKnownCoding({ headers }: FastifyRequest): boolean {
+  const coding = headers['transfer-encoding']
+  return coding === undefined || coding.toLowerCase() === 'chunked'
+}
+
+/** Beyond `maxHeadersCount` Node leaves fields out in silence: Content-Length, Cookie or Authorization could be among them. */
+function lostFields({ raw, server }: FastifyRequest): boolean {
+  const { maxHeadersCount } = server.server as { maxHeadersCount?: number | null }
+  const most = maxHeadersCount ?? NODE_MAX_FIELDS
+  return most > 0 && raw.rawHeaders.length >= most * 2
+}
+
 /** Refused requests may be anything: nothing more is read from their connection. */
 function refuse(exchange: RequestExchange, problem: SluiceError): void {
   const { reply, request, settings } = exchange
-  if (problem.statusCode === 400 && request.raw.httpVersionMajor < 2) reply.header('connection', 'close')
+  if (problem.statusCode === 400 && request.raw.httpVersionMajor < 2) {
+    refusedConnections.add(request.raw.socket)
+    reply.header('connection', 'close')
+  }
   if (problem.statusCode === 405) reply.header('allow', settings.allow)
   answerError(exchange, problem)
 }

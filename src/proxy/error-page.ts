@@ -19,6 +19,8 @@ export interface ErrorPages {
   intercepts(status: number): boolean
 }
 
+const JSON_TYPE = 'application/json; charset=utf-8'
+
 const TYPES: Record<string, string> = {
   '.html': 'text/html; charset=utf-8',
   '.htm': 'text/html; charset=utf-8',
@@ -102,7 +104,7 @@ export function answerStatus(
   const { reply, request } = exchange
   // What the client still sends of its body is not read any more.
   if (request.raw.httpVersionMajor < 2 && !request.raw.complete) reply.header('connection', 'close')
-  reply.code(status)
+  reply.code(status).header('cache-control', 'no-store')
   if (page === undefined) sendPlain(reply, status, error)
   else if (page.kind === 'file') reply.type(page.type).send(page.content)
   else sendAnswer({ request, reply, error, status }, page.answer)
@@ -115,24 +117,31 @@ function sendPlain(reply: FastifyReply, status: number, error: SluiceError | und
     error: STATUS_CODES[status],
     message: error === undefined ? STATUS_CODES[status] : errorRow(error.code).message
   }
-  reply.type('application/json; charset=utf-8').header('cache-control', 'no-store').send(JSON.stringify(body))
+  reply.type(JSON_TYPE).send(JSON.stringify(body))
 }
 
-/** The user's function may answer itself, return a body, or fail, which ends in the plain body. */
+/** The user's function may answer itself, return a body or the reply, or fail, which ends in the plain body. */
 function sendAnswer(
   facts: { request: FastifyRequest; reply: FastifyReply; error: SluiceError | undefined; status: number },
   answer: Exclude<ErrorPage, string>
 ): void {
   const { request, reply, error, status } = facts
-  const failed = (cause: unknown): void => {
-    request.log.error({ err: cause }, 'errorPages: the function failed')
-    if (!reply.sent) sendPlain(reply, status, error)
-  }
-  try {
-    Promise.resolve(answer(request, reply, error)).then((body) => {
-      if (!reply.sent && body !== undefined && body !== reply) reply.send(body)
-    }, failed)
-  } catch (cause) {
-    failed(cause)
-  }
+  new Promise((resolve) => resolve(answer(request, reply, error)))
+    .then((body) => {
+      if (reply.sent || body === reply) return
+      if (body === undefined) throw new Error('it neither answered nor returned a body')
+      sendContent(reply, body)
+    })
+    .catch((cause) => {
+      request.log.error({ err: cause }, 'errorPages: the function failed')
+      if (!reply.sent) sendPlain(reply.code(status), status, error)
+    })
+}
+
+/** Anything but text, bytes and streams is JSON; made here, so that what has no JSON is a failure of the function. */
+function sendContent(reply: FastifyReply, body: unknown): void {
+  const ready = typeof body === 'string' || Buffer.isBuffer(body) || body instanceof Readable
+  const content = ready ? body : JSON.stringify(body)
+  if (!ready && !reply.hasHeader('content-type')) reply.type(JSON_TYPE)
+  reply.send(content)
 }

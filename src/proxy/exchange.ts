@@ -7,6 +7,7 @@ import { Abort } from '../http/abort'
 import { discard } from '../http/discard'
 import type { Fields, Try, UpstreamResponse } from '../http/message'
 import type { Target } from '../http/target'
+import type { ResponseRule } from './response-rules'
 import type { Route, UpstreamRef } from './route'
 
 /** What is known of a request, as `request.sluice`. */
@@ -49,10 +50,14 @@ export class RequestExchange implements Exchange {
   error: SluiceError | undefined
   /** Fields that the auth server's answer adds to the upstream request. */
   authFields: Fields | undefined
+  /** `headers.response` for this request, once the user's functions have been asked. */
+  responseRules: readonly ResponseRule[] | undefined
   /** The client waits for 100 (RFC 9110 §10.1.1). */
   expectsContinue = false
   bytesIn = 0
   bytesOut = 0
+  /** The request became a tunnel: resolves at its end, and the exchange ends with it. */
+  tunnel: Promise<void> | undefined
   #closers: (() => void)[] | undefined = []
 
   constructor(request: FastifyRequest, reply: FastifyReply, settings: Route, target: Target) {
@@ -99,13 +104,18 @@ export class RequestExchange implements Exchange {
     reply.headers(fieldsBefore)
   }
 
-  /** The tunnel of an upgrade has ended. */
-  noteTunnel({ bytesIn, bytesOut }: { bytesIn: number; bytesOut: number }): void {
-    this.bytesIn = bytesIn
-    this.bytesOut = bytesOut
+  /** The upgrade has joined client and upstream; its bytes are known at the end. */
+  join(ended: Promise<{ bytesIn: number; bytesOut: number }>): void {
+    this.tunnel = ended.then(({ bytesIn, bytesOut }) => {
+      this.bytesIn = bytesIn
+      this.bytesOut = bytesOut
+    })
   }
 
-  /** Called once, by the raw response's 'close'. */
+  /**
+   * Called once, after the raw response's 'close' or the end of the tunnel. An answer that a hook put another one in place of
+   * still holds its server.
+   */
   close(): void {
     const closers = this.#closers ?? []
     this.#closers = undefined

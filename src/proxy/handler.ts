@@ -8,6 +8,7 @@ import { hasContent } from './body'
 import { answerError } from './error-page'
 import type { RequestExchange } from './exchange'
 import { fromOptions } from './requestable'
+import { evaluateRules } from './response-rules'
 import type { UpstreamRef } from './route'
 import { send } from './send'
 
@@ -15,6 +16,12 @@ import { send } from './send'
 export function handle(request: FastifyRequest): void {
   const exchange = request.sluice as RequestExchange
   const { redirect, static: files } = exchange.settings
+  try {
+    evaluateRules(exchange)
+  } catch (error) {
+    answerError(exchange, error)
+    return
+  }
   if (redirect !== null) sendRedirect(exchange, redirect)
   else if (files !== null) serveFile(exchange, files)
   else toEdge(exchange)

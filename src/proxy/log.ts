@@ -5,9 +5,8 @@ import type { RequestExchange } from './exchange'
 
 /** Writes the record: `error` for a failure of upstream or edge, `warn` for one of the configuration, else `info`. */
 export function logExchange(log: FastifyBaseLogger, exchange: RequestExchange): void {
-  const { request, reply, error } = exchange
-  const aborted = isAborted(exchange)
-  const status = aborted ? 499 : reply.raw.statusCode
+  const { request, error } = exchange
+  const status = statusOf(exchange)
   const level = levelOf(error)
   if ((log as { isLevelEnabled?: (level: string) => boolean }).isLevelEnabled?.(level) === false) return
   const seconds = (performance.now() - exchange.startedAt) / 1000
@@ -31,8 +30,15 @@ export function logExchange(log: FastifyBaseLogger, exchange: RequestExchange): 
   log[level](record, `${request.method} ${exchange.target.path} ${status}`)
 }
 
-/** On HTTP/2 a stream's reset does not show in `writableFinished`. */
-export function isAborted({ request, reply }: RequestExchange): boolean {
+/** What the client got: an answer that the upstream broke off keeps its status, a client that left is 499. */
+function statusOf({ reply, error, tunnel }: RequestExchange): number {
+  if (error?.code === 'SLUICE_CLIENT_CLOSED') return error.statusCode
+  return tunnel === undefined ? reply.raw.statusCode : 101
+}
+
+/** On HTTP/2 a stream's reset does not show in `writableFinished`; a tunnel ends as its two sides like. */
+export function isAborted({ request, reply, tunnel }: RequestExchange): boolean {
+  if (tunnel !== undefined) return false
   return request.raw.httpVersionMajor < 2 ? !reply.raw.writableFinished : request.raw.aborted
 }
 

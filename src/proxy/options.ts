@@ -16,7 +16,7 @@ export interface HeaderOptions {
   readonly request?: Readonly<Record<string, FieldRule>>
   /** Set on the answer in place of the upstream's; `{ append }` adds a line. nginx: `add_header … always` */
   readonly response?: Readonly<Record<string, FieldRule | { readonly append: string }>>
-  /** Fields of the upstream's answer that no client sees; `*` at the end matches the rest. @default server, x-powered-by, x-accel-* (nginx: `proxy_hide_header`) */
+  /** Fields of the upstream's answer that no client sees, beside server, x-powered-by and x-accel-*; `*` at the end matches the rest. @default [] (nginx: `proxy_hide_header`) */
   readonly hide?: readonly string[]
   /** Takes names off the hidden list. nginx: `proxy_pass_header` */
   readonly pass?: readonly string[]
@@ -177,34 +177,50 @@ export const cookiesSchema = {
   }
 }
 
+/** As in nginx, an own list adds to it, and only `pass` takes away. */
 const HIDDEN = ['server', 'x-powered-by', 'x-accel-*']
 
 /** Applies the defaults and refuses names and values that no field may have. */
 export function resolveHeaders(options: HeaderOptions, path: string): ResolvedHeaders {
   const request = entriesOf(options.request ?? {}, `${path}.request`)
   const response = entriesOf(options.response ?? {}, `${path}.response`)
-  const host = options.host ?? 'auto'
+  const host = resolveHost(options.host ?? 'auto', `${path}.host`)
   const passed = new Set((options.pass ?? []).map((name) => name.toLowerCase()))
-  const hidden = (options.hide ?? HIDDEN)
+  const hidden = [...HIDDEN, ...(options.hide ?? [])]
     .map((name) => name.toLowerCase())
     .filter((name) => !passed.has(name))
   return {
-    host:
-      typeof host === 'string' && !['auto', 'client', 'upstream'].includes(host)
-        ? { text: host }
-        : (host as ResolvedHeaders['host']),
+    host,
     request,
     response,
     hides: hides(hidden, passed)
   }
 }
 
+function resolveHost(host: NonNullable<HeaderOptions['host']>, path: string): ResolvedHeaders['host'] {
+  if (host === 'auto' || host === 'client' || host === 'upstream' || typeof host === 'function') return host
+  if (!/^[\w.~%!$&'()*+,;=:[\]-]+$/.test(host))
+    throw optionError(
+      path,
+      `${JSON.stringify(host)} is no host; use 'auto', 'client', 'upstream', or a name with or without port`
+    )
+  return { text: host }
+}
+
+/** A user's rule about one of these would break the framing of the message that the edge writes. */
+const FRAMING = new Set(['connection', 'content-length', 'keep-alive', 'transfer-encoding', 'upgrade'])
+
 function entriesOf<T>(rules: Readonly<Record<string, T>>, path: string): [string, T][] {
   return Object.entries(rules).map(([name, rule]) => {
     const value = rule !== null && typeof rule === 'object' ? (rule as { append?: string }).append : rule
-    if (!isToken(name)) throw optionError(`${path}.${name}`, 'not a field name')
+    if (!isToken(name)) throw optionError(`${path}[${JSON.stringify(name)}]`, 'not a field name')
+    if (FRAMING.has(name.toLowerCase()) && value !== null && value !== '')
+      throw optionError(
+        `${path}.${name}`,
+        'the edge writes this field itself, for each connection; for WebSockets set `websocket: true`'
+      )
     if (typeof value === 'string' && !isFieldValue(value))
-      throw optionError(`${path}.${name}`, 'not a field value')
+      throw optionError(`${path}.${name}`, `${JSON.stringify(value)} is no field value`)
     return [name.toLowerCase(), rule]
   })
 }

@@ -1,8 +1,11 @@
 // PURE. DownstreamRequest → UpstreamRequest: what crosses to the upstream (RFC 9110 §7.6, nginx: proxy_set_header).
 import type { FastifyRequest } from 'fastify'
+import { sluiceError } from '../errors'
 import { requestFields } from '../http/end-to-end'
+import { isFieldValue } from '../http/fields'
 import { dropNamed, type ForwardedFacts, setForwarded } from '../http/forwarded'
 import type { Body, Fields, UpstreamRequest } from '../http/message'
+import { returnedText } from '../http/returned'
 import { rewritePath, type Target } from '../http/target'
 import type { FieldRule } from './options'
 import type { Route, UpstreamRef } from './route'
@@ -41,10 +44,19 @@ export function pathFor(target: Target, { rewrite }: Pick<Route, 'rewrite'>): st
   return path + target.query
 }
 
-/** A rule's value for this request; null removes. */
+/** A rule's value for this request; null removes. Text was checked at start, what a function returns is checked here. */
 export function ruleValue(rule: FieldRule, request: FastifyRequest): string | null {
-  const value = typeof rule === 'function' ? rule(request) : rule
+  const value = typeof rule === 'function' ? checked(rule(request)) : rule
   return value === '' ? null : value
+}
+
+/** A value built from the request could end the line and begin another one. */
+function checked(returned: unknown): string | null {
+  const value = returnedText('headers', returned)
+  if (value === null || isFieldValue(value)) return value
+  throw sluiceError('SLUICE_INTERNAL', {
+    detail: `headers: a function returned ${JSON.stringify(value)}, which is no field value`
+  })
 }
 
 function setHost(
@@ -55,7 +67,7 @@ function setHost(
 ): void {
   const { host } = route.headers
   delete fields.host
-  if (typeof host === 'function') fields.host = host(request)
+  if (typeof host === 'function') setField(fields, 'host', ruleValue(host, request))
   else if (typeof host === 'object') fields.host = host.text
   else if (host === 'client' || (host === 'auto' && !to.secure)) fields.host = authority
 }

@@ -2,15 +2,14 @@
 import type { Http2ServerResponse } from 'node:http2'
 import { constants } from 'node:http2'
 import { Readable } from 'node:stream'
-import type { FastifyReply } from 'fastify'
 import { isSluiceError, sluiceError } from '../errors'
 import { type Closable, hasClosed } from '../http/closable'
 import { discard } from '../http/discard'
 import type { Fields, UpstreamResponse } from '../http/message'
 import { answerStatus } from './error-page'
 import type { RequestExchange } from './exchange'
-import { ruleValue } from './request'
 import { publicLocation } from './response'
+import { appendField } from './response-rules'
 import type { UpstreamRef } from './route'
 
 /** Sends the answer of the route's upstream or cache, or the page that stands for its status (nginx: proxy_intercept_errors). */
@@ -49,10 +48,6 @@ function setFields(exchange: RequestExchange, fields: Fields, from: UpstreamRef)
     else merge(exchange, name, value)
   }
   setCacheFields(exchange)
-  for (const [name, rule] of settings.headers.response) {
-    if (rule !== null && typeof rule === 'object') append(reply, name, rule.append)
-    else set(reply, name, ruleValue(rule, exchange.request))
-  }
 }
 
 function publicValue(
@@ -71,7 +66,7 @@ function publicValue(
 
 /** The reply has the field already. */
 function merge({ reply, settings }: RequestExchange, name: string, value: string | string[]): void {
-  if (name === 'set-cookie' || name === 'vary') append(reply, name, value)
+  if (name === 'set-cookie' || name === 'vary') appendField(reply, name, value)
   else if (isSecurityDefault(settings.security, name, reply.getHeader(name))) reply.header(name, value)
 }
 
@@ -88,24 +83,11 @@ function isSecurityDefault(
   )
 }
 
-/** Fastify adds to a Set-Cookie that is there, hence the removal. */
-function set(reply: FastifyReply, name: string, value: string | string[] | null): void {
-  reply.removeHeader(name)
-  if (value !== null) reply.header(name, value)
-}
-
-function append(reply: FastifyReply, name: string, value: string | string[]): void {
-  const there = reply.getHeader(name)
-  if (there === undefined) reply.header(name, value)
-  else if (name === 'vary') reply.header(name, [there, value].flat().join(', '))
-  else set(reply, name, [there, value].flat().map(String))
-}
-
 function setCacheFields({ outcome, settings, reply }: RequestExchange): void {
   if (outcome === undefined || settings.cache === null) return
   const { statusHeader } = settings.cache.policy
-  if (statusHeader !== false) set(reply, statusHeader, outcome.word)
-  append(reply, 'cache-status', outcome.cacheStatus)
+  if (statusHeader !== false) reply.header(statusHeader, outcome.word)
+  appendField(reply, 'cache-status', outcome.cacheStatus)
 }
 
 function sendBody(exchange: RequestExchange, response: UpstreamResponse): void {

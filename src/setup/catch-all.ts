@@ -1,21 +1,15 @@
 // A catch-all beside an app that has one too (CORS preflight, static files at /, app.get('*')): the app's own wins, method by method.
-import type { FastifyInstance, RouteOptions } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 
 /** Name of the router constraint; only our catch-all routes carry it. */
 export const CATCH_ALL = 'sluice'
 
-/** Marks our own routes in their `config`. */
-export const kOwn = Symbol('sluice.own')
-
-/** Watches the app's routes and takes part in routing through a constraint of its own: the router refuses two equal `/*` otherwise. */
+/** Takes part in routing through a constraint of its own: the router refuses two equal `/*` otherwise. */
 export class CatchAll {
   readonly #taken = new Set<string>()
+  #mounted = false
 
   constructor(app: FastifyInstance) {
-    for (const method of app.supportedMethods) {
-      if (app.hasRoute({ method, url: '*' }) || app.hasRoute({ method, url: '/*' })) this.#taken.add(method)
-    }
-    app.addHook('onRoute', (route) => this.#note(route))
     app.addConstraintStrategy({
       name: CATCH_ALL,
       storage: () => {
@@ -30,15 +24,21 @@ export class CatchAll {
         this.#taken.has(request.method ?? '') ? undefined : 'edge',
       mustMatchWhenDerived: false
     } as never)
+    // Only now are all routes known, in whichever plugin of the app they were registered.
+    app.addHook('onReady', async () => this.#look(app))
   }
 
-  /** Methods that the app answers itself. */
-  get taken(): ReadonlySet<string> {
-    return this.#taken
+  /** A catch-all of ours exists. */
+  noteMounted(): void {
+    this.#mounted = true
   }
 
-  #note({ url, method, config }: RouteOptions): void {
-    if ((url !== '*' && url !== '/*') || (config as { [kOwn]?: true } | undefined)?.[kOwn]) return
-    for (const one of [method].flat()) this.#taken.add(one)
+  /** An app's catch-all with constraints of its own takes no method as a whole: the router tells the two apart. */
+  #look(app: FastifyInstance): void {
+    if (!this.#mounted) return
+    for (const method of app.supportedMethods) {
+      if (app.hasRoute({ method, url: '*' }) || app.hasRoute({ method, url: '/*' })) this.#taken.add(method)
+    }
+    if (this.#taken.size > 0) app.log.info(`/* for ${[...this.#taken].join(', ')} is the app's own`)
   }
 }

@@ -12,10 +12,12 @@ import { beginHook, restoreContentType } from '../proxy/begin'
 import { onRouteError } from '../proxy/error-page'
 import { handle } from '../proxy/handler'
 import { limitHook } from '../proxy/limit'
+import { responseRulesHook } from '../proxy/response-rules'
 import type { Route } from '../proxy/route'
 import { resolveWebsocket } from '../websocket/options'
 import type { Upgrades } from '../websocket/upgrade'
-import { CATCH_ALL, kOwn } from './catch-all'
+import { CATCH_ALL } from './catch-all'
+import { HOSTS } from './hosts'
 import { methodsOf } from './places'
 import type { Registry } from './registry'
 import type { NamedRoute } from './routes'
@@ -59,11 +61,12 @@ function checkMethod(named: NamedRoute, method: string): void {
 export function mount(child: FastifyInstance, registry: Registry, { named, route, methods }: Mounting): void {
   const { options, path } = named
   const websocket = resolveWebsocket(options.websocket, path === '' ? 'websocket' : `${path}.websocket`)
-  const { upgrades } = registry.parts
+  const { upgrades, catchAll } = registry.parts
+  if (route.name === '/') catchAll.noteMounted()
   const tunnel = tunnelHook(upgrades, websocket)
   const extend = (more: readonly string[]): void => {
-    for (const place of placesOf(named, route)) {
-      addRoute(child, fastifyRoute(child, named, { ...place, methods: more, route, upgrades, tunnel }), named)
+    for (const url of urlsOf(route)) {
+      addRoute(child, fastifyRoute(child, named, { url, methods: more, route, upgrades, tunnel }), named)
     }
   }
   registry.mounts.push(route.mount)
@@ -92,40 +95,15 @@ function destinationOf({ options }: NamedRoute): string {
   return parts.filter(Boolean).join(', else ') || 'nothing'
 }
 
-interface Place {
-  readonly url: string
-  readonly host: RegExp | undefined
-}
-
-function placesOf({ options }: NamedRoute, route: Route): Place[] {
-  return urlsOf(route).flatMap((url) => hostsOf(options.hosts).map((host) => ({ url, host })))
-}
-
 function urlsOf({ name, mount: { segments, exact } }: Route): string[] {
   if (exact) return [name]
   const base = `/${segments.join('/')}`
   return segments.length === 0 ? ['/*'] : [base, `${base}/*`]
 }
 
-/** Exact names before wildcards, more labels before fewer: the router asks regular expressions in the order given. */
-function hostsOf(hosts: readonly string[] | undefined): (RegExp | undefined)[] {
-  if (hosts === undefined) return [undefined]
-  return [...hosts].sort((a, b) => hostWeight(b) - hostWeight(a)).map(hostPattern)
-}
-
-/** How particular a host name is. */
-export function hostWeight(host: string): number {
-  return host.split('.').length * 2 - (host.startsWith('*.') ? 1 : 0)
-}
-
-/** Ignores port, case and a final dot. `*.` stands for one label or more, as in nginx. */
-function hostPattern(host: string): RegExp {
-  const escaped = host.replace(/^\*\./, '').replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
-  return new RegExp(`^${host.startsWith('*.') ? '[^:/]+\\.' : ''}${escaped}\\.?(?::\\d+)?$`, 'i')
-}
-
 type Hook = (request: FastifyRequest, reply: FastifyReply, next: () => void) => void
-type Parts = Place & {
+interface Parts {
+  readonly url: string
   readonly methods: readonly string[]
   readonly route: Route
   readonly upgrades: Upgrades
@@ -135,7 +113,7 @@ type Parts = Place & {
 function fastifyRoute(
   child: FastifyInstance,
   { options }: NamedRoute,
-  { url, host, methods, route, upgrades, tunnel }: Parts
+  { url, methods, route, upgrades, tunnel }: Parts
 ): FastifyRoute {
   const timed = (child.initialConfig as { handlerTimeout?: number }).handlerTimeout ?? 0
   const { preParsing, preValidation } = options
@@ -144,10 +122,10 @@ function fastifyRoute(
     url,
     constraints: {
       ...options.constraints,
-      ...(host && { host }),
+      ...(options.hosts && { [HOSTS]: options.hosts }),
       ...(url === '/*' && { [CATCH_ALL]: 'edge' })
     },
-    config: { ...options.config, [kOwn]: true } as never,
+    config: { ...options.config },
     exposeHeadRoute: false,
     ...(timed > 0 && { handlerTimeout: NO_HANDLER_TIMEOUT }),
     onRequest: [
@@ -159,6 +137,7 @@ function fastifyRoute(
     ...(preParsing !== undefined && { preParsing }),
     ...(preValidation !== undefined && { preValidation }),
     preHandler: [restoreHook, ...listOf(options.preHandler), tunnel] as never,
+    ...(route.headers.response.length > 0 && { onSend: responseRulesHook }),
     errorHandler: onRouteError,
     handler: handle
   }

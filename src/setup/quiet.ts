@@ -1,14 +1,65 @@
-// Fastify's own lines about a request (incoming, completed, stream errors) on our routes: ours says it all in one at the end.
-import { type FastifyInstance, LogController } from 'fastify'
+// Fastify's own lines about a request on our routes (incoming, completed, errors): ours says it all in one at the end.
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
-/** Switches them off for the instance and its children; hooks of the app keep their `request.log`. */
+/** Fastify's LogController, as far as we stand in front of it. */
+interface Controller {
+  readonly requestIdLogLabel: string
+  isLogDisabled(request: object): boolean
+  serviceUnavailable(...facts: unknown[]): void
+  serializerError(error: unknown, request: FastifyRequest, ...facts: unknown[]): void
+}
+
+type Noting = (error: unknown, request: FastifyRequest, reply: FastifyReply) => void
+
+/**
+ * Switches them off for the instance and its children. A request that a hook of the app has answered before ours ran has no
+ * record: that one is logged here.
+ */
 export function quietRequests(child: FastifyInstance): void {
   const symbol = ownerSymbol(child)
   if (symbol === undefined) return
-  Object.defineProperty(child, symbol, {
-    value: new LogController({ disableRequestLogging: true }),
-    configurable: true
-  })
+  const before = (child as unknown as Record<symbol, Controller>)[symbol] as Controller
+  Object.defineProperty(child, symbol, { value: quietController(before), configurable: true })
+}
+
+function quietController(before: Controller): Controller & Record<string, unknown> {
+  const failures = new WeakMap<FastifyRequest, unknown>()
+  const note: Noting = (error, request) => {
+    if (request.sluice === null) failures.set(request, error)
+  }
+  const requestCompleted: Noting = (error, request, reply) => {
+    if (request.sluice !== null || before.isLogDisabled(request)) return
+    logAnswered(request, reply, failures.get(request) ?? error)
+  }
+  return {
+    requestIdLogLabel: before.requestIdLogLabel,
+    isLogDisabled: () => true,
+    incomingRequest: ignore,
+    routeNotFound: ignore,
+    requestCompleted,
+    defaultErrorLog: note,
+    streamError: note,
+    writeHeadError: note,
+    serializerError: (...facts) => before.serializerError(...facts),
+    serviceUnavailable: (...facts) => before.serviceUnavailable(...facts)
+  }
+}
+
+function ignore(): void {}
+
+/** In the form of our own records; what is unknown is left out. */
+function logAnswered(request: FastifyRequest, reply: FastifyReply, error: unknown): void {
+  const status = reply.raw.statusCode
+  const record = {
+    method: request.method,
+    url: request.raw.url,
+    host: request.host,
+    remoteAddress: request.ip,
+    status,
+    requestTime: Math.round(reply.elapsedTime) / 1000,
+    ...(error instanceof Error && { err: error })
+  }
+  request.log[status >= 500 ? 'error' : 'info'](record, `${request.method} ${request.raw.url} ${status}`)
 }
 
 /** Fastify keeps the controller per instance under a symbol; where a version does not, its lines stay. A test pins it. */

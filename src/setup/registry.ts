@@ -1,4 +1,5 @@
 // What the registrations of one server share: upstreams, caches, mounts. A name is defined once.
+import { randomBytes } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import type { CacheZone } from '../cache/zone'
 import { optionError, sluiceError } from '../errors'
@@ -40,6 +41,8 @@ export interface ServerParts {
 
 /** The shared state of one server. */
 export class Registry {
+  /** Our name in Via, one per server: a request that comes back is known, and edges in one process may form a chain. */
+  readonly viaId = `sluice-${randomBytes(6).toString('hex')}`
   readonly upstreams = new Map<string, UpstreamRef>()
   readonly caches = new Map<string, CacheZone>()
   readonly mounts: Mount[] = []

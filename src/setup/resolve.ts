@@ -141,10 +141,24 @@ function resolveAuthOption(
   }
 }
 
-function resolveErrorPages({ errorPages, interceptErrors }: RouteOptions, path: string): Route['errorPages'] {
-  return errorPages === undefined
-    ? null
-    : readErrorPages(errorPages, interceptErrors ?? [], `${path}errorPages`)
+function resolveErrorPages(
+  { errorPages, interceptErrors = [] }: RouteOptions,
+  path: string
+): Route['errorPages'] {
+  const statuses = Object.keys(errorPages ?? {})
+  const stray = interceptErrors.findIndex(
+    (listed) => !statuses.some((status) => meets(String(listed), status))
+  )
+  if (stray !== -1) {
+    const listed = interceptErrors[stray]
+    throw optionError(`${path}interceptErrors[${stray}]`, `there is no page for ${listed} in errorPages`)
+  }
+  return errorPages === undefined ? null : readErrorPages(errorPages, interceptErrors, `${path}errorPages`)
+}
+
+/** Whether a listed status or class and that of a page have a status in common. */
+function meets(listed: string, page: string): boolean {
+  return listed === page || (listed[0] === page[0] && (listed.endsWith('xx') || page.endsWith('xx')))
 }
 
 function resolveRedirect({ redirect }: RouteOptions): Route['redirect'] {

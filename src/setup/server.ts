@@ -1,5 +1,6 @@
-// What has to sit on the listening servers themselves: Expect: 100-continue, and upstreams that are ourselves.
+// What has to sit on the listening servers themselves: Expect: 100-continue, HTTP/2 sessions at the end, and upstreams that are ourselves.
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { Http2Session } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import type { Registry } from './registry'
@@ -22,6 +23,21 @@ export function listenForContinue(server: Server, owns: (request: IncomingMessag
     else response.writeContinue()
     server.emit('request', request, response)
   })
+}
+
+/**
+ * Fastify closes idle HTTP/1 connections when the app closes and waits for HTTP/2 sessions to time out. What this returns tells
+ * their clients to go (GOAWAY): streams that are open end in peace, idle sessions close at once (nginx: the quit signal).
+ */
+export function watchSessions(server: Server): () => void {
+  const sessions = new Set<Http2Session>()
+  server.on('session', (session: Http2Session) => {
+    sessions.add(session)
+    session.once('close', () => sessions.delete(session))
+  })
+  return () => {
+    for (const session of sessions) session.close()
+  }
 }
 
 /** An upstream server that is this very server would answer itself until all sockets are gone: it is taken out. */

@@ -52,7 +52,7 @@ export function tunnelHook(upgrades: Upgrades, options: ResolvedWebsocket) {
     openTunnel(exchange, upgrades, options).then(
       (outcome) => {
         if (outcome.kind === 'ordinary') next()
-        else if (outcome.kind === 'joined') outcome.ended.then((end) => exchange.noteTunnel(end))
+        else if (outcome.kind === 'joined') exchange.join(outcome.ended)
       },
       (error) => answerError(exchange, error)
     )

@@ -1,6 +1,6 @@
 // A request body on its way to one server: read only once a connection is there, and never destroyed by the exchange.
 import { Readable } from 'node:stream'
-import { sluiceError } from '../errors'
+import { isSluiceError, sluiceError } from '../errors'
 
 /** Bytes read ahead of the connection. */
 const READ_AHEAD = 64 * 1024
@@ -78,7 +78,8 @@ export class Upload {
 
   readonly #onLoss = (cause?: Error): void => {
     if (this.#source.readableEnded) return
-    this.stream.destroy(sluiceError('SLUICE_CLIENT_CLOSED', { cause }))
+    // The source may say itself why it ends: a limit of the edge is not a client that left.
+    this.stream.destroy(isSluiceError(cause) ? cause : sluiceError('SLUICE_CLIENT_CLOSED', { cause }))
   }
 }
 

@@ -216,7 +216,9 @@ test('after the verdict the life line is free for the next phase', async (t) => 
 
 test('an endless 2xx answer passes at once and does not hold its connection', async (t) => {
   const { auth, questions } = await setup(t, (_, response) => {
-    const more = () => response.write(Buffer.alloc(16_384), more)
+    const more = (error?: Error | null): void => {
+      if (!error && !response.destroyed) response.write(Buffer.alloc(16_384), more)
+    }
     response.on('error', () => undefined)
     more()
   })

@@ -44,6 +44,7 @@ const CASES: [string, Fields, Fields][] = [
     },
     { host: 'h', 'content-length': '5', 'x-forwarded-for': '1.1.1.1', authorization: 'b' }
   ],
+  ['pseudo-fields of HTTP/2 go', { ':method': 'GET', ':authority': 'h', host: 'h' }, { host: 'h' }],
   ['an empty connection names nothing', { connection: '', a: '1' }, { a: '1' }]
 ]
 

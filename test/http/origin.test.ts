@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { canonicalAuthority, sameOriginTarget } from '../../src/http/origin'
+import { canonicalAuthority, isAuthority, sameOriginTarget } from '../../src/http/origin'
 
 const authorities: [string, string, string][] = [
   ['http', 'Example.COM', 'example.com'],
@@ -59,3 +59,35 @@ test('sameOriginTarget never throws', () => {
     })
   )
 })
+
+const AUTHORITIES: [string, boolean][] = [
+  ['a', true],
+  ['a.example:8080', true],
+  ['a.example:', true],
+  ['a.example.', true],
+  ['a_b', true],
+  ['[::1]', true],
+  ['[::1]:65535', true],
+  ['%41', true],
+  ['', false],
+  ['a:65536', false],
+  ['a:99999', false],
+  ['a:1:2', false],
+  ['a:x', false],
+  ['a b', false],
+  ['user@a', false],
+  ['a/b', false],
+  ['a?b', false],
+  ['a#b', false],
+  ['a\\b', false],
+  ['[::1', false],
+  ['::1', false],
+  ['[::1]a', false],
+  ['[a.example]', false],
+  ['\xe4', false],
+  ['a\x00', false],
+  [':80', false]
+]
+for (const [text, expected] of AUTHORITIES) {
+  test(`isAuthority: ${JSON.stringify(text)}`, () => assert.equal(isAuthority(text), expected))
+}

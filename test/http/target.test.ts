@@ -32,6 +32,11 @@ const REFUSED = [
   '/a/.%2e/b',
   '/%2e',
   '/a/..;/b',
+  '/a%2f../b',
+  '/a%2F..%2fb',
+  '/a%2F%2e%2e',
+  '/..%2fb',
+  '/a%2f./b',
   '/a\\..\\b',
   '/a%5cb',
   '/a%00b',
@@ -41,6 +46,8 @@ const REFUSED = [
   '/a#b',
   '/a?b#c',
   'http://evil.test/x',
+  'http://example.com?x=/admin/y',
+  'http://example.com#/admin/y',
   'ftp://example.com/x',
   '*',
   'example.com:443',
@@ -103,11 +110,16 @@ test('a second reading that lands on a guarded mount is found', () => {
   assert.equal(readsElsewhere('/api%2Fx', root, mounts), true)
   assert.equal(readsElsewhere('/a%2fadmin/x', root, mounts), true)
   assert.equal(readsElsewhere('/%61pi%2Fx', root, mounts), true)
+  assert.equal(readsElsewhere('/api;v=1/x', root, mounts), true)
+  assert.equal(readsElsewhere('/;a/api/x', root, mounts), true)
+  assert.equal(readsElsewhere('/api;a%2fx', root, mounts), true)
 })
 
 test('a second reading that stays on the same mount passes', () => {
   assert.equal(readsElsewhere('/api//x', api, mounts), false)
   assert.equal(readsElsewhere('/api/a%2Fb', api, mounts), false)
   assert.equal(readsElsewhere('//other', root, mounts), false)
+  assert.equal(readsElsewhere('/other;api/x', root, mounts), false)
+  assert.equal(readsElsewhere('/api/x;y', api, mounts), false)
   assert.equal(readsElsewhere('/plain', root, mounts), false)
 })

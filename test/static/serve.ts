@@ -49,6 +49,8 @@ export async function site(t: TestContext, setup: Setup = {}): Promise<Site> {
   // The types of an HTTP/2 app differ in raw request and response only.
   const app = Fastify({
     exposeHeadRoutes: false,
+    // Else the close waits for the sessions of HTTP/2 clients, which end after it.
+    forceCloseConnections: true,
     ...(setup.http2 && { http2: true })
   } as object) as FastifyInstance
   t.after(() => app.close())

@@ -51,7 +51,8 @@ export async function startEdge(
   const plugin = setup.plugin ?? wholePlugin()
   for (const each of Array.isArray(options) ? options : [options]) await app.register(plugin, each)
   await setup.after?.(app)
-  const address = await app.listen({ host: '127.0.0.1', port: 0, ...setup.listen })
+  const tcp = setup.listen?.path === undefined ? { host: '127.0.0.1', port: 0 } : {}
+  const address = await app.listen({ ...tcp, ...setup.listen })
   return {
     app,
     url: setup.listen?.path === undefined ? address : `unix:${setup.listen.path}`,

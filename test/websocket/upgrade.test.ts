@@ -242,7 +242,7 @@ test('closing the app ends a handshake that waits for its upstream with 503', as
 
 /** Does what @fastify/websocket does: brings every upgrade to the router with a response of its own. */
 function routeEverything(app: FastifyInstance): void {
-  app.decorate('websocketServer', {})
+  app.decorate('websocketServer', {} as never)
   app.server.on('upgrade', (request: IncomingMessage) => {
     const response = new ServerResponse(request)
     response.assignSocket(request.socket)

@@ -1,0 +1,123 @@
+// Taking things out: app.sluice.purge by URL, prefix, host and zone (proxy_cache_purge), and what unsafe methods invalidate (RFC 9111 §4.4).
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { FastifyInstance } from 'fastify'
+import { startEdge } from '../support/edge'
+import { get } from '../support/http-client'
+import { startAnswering, startCached, wordOf } from './cached'
+
+type Purge = (what: object) => Promise<{ removed: number; banned: number }>
+
+function purgeOf(app: FastifyInstance): Purge {
+  const { sluice } = app as unknown as { sluice: { purge: Purge } }
+  return (what) => sluice.purge(what)
+}
+
+const fields = { 'cache-control': 'max-age=60' }
+const NAME = { headers: { host: 'one.example' } }
+
+test('purge by URL: that one, with all its variants, at once', async (t) => {
+  const { word, edge } = await startCached(t, { fields: { ...fields, vary: 'X-Kind' } })
+  const a = { headers: { host: 'one.example', 'x-kind': 'a' } }
+  const b = { headers: { host: 'one.example', 'x-kind': 'b' } }
+  for (const path of ['/page?x=1', '/page?x=2']) for (const kind of [a, b]) await word(path, kind)
+  const result = await purgeOf(edge.app)({ url: 'http://one.example/page?x=1' })
+  assert.equal(result.removed, 1)
+  assert.deepEqual([await word('/page?x=1', a), await word('/page?x=1', b)], ['MISS', 'MISS'])
+  assert.deepEqual([await word('/page?x=2', a), await word('/page?x=2', b)], ['HIT', 'HIT'])
+  assert.deepEqual(await purgeOf(edge.app)({ url: 'http://one.example/never' }), { removed: 0, banned: 0 })
+})
+
+test('purge by prefix: paths, or whole URLs', async (t) => {
+  const { word, edge } = await startCached(t, { fields })
+  const purge = purgeOf(edge.app)
+  for (const path of ['/shop/a', '/shop/b', '/blog/a']) await word(path, NAME)
+  await purge({ prefix: '/shop/' })
+  assert.deepEqual(
+    [await word('/shop/a', NAME), await word('/shop/b', NAME), await word('/blog/a', NAME)],
+    ['MISS', 'MISS', 'HIT']
+  )
+  assert.equal(await word('/shop/a', NAME), 'HIT', 'what came after the purge stays')
+  await purge({ prefix: 'http://one.example/blog' })
+  assert.equal(await word('/blog/a', NAME), 'MISS')
+  await purge({ prefix: 'http://two.example/' })
+  assert.equal(await word('/blog/a', NAME), 'HIT')
+})
+
+test('purge by host, of everything, and of a zone', async (t) => {
+  const { word, edge } = await startCached(t, { fields })
+  const purge = purgeOf(edge.app)
+  const other = { headers: { host: 'two.example' } }
+  for (const options of [NAME, other]) await word('/', options)
+  await purge({ host: 'ONE.example' })
+  assert.deepEqual([await word('/', NAME), await word('/', other)], ['MISS', 'HIT'])
+  await purge({ all: true })
+  assert.deepEqual([await word('/', NAME), await word('/', other)], ['MISS', 'MISS'])
+  await purge({ zone: 'pages' })
+  assert.deepEqual([await word('/', NAME), await word('/', other)], ['MISS', 'MISS'])
+})
+
+test('purge of one zone leaves the others; a wrong name or an empty wish is an error', async (t) => {
+  const origin = await startAnswering(t, { fields })
+  const edge = await startEdge(t, {
+    caches: { a: {}, b: {} },
+    routes: [
+      { prefix: '/a', upstream: origin.url, cache: 'a' },
+      { prefix: '/b', upstream: origin.url, cache: 'b' }
+    ]
+  })
+  const word = async (path: string) => wordOf(await get(edge.url + path))
+  await word('/a')
+  await word('/b')
+  await purgeOf(edge.app)({ zone: 'a' })
+  assert.deepEqual([await word('/a'), await word('/b')], ['MISS', 'HIT'])
+  await assert.rejects(purgeOf(edge.app)({ zone: 'c', all: true }), /purge\.zone: no cache named "c"/)
+  await assert.rejects(purgeOf(edge.app)({}), /needs one of/)
+})
+
+test('a purge while the response is on its way keeps it out of the store', async (t) => {
+  const held: (() => void)[] = []
+  const { ask, word, edge, origin } = await startCached(t, async () => {
+    if (origin.requests.length === 1) await new Promise<void>((resolve) => held.push(resolve))
+    return { fields }
+  })
+  const asked = ask('/', NAME)
+  await origin.request(1)
+  await purgeOf(edge.app)({ url: 'http://one.example/' })
+  held[0]?.()
+  assert.equal((await asked).text, '1')
+  assert.equal(await word('/', NAME), 'MISS')
+})
+
+for (const method of ['POST', 'PUT', 'PATCH', 'DELETE']) {
+  test(`${method} that succeeds invalidates its URL and what Location names`, async (t) => {
+    const { ask, word } = await startCached(t, ({ method: asked }) =>
+      asked === 'GET' ? { fields } : { status: 201, fields: { location: '/list' } }
+    )
+    for (const path of ['/item', '/list', '/other']) await word(path)
+    await ask('/item', { method, body: 'x' })
+    assert.deepEqual(
+      [await word('/item'), await word('/list'), await word('/other')],
+      ['MISS', 'MISS', 'HIT']
+    )
+  })
+}
+
+test('an unsafe request that fails invalidates nothing', async (t) => {
+  const { ask, word } = await startCached(t, ({ method }) =>
+    method === 'GET' ? { fields } : { status: 500 }
+  )
+  await word('/item')
+  await ask('/item', { method: 'POST' })
+  assert.equal(await word('/item'), 'HIT')
+})
+
+test('Location of another host invalidates nothing there', async (t) => {
+  const { ask, word } = await startCached(t, ({ method }) =>
+    method === 'GET' ? { fields } : { fields: { location: 'http://two.example/list' } }
+  )
+  const two = { headers: { host: 'two.example' } }
+  await word('/list', two)
+  await ask('/item', { method: 'POST', ...NAME })
+  assert.equal(await word('/list', two), 'HIT')
+})

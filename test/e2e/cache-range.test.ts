@@ -1,0 +1,167 @@
+// Conditional requests and ranges that the edge answers itself: 304, 412, 206 of one and of several parts, 416.
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { connectH2 } from '../support/h2'
+import type { GetOptions } from '../support/http-client'
+import { startCached, wordOf } from './cached'
+
+const DATE = 'Sat, 01 Jan 2022 00:00:00 GMT'
+const fields = {
+  'cache-control': 'max-age=60',
+  etag: '"v1"',
+  'last-modified': DATE,
+  'content-type': 'text/plain'
+}
+const BODY = '0123456789'
+
+async function warm(t: TestContext, length?: string) {
+  const extra = length === undefined ? {} : { 'content-length': length }
+  const cached = await startCached(t, { fields: { ...fields, ...extra }, body: BODY })
+  await cached.ask('/')
+  const ask = (headers: Record<string, string>, options: GetOptions = {}) =>
+    cached.ask('/', { ...options, headers })
+  return { ...cached, ask }
+}
+
+const CONDITIONS: readonly [name: string, headers: Record<string, string>, status: number][] = [
+  ['If-None-Match that matches', { 'if-none-match': '"v1"' }, 304],
+  ['If-None-Match, weak', { 'if-none-match': 'W/"v1"' }, 304],
+  ['If-None-Match in a list', { 'if-none-match': '"a", "v1"' }, 304],
+  ['If-None-Match: *', { 'if-none-match': '*' }, 304],
+  ['If-None-Match that does not match', { 'if-none-match': '"v2"' }, 200],
+  [
+    'If-None-Match goes before If-Modified-Since',
+    { 'if-none-match': '"v2"', 'if-modified-since': DATE },
+    200
+  ],
+  ['If-Modified-Since', { 'if-modified-since': DATE }, 304],
+  ['If-Modified-Since before', { 'if-modified-since': 'Fri, 31 Dec 2021 00:00:00 GMT' }, 200],
+  ['If-Match that does not match', { 'if-match': '"v2"' }, 412],
+  ['If-Match that matches', { 'if-match': '"v1"' }, 200],
+  ['If-Unmodified-Since before', { 'if-unmodified-since': 'Fri, 31 Dec 2021 00:00:00 GMT' }, 412]
+]
+
+test('conditional requests are answered from the cache', async (t) => {
+  const { ask, origin } = await warm(t)
+  for (const [name, headers, status] of CONDITIONS) {
+    const answer = await ask(headers)
+    assert.equal(answer.status, status, name)
+    assert.equal(wordOf(answer), 'HIT', name)
+    assert.equal(answer.text, status === 200 ? BODY : '', name)
+    if (status !== 304) continue
+    assert.equal(answer.headers.etag, '"v1"', name)
+    assert.equal(answer.headers['content-type'], undefined, name)
+  }
+  assert.equal(origin.requests.length, 1)
+})
+
+const RANGES: readonly [range: string, status: number, body: string, contentRange: string | undefined][] = [
+  ['bytes=0-0', 206, '0', 'bytes 0-0/10'],
+  ['bytes=2-4', 206, '234', 'bytes 2-4/10'],
+  ['bytes=7-', 206, '789', 'bytes 7-9/10'],
+  ['bytes=-3', 206, '789', 'bytes 7-9/10'],
+  ['bytes=-100', 206, BODY, 'bytes 0-9/10'],
+  ['bytes=5-100', 206, '56789', 'bytes 5-9/10'],
+  ['bytes=10-', 416, '', 'bytes */10'],
+  ['bytes=-0', 416, '', 'bytes */10'],
+  ['bytes=4-2', 200, BODY, undefined],
+  ['lines=1-2', 200, BODY, undefined]
+]
+
+test('byte ranges of a stored response', async (t) => {
+  const { ask, origin } = await warm(t)
+  for (const [range, status, body, contentRange] of RANGES) {
+    const answer = await ask({ range })
+    assert.deepEqual(
+      [answer.status, answer.text, answer.headers['content-range'], wordOf(answer)],
+      [status, body, contentRange, 'HIT'],
+      range
+    )
+  }
+  assert.equal(origin.requests.length, 1)
+})
+
+test('several ranges are multipart/byteranges', async (t) => {
+  const { ask } = await warm(t)
+  const answer = await ask({ range: 'bytes=0-1,5-6' })
+  assert.equal(answer.status, 206)
+  const boundary = /^multipart\/byteranges; boundary=(\S+)$/.exec(String(answer.headers['content-type']))?.[1]
+  assert.ok(boundary)
+  assert.equal(Number(answer.headers['content-length']), answer.body.length)
+  const parts = answer.text.split(`--${boundary}`).slice(1, -1)
+  assert.deepEqual(
+    parts.map((part) => part.trim().split('\r\n\r\n')[1]),
+    ['01', '56']
+  )
+  assert.match(parts[0] ?? '', /content-range: bytes 0-1\/10/i)
+  assert.match(parts[0] ?? '', /content-type: text\/plain/i)
+})
+
+test('If-Range: the part when the validator is the same, else the whole', async (t) => {
+  const { ask } = await warm(t)
+  const range = 'bytes=0-1'
+  for (const [value, status] of [
+    ['"v1"', 206],
+    ['"v2"', 200],
+    ['W/"v1"', 200],
+    [DATE, 206]
+  ] as const) {
+    assert.equal((await ask({ range, 'if-range': value })).status, status, value)
+  }
+})
+
+test('a range on a miss: cut from the whole, which is stored', async (t) => {
+  const { ask, origin } = await startCached(t, {
+    fields: { ...fields, 'content-length': '10' },
+    body: BODY
+  })
+  const miss = await ask('/', { headers: { range: 'bytes=2-4' } })
+  assert.deepEqual([miss.status, miss.text, wordOf(miss)], [206, '234', 'MISS'])
+  assert.equal(origin.requests[0]?.headers.range, undefined)
+  const hit = await ask('/')
+  assert.deepEqual([hit.text, wordOf(hit)], [BODY, 'HIT'])
+})
+
+test('an origin that sends chunks: the hit has a length and ranges', async (t) => {
+  const { ask } = await startCached(t, (_, response) => {
+    response.writeHead(200, fields)
+    response.write(BODY.slice(0, 5))
+    setImmediate(() => response.end(BODY.slice(5)))
+    return undefined
+  })
+  assert.equal((await ask('/')).text, BODY)
+  const hit = await ask('/')
+  assert.deepEqual([hit.headers['content-length'], hit.headers['accept-ranges']], ['10', 'bytes'])
+  assert.equal((await ask('/', { headers: { range: 'bytes=8-' } })).text, '89')
+})
+
+test("a range of a response that cannot be stored is the origin's to answer", async (t) => {
+  const { ask } = await startCached(t, ({ headers }) =>
+    headers.range === 'bytes=2-4'
+      ? { status: 206, fields: { 'content-range': 'bytes 2-4/10', 'cache-control': 'no-store' }, body: '234' }
+      : { fields: { 'cache-control': 'no-store' }, body: BODY }
+  )
+  await ask('/')
+  const part = await ask('/', { headers: { range: 'bytes=2-4' } })
+  assert.deepEqual([part.status, part.text], [206, '234'])
+  assert.equal((await ask('/')).text, BODY)
+})
+
+test('over HTTP/2: hits, 304 and ranges', async (t) => {
+  const { edge } = await startCached(t, { fields, body: BODY }, {}, { fastify: { http2: true } })
+  const client = await connectH2(edge.url)
+  t.after(() => client.session.destroy())
+  const words: unknown[] = []
+  for (const [headers, status, body] of [
+    [{}, 200, BODY],
+    [{}, 200, BODY],
+    [{ 'if-none-match': '"v1"' }, 304, ''],
+    [{ range: 'bytes=2-4' }, 206, '234'],
+    [{ ':method': 'HEAD' }, 200, '']
+  ] as const) {
+    const answer = await client.get('/', { headers })
+    assert.deepEqual([answer.status, answer.text], [status, body])
+    words.push(answer.headers['x-cache-status'])
+  }
+  assert.deepEqual(words, ['MISS', 'HIT', 'HIT', 'HIT', 'HIT'])
+})

@@ -1,0 +1,52 @@
+// nginx: return 301 …; $path and $query stand for the request's.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { startEdge, startError } from '../support/edge'
+import { get } from '../support/http-client'
+
+const ROUTES = [
+  { path: '/old', redirect: { to: '/new' } },
+  { prefix: '/docs', redirect: { to: 'https://docs.example$path$query', status: 301 } },
+  { prefix: '/q', redirect: { to: '/there$query', status: 302 } },
+  { path: '/other', redirect: { to: '/see', status: 303 } }
+]
+
+const CASES: readonly [string, string, number, string][] = [
+  ['GET', '/old', 308, '/new'],
+  ['POST', '/old', 308, '/new'],
+  ['GET', '/docs', 301, 'https://docs.example/docs'],
+  ['GET', '/docs/a%20b/%C3%A9?x=$path&y', 301, 'https://docs.example/docs/a%20b/%C3%A9?x=$path&y'],
+  ['GET', '/q?a=1', 302, '/there?a=1'],
+  ['GET', '/q', 302, '/there'],
+  ['POST', '/other?x', 303, '/see']
+]
+
+test('a redirect route answers every method and does nothing else', async (t) => {
+  const { url } = await startEdge(t, { routes: ROUTES })
+  for (const [method, path, status, location] of CASES) {
+    const answer = await get(url + path, { method })
+    assert.deepEqual([answer.status, answer.headers.location], [status, location], `${method} ${path}`)
+    assert.equal(answer.text, '')
+  }
+})
+
+test('a path that begins with // cannot lead to another host', async (t) => {
+  const { url } = await startEdge(t, { prefix: '/', redirect: { to: '$path$query' } })
+  for (const path of ['//evil.example', '//evil.example/x?y', '///evil.example', '//evil.example%2f..']) {
+    const { status, headers } = await get(url + path)
+    assert.ok(status === 400 || /^\/(?!\/)/.test(String(headers.location)), `${path}: ${headers.location}`)
+  }
+})
+
+test('guards hold before a redirect', async (t) => {
+  const { url } = await startEdge(t, { prefix: '/', redirect: { to: '/x' }, access: [{ deny: 'all' }] })
+  assert.equal((await get(url)).status, 403)
+})
+
+test('a target that no field may carry, or a redirect beside an upstream, is refused at start', async () => {
+  assert.match((await startError({ prefix: '/', redirect: { to: '/a\r\nb: c' } })).message, /^redirect\.to: /)
+  assert.match(
+    (await startError({ prefix: '/', redirect: { to: '/a' }, upstream: 'http://127.0.0.1:1' })).message,
+    /^redirect: .*upstream/
+  )
+})

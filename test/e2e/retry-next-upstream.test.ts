@@ -1,0 +1,203 @@
+// nginx: proxy_next_upstream. On only while nothing has reached the client and the request is safe to send again.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { startEdge } from '../support/edge'
+import { get } from '../support/http-client'
+import { type Origin, startOrigin } from '../support/origin'
+import { connectRaw } from '../support/raw-client'
+import { replyThen, type Script, type ScriptServer, startScript } from '../support/script-server'
+import { until } from '../support/waiting'
+
+interface Pair {
+  readonly url: string
+  readonly bad: ScriptServer
+  readonly good: Origin
+  readonly log: Awaited<ReturnType<typeof startEdge>>['log']
+}
+
+/** A group whose first server plays the script, and whose second echoes. */
+async function pair(t: Parameters<typeof startEdge>[0], script: Script, route: object = {}): Promise<Pair> {
+  const bad = await startScript(script)
+  const good = await startOrigin()
+  t.after(bad.close)
+  t.after(good.close)
+  const servers = [{ url: bad.url, maxFails: 0 }, good.url]
+  const { url, log } = await startEdge(t, {
+    upstreams: { app: { servers } },
+    prefix: '/',
+    upstream: 'app',
+    ...route
+  })
+  return { url, bad, good, log }
+}
+
+const RESET = replyThen('', 'reset')
+const SILENT: Script = () => {}
+const status = (code: number): Script =>
+  replyThen(`HTTP/1.1 ${code} X\r\nContent-Length: 3\r\n\r\nbad`, 'end')
+
+for (const method of ['GET', 'HEAD', 'OPTIONS', 'DELETE']) {
+  test(`${method}: a reset before the answer goes on to the next server`, async (t) => {
+    const { url, bad, good, log } = await pair(t, RESET)
+    assert.equal((await get(url, { method })).status, 200)
+    assert.equal(bad.connections.length, 1)
+    assert.equal(good.requests.length, 1)
+    await until('the record', () => log.some(({ tries }) => tries !== undefined))
+    const tries = log.find(({ tries }) => tries !== undefined)?.tries as { status?: number; error?: string }[]
+    assert.equal(tries.length, 2)
+    assert.ok(tries[0]?.error !== undefined && tries[1]?.status === 200)
+  })
+}
+
+for (const method of ['POST', 'PATCH']) {
+  test(`${method} is never doubled, with content or without`, async (t) => {
+    const { url, good } = await pair(t, RESET)
+    assert.equal((await get(url, { method })).status, 502)
+    assert.equal((await get(url, { method })).status, 200, 'the other server’s turn')
+    assert.equal((await get(url, { method, body: 'x' })).status, 502)
+    assert.equal(good.requests.length, 1)
+  })
+}
+
+test('POST without content is repeated when non_idempotent is listed', async (t) => {
+  const { url, good } = await pair(t, RESET, { retry: { on: ['error', 'non_idempotent'] } })
+  assert.equal((await get(url, { method: 'POST' })).status, 200)
+  assert.equal(good.requests.length, 1)
+})
+
+test('PUT whose content has begun to flow is not repeated', async (t) => {
+  const { url, good } = await pair(t, RESET)
+  assert.equal((await get(url, { method: 'PUT', body: 'content' })).status, 502)
+  assert.equal(good.requests.length, 0)
+})
+
+for (const method of ['POST', 'PUT']) {
+  test(`${method} with content goes on when the first server could not be reached: nothing was sent`, async (t) => {
+    const gone = await startOrigin()
+    await gone.close()
+    const good = await startOrigin()
+    t.after(good.close)
+    const upstreams = { app: { servers: [gone.url, good.url] } }
+    const { url } = await startEdge(t, { upstreams, prefix: '/', upstream: 'app' })
+    const answer = await get(url, { method, body: Buffer.alloc(100_000, 'x') })
+    assert.equal(answer.status, 200)
+    assert.equal(answer.json<{ size: number }>().size, 100_000)
+  })
+}
+
+test('a timeout goes on only when it is listed', async (t) => {
+  const timeouts = { read: '100ms' }
+  const first = await pair(t, SILENT, { timeouts })
+  assert.equal((await get(first.url)).status, 504)
+  assert.equal(first.good.requests.length, 0)
+  const second = await pair(t, SILENT, { timeouts, retry: { on: ['error', 'timeout'] } })
+  assert.equal((await get(second.url)).status, 200)
+})
+
+test('a status goes on only when it is listed; the last server’s own answer is the answer', async (t) => {
+  const plain = await pair(t, status(503))
+  assert.equal((await get(plain.url)).text, 'bad')
+  const listed = await pair(t, status(503), { retry: { on: ['http_503'] } })
+  assert.equal((await get(listed.url)).status, 200)
+  const bad = await Promise.all([startScript(status(503)), startScript(status(503))])
+  for (const server of bad) t.after(server.close)
+  const upstreams = { app: { servers: bad.map(({ url }) => url) } }
+  const { url } = await startEdge(t, { upstreams, prefix: '/', upstream: 'app', retry: { on: ['http_503'] } })
+  const last = await get(url)
+  assert.deepEqual([last.status, last.text], [503, 'bad'])
+})
+
+test('garbage goes on only with invalid_header', async (t) => {
+  const garbage = replyThen('ICY 200 OK\r\n\r\n', 'end')
+  const plain = await pair(t, garbage)
+  assert.equal((await get(plain.url)).status, 502)
+  const listed = await pair(t, garbage, { retry: { on: ['error', 'invalid_header'] } })
+  assert.equal((await get(listed.url)).status, 200)
+})
+
+test('once a byte has reached the client nothing is tried again: the answer breaks off', async (t) => {
+  const { url, good } = await pair(
+    t,
+    replyThen('HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\nhalf', 'end')
+  )
+  const client = await connectRaw(url)
+  t.after(client.destroy)
+  await client.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+  await client.ended
+  assert.match(client.received().toString(), /^HTTP\/1\.1 200 [\s\S]*half$/)
+  assert.equal(good.requests.length, 0)
+})
+
+test('tries bounds them all, retry: false is one', async (t) => {
+  const bad = await Promise.all([1, 2, 3].map(() => startScript(RESET)))
+  for (const server of bad) t.after(server.close)
+  const servers = bad.map(({ url }) => ({ url, maxFails: 0 }))
+  const { url } = await startEdge(t, {
+    upstreams: { app: { servers } },
+    defaults: { upstream: 'app' },
+    routes: [{ prefix: '/two' }, { prefix: '/three', retry: { tries: 9 } }, { prefix: '/one', retry: false }]
+  })
+  const tried = async (path: string) => {
+    const before = bad.reduce((sum, { connections }) => sum + connections.length, 0)
+    assert.equal((await get(url + path)).status, 502)
+    return bad.reduce((sum, { connections }) => sum + connections.length, 0) - before
+  }
+  assert.equal(await tried('/two'), 2)
+  assert.equal(await tried('/three'), 3)
+  assert.equal(await tried('/one'), 1)
+})
+
+test('retry.timeout: no further try after it', async (t) => {
+  const retry = { on: ['error', 'timeout'], timeout: '50ms' }
+  const { url, good } = await pair(t, SILENT, { timeouts: { read: '150ms' }, retry })
+  assert.equal((await get(url)).status, 504)
+  assert.equal(good.requests.length, 0)
+})
+
+/** Answers once and closes the idle connection as the next request comes. */
+const stale: Script = async (peer) => {
+  await peer.head()
+  await peer.send('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
+  await peer.head()
+  peer.reset()
+}
+
+test('a kept connection that the server closes costs a GET nothing, even with a single server', async (t) => {
+  const origin = await startScript(stale)
+  t.after(origin.close)
+  const edge = await startEdge(t, {
+    upstreams: { app: origin.url },
+    prefix: '/',
+    upstream: 'app',
+    retry: false
+  })
+  for (let n = 0; n < 4; n++) assert.equal((await get(edge.url)).status, 200)
+  assert.equal(edge.app.sluice.upstream('app').servers()[0]?.fails, 0)
+})
+
+test('a POST on such a connection is not sent twice', async (t) => {
+  const heads: string[] = []
+  const origin = await startScript(async (peer) => {
+    heads.push(await peer.head())
+    await peer.send('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
+    heads.push(await peer.head())
+    peer.reset()
+  })
+  t.after(origin.close)
+  const { url } = await startEdge(t, { prefix: '/', upstream: origin.url })
+  await get(`${url}/1`)
+  const { status } = await get(`${url}/2`, { method: 'POST', body: 'pay' })
+  assert.equal(status, 502)
+  assert.equal(heads.filter((head) => head.startsWith('POST')).length, 1)
+})
+
+test('a client that has gone is not tried for again', async (t) => {
+  const { url, bad, good } = await pair(t, SILENT, { timeouts: { read: '5s' } })
+  const client = await connectRaw(url)
+  await client.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+  const first = await bad.connection(1)
+  await first.head()
+  client.reset()
+  await first.ended
+  assert.equal(good.requests.length, 0)
+})

@@ -1,0 +1,243 @@
+// Every program of examples/ does what its first line says.
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { WebSocket } from 'ws'
+import { h2get } from './support/h2'
+import { type Answer, type GetOptions, get, getOpen } from './support/http-client'
+import { startProgram } from './support/program'
+import { tempDir } from './support/temp-dir'
+import { requireTool } from './support/tools'
+import { until } from './support/waiting'
+
+type Ask = (path: string, options?: GetOptions) => Promise<Answer>
+
+const ROOT = join(__dirname, '..', '..')
+const MAX_LINES = 60
+
+async function start(t: TestContext, name: string, env?: Record<string, string>) {
+  const program = await startProgram(t, join('examples', name), env)
+  const [url = '', ...more] = program.urls
+  const ask: Ask = (path, options) => get(url + path, options)
+  return { ...program, url, more, ask }
+}
+
+/** The answers one after the other. */
+async function inTurn(ask: Ask, paths: readonly string[]): Promise<Answer[]> {
+  const answers: Answer[] = []
+  for (const path of paths) answers.push(await ask(path))
+  return answers
+}
+
+const word = (answer: Answer | undefined): unknown => answer?.headers['x-cache-status']
+const json = (answer: Answer | undefined) => answer?.json<Record<string, unknown>>() ?? {}
+
+test('minimal: the prefix is replaced, the address is the client’s, own routes go on', async (t) => {
+  const { ask } = await start(t, 'minimal.js')
+  assert.deepEqual(json(await ask('/api/hello')), { hello: '127.0.0.1' })
+  assert.equal((await ask('/own')).text, 'a route of the app itself\n')
+})
+
+test('load-balancing: by weight, to the next on failure, to the backup at last', async (t) => {
+  const { ask } = await start(t, 'load-balancing.js')
+  const names = (await inTurn(ask, Array(6).fill('/who'))).map(({ text }) => text)
+  assert.equal(names.filter((name) => name === 'a\n').length, 4)
+  assert.equal(names.filter((name) => name === 'b\n').length, 2)
+  await ask('/stop-a', { method: 'POST' })
+  await ask('/stop-b', { method: 'POST' })
+  assert.equal((await ask('/who')).text, 'backup\n')
+  const servers = (await ask('/servers')).json<{ fails: number }[]>()
+  assert.ok(servers.length === 3 && servers.some(({ fails }) => fails > 0))
+})
+
+test('cache: MISS, HIT with Age, BYPASS on demand, purge', async (t) => {
+  const { ask } = await start(t, 'cache.js')
+  const [miss, hit] = await inTurn(ask, ['/news', '/news'])
+  assert.equal(word(miss), 'MISS')
+  assert.equal(word(hit), 'HIT')
+  assert.ok(Number(hit?.headers.age) >= 0)
+  assert.equal(word(await ask('/news', { headers: { 'x-preview': '1' } })), 'BYPASS')
+  assert.deepEqual(json(await ask('/publish', { method: 'POST' })), { removed: 1, banned: 0 })
+  assert.equal(word(await ask('/news')), 'MISS')
+})
+
+test('cache-disk: a HIT after a restart', async (t) => {
+  const env = { CACHE_DIR: tempDir(t) }
+  const first = await start(t, 'cache-disk.js', env)
+  const before = await first.ask('/news', { headers: { host: 'example.com' } })
+  await first.stop()
+  const second = await start(t, 'cache-disk.js', env)
+  const after = await second.ask('/news', { headers: { host: 'example.com' } })
+  assert.equal(word(after), 'HIT')
+  assert.equal(after.text, before.text)
+})
+
+test('websocket: echoes, wants a token, serves plain requests too', async (t) => {
+  const { ask, url } = await start(t, 'websocket.js')
+  const socket = new WebSocket(`${url.replace('http', 'ws')}/ws?token=1`)
+  await once(socket, 'open')
+  socket.send('hello')
+  assert.equal(String((await once(socket, 'message'))[0]), 'echo: hello')
+  socket.close()
+  await once(socket, 'close')
+  const refused = new WebSocket(`${url.replace('http', 'ws')}/ws`)
+  const [error] = (await once(refused, 'error')) as [Error]
+  assert.match(error.message, /401/)
+  assert.match((await ask('/ws')).text, /plain requests/)
+})
+
+test('static: a year for assets and one Cache-Control line, 404 for a missing one, else the backend', async (t) => {
+  const { ask } = await start(t, 'static.js')
+  const [asset, missing, page, other] = await inTurn(ask, [
+    '/assets/app.js',
+    '/assets/none.js',
+    '/',
+    '/other'
+  ])
+  assert.equal(asset?.headers['cache-control'], 'public, max-age=31536000, immutable')
+  assert.equal(asset?.headers['x-content-type-options'], 'nosniff')
+  assert.equal(missing?.status, 404)
+  assert.match(String(page?.headers['content-type']), /html/)
+  assert.equal(page?.headers['cache-control'], undefined)
+  assert.equal(other?.text, "the backend's /other\n")
+})
+
+test('spa: pages of the router are index.html, assets are not', async (t) => {
+  const { ask } = await start(t, 'spa.js')
+  const [page, missing, api] = await inTurn(ask, ['/some/page', '/assets/none.js', '/api/time'])
+  assert.match(String(page?.text), /<title>/)
+  assert.equal(page?.headers['cache-control'], 'no-cache')
+  assert.equal(missing?.status, 404)
+  assert.ok('time' in json(api))
+})
+
+test('rate-limit: the burst passes, the rest is 429 with Retry-After', async (t) => {
+  const { ask } = await start(t, 'rate-limit.js')
+  const answers = await Promise.all(Array.from({ length: 30 }, () => ask('/login')))
+  const refused = answers.filter(({ status }) => status === 429)
+  assert.ok(refused.length >= 1 && refused.length <= 24, `${refused.length} refused`)
+  assert.ok(refused.every(({ headers }) => Number(headers['retry-after']) >= 1))
+  assert.equal((await ask('/search')).status, 200)
+})
+
+test('access-and-auth: the auth service decides and names the user, a hook sends to the login', async (t) => {
+  const { ask } = await start(t, 'access-and-auth.js')
+  const refused = await ask('/admin')
+  assert.equal(refused.status, 401)
+  assert.equal(refused.headers['www-authenticate'], 'Bearer')
+  const passed = await ask('/admin', { headers: { authorization: 'Bearer let-me-in', 'x-user': 'forged' } })
+  assert.deepEqual(json(passed), { url: '/admin', user: 'ada' })
+  assert.equal((await ask('/internal/x')).status, 403)
+  assert.equal((await ask('/members')).status, 302)
+  assert.equal((await ask('/')).status, 200)
+})
+
+test('forwarded: a stranger’s claims are dropped, a trusted proxy’s are kept', async (t) => {
+  const claims = { 'x-forwarded-for': '1.2.3.4', 'x-internal-auth': 'me' }
+  const stranger = await start(t, 'forwarded.js')
+  const seen = json(await stranger.ask('/', { headers: claims }))
+  assert.equal(seen['x-forwarded-for'], '127.0.0.1')
+  assert.equal(seen['x-internal-auth'], undefined)
+  assert.match(String(seen.forwarded), /for="?127\.0\.0\.1/)
+  const behind = await start(t, 'forwarded.js', { TRUST: '127.0.0.1' })
+  assert.equal(json(await behind.ask('/', { headers: claims }))['x-real-ip'], '1.2.3.4')
+})
+
+test('https: HTTP/2 in front, HSTS, a renewed certificate, a redirect from plain HTTP', async (t) => {
+  if (requireTool(t, 'openssl') === undefined) return
+  const { url, more, pid } = await start(t, 'https.js')
+  const answer = await h2get(`${url}/x`)
+  assert.equal(answer.status, 200)
+  assert.equal(answer.headers['strict-transport-security'], 'max-age=31536000')
+  const redirect = await get(`${more[0]}/a?b=1`)
+  assert.equal(redirect.status, 308)
+  assert.equal(redirect.headers.location, `${url}/a?b=1`)
+  process.kill(pid, 'SIGHUP')
+  assert.equal((await h2get(`${url}/x`)).status, 200)
+})
+
+test('error-pages: a file, a function, and the backend’s own 500', async (t) => {
+  const { ask } = await start(t, 'error-pages.js')
+  const [page, api, shop] = await inTurn(ask, ['/', '/api', '/shop'])
+  assert.equal(page?.status, 502)
+  assert.match(String(page?.text), /backend is away/)
+  assert.equal(api?.status, 502)
+  assert.equal(json(api).problem, 'SLUICE_CONNECT_FAILED')
+  assert.equal(shop?.status, 500)
+  assert.match(String(shop?.text), /backend is away/)
+})
+
+test('unix-socket: the client’s Host goes through', async (t) => {
+  const { ask, url } = await start(t, 'unix-socket.js')
+  assert.deepEqual(json(await ask('/')), { host: url.replace('http://', '') })
+})
+
+test('sse: the first event comes at once', async (t) => {
+  const { url } = await start(t, 'sse.js')
+  const open = await getOpen(`${url}/events`)
+  const [chunk] = (await once(open.message, 'data')) as [Buffer]
+  assert.match(chunk.toString(), /^data: \/events /)
+  open.message.destroy()
+})
+
+test('commonjs: the same with require', async (t) => {
+  const { ask } = await start(t, 'commonjs.cjs')
+  assert.equal((await ask('/x')).text, "the backend's /x\n")
+})
+
+test('edge: what `npm start` shows', async (t) => {
+  const { ask, url } = await start(t, 'edge.js')
+  assert.match((await ask('/')).text, /Sluice/)
+  assert.equal(word(await ask('/api/time')), 'MISS')
+  await until('HIT', async () => word(await ask('/api/time')) === 'HIT')
+  const seen = json(
+    await ask('/api/whoami', { headers: { authorization: 'x', 'x-forwarded-for': '1.2.3.4' } })
+  )
+  assert.equal(seen.authorization, undefined)
+  assert.equal(seen['x-forwarded-for'], '127.0.0.1')
+  assert.equal(seen.host, url.replace('http://', ''))
+  assert.equal((await ask('/assets/app.js', { headers: { range: 'bytes=0-99' } })).status, 206)
+  assert.equal((await ask('/assets/none.js')).status, 404)
+  const limited = await Promise.all(Array.from({ length: 30 }, () => ask('/api/limited')))
+  assert.ok(limited.some(({ status }) => status === 429) && limited.some(({ status }) => status === 200))
+  const upload = (bytes: number) => ask('/api/upload', { method: 'POST', body: Buffer.alloc(bytes) })
+  assert.equal((await upload(100_000)).status, 201)
+  assert.equal((await upload(2_000_000)).status, 413)
+  const socket = new WebSocket(`${url.replace('http', 'ws')}/ws`)
+  await once(socket, 'open')
+  socket.send('hello')
+  assert.equal(String((await once(socket, 'message'))[0]), 'hello')
+  socket.close()
+})
+
+test('edge: the backend killed and revived', async (t) => {
+  const { ask } = await start(t, 'edge.js')
+  await ask('/api/time')
+  await ask('/demo/kill', { method: 'POST' })
+  assert.equal((await ask('/api/live')).status, 502)
+  const records = (await ask('/demo/log')).json<{ error?: { code: string } }[]>()
+  assert.ok(records.some(({ error }) => error?.code === 'SLUICE_CONNECT_FAILED'))
+  assert.match((await ask('/page')).text, /backend is away/)
+  await until('STALE', async () => word(await ask('/api/time')) === 'STALE', 15_000)
+  await ask('/demo/revive', { method: 'POST' })
+  assert.equal((await ask('/api/live')).status, 200)
+})
+
+test('each example is in examples/README.md, says how to run it, and stays short', () => {
+  const index = readFileSync(join(ROOT, 'examples', 'README.md'), 'utf8')
+  const names = readdirSync(join(ROOT, 'examples')).filter((name) => /\.c?ts$/.test(name))
+  assert.equal(names.length, 16)
+  for (const name of names) {
+    const lines = readFileSync(join(ROOT, 'examples', name), 'utf8')
+      .trimEnd()
+      .split('\n')
+    assert.ok(index.includes(`(${name})`), `${name} is not in the index`)
+    assert.match(lines[0] ?? '', /^\/\/ .*(?:`npm start`|node build\/examples\/)/, name)
+    assert.ok(
+      name === 'edge.ts' ? lines.length <= 200 : lines.length <= MAX_LINES,
+      `${name}: ${lines.length}`
+    )
+  }
+})
