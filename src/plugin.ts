@@ -12,7 +12,7 @@ import { CatchAll } from './setup/catch-all'
 import { addHostConstraint } from './setup/hosts'
 import { freezeCopy } from './setup/merge'
 import { addMethods, mount } from './setup/mount'
-import { shareMethods } from './setup/places'
+import { patternsOf, shareMethods } from './setup/places'
 import { quietRequests } from './setup/quiet'
 import { type Registry, registryOf } from './setup/registry'
 import { resolveRoute, type Surroundings } from './setup/resolve'
@@ -99,7 +99,13 @@ async function mountAll(
   for (const named of routes) {
     const { methods, allow } = shares.get(named) as NonNullable<ReturnType<typeof shares.get>>
     const route = await resolveRoute(named, { ...around, allow })
-    mount(child, registry, { named: { ...named, options: freezeCopy(named.options) }, route, methods })
+    const patterns = patternsOf(named, routes)
+    mount(child, registry, {
+      named: { ...named, options: freezeCopy(named.options) },
+      route,
+      methods,
+      patterns
+    })
   }
 }
 

@@ -57,7 +57,35 @@ const IMPURE =
   /\bDate\.now\b|\bnew Date\(\)|\bperformance\.now\b|\bMath\.random\b|\bprocess\.(?:hrtime|env|uptime)\b|\bset(?:Timeout|Interval|Immediate)\b|\brandom(?:Bytes|UUID|Int)\b|\bgetRandomValues\b/
 
 /** Source files without a test of the same path → the test that holds them (path below test/, without `.test.ts`). */
-const HELD_BY: Record<string, string> = { index: 'package/pack' }
+const HELD_BY: Record<string, string> = {
+  index: 'package/pack',
+  'cache/directive-record': 'cache/directives',
+  'cache/store/buffer-entry': 'cache/store/memory',
+  'cache/store/disk-content': 'cache/store/disk-damage',
+  'cache/store/disk-directory': 'cache/store/disk',
+  'cache/store/disk-file': 'cache/store/disk-damage',
+  'cache/store/disk-files': 'cache/store/disk-faults',
+  'cache/store/disk-io': 'cache/store/disk-faults',
+  'cache/store/disk-read': 'cache/store/disk-damage',
+  'cache/store/disk-space': 'cache/store/disk',
+  'cache/store/disk-write': 'cache/store/disk-faults',
+  'proxy/answer': 'e2e/timeouts',
+  'spool/temporary-file': 'spool/spool',
+  'static/cache-control': 'static/options',
+  'static/content-type': 'static/handler',
+  'static/file-stream': 'static/faults',
+  'static/lookup': 'static/handler',
+  'static/rules': 'static/options',
+  'static/try-files': 'static/handler',
+  'upstream/failure': 'upstream/transport',
+  'upstream/origin': 'upstream/options',
+  'upstream/pool': 'upstream/transport',
+  'upstream/skip-continue': 'upstream/transport',
+  'upstream/undici-connection': 'upstream/transport',
+  'upstream/undici-exchange': 'upstream/lies',
+  'upstream/upload': 'upstream/transport',
+  'websocket/tunnels': 'e2e/websocket-refuse'
+}
 
 interface Import {
   readonly from: string

@@ -102,7 +102,9 @@ export function cutSegments(path: string, count: number): string {
 export function rewritePath(path: string, prefixSegments: number, replacement: string): string {
   const rest = cutSegments(path, prefixSegments)
   const base = replacement.endsWith('/') ? replacement.slice(0, -1) : replacement
-  return rest === '' ? base || '/' : base + rest
+  if (rest === '') return base || '/'
+  // Two slashes at the start would name a host for whoever resolves the path against a URL.
+  return base === '' ? rest.replace(/^\/+/, '/') : base + rest
 }
 
 /** A mount as the second reading needs it: decoded segments, `:name` matching any one. */

@@ -48,6 +48,7 @@ export function beginHook(route: Route, log: FastifyBaseLogger) {
   }
 }
 
+/** The last step of every exchange, taken once: what still runs for it ends, and its record is written. */
 function end(exchange: RequestExchange, log: FastifyBaseLogger): void {
   if (isAborted(exchange)) {
     exchange.error ??= sluiceError('SLUICE_CLIENT_CLOSED')

@@ -54,6 +54,8 @@ export class RequestExchange implements Exchange {
   responseRules: readonly ResponseRule[] | undefined
   /** The client waits for 100 (RFC 9110 §10.1.1). */
   expectsContinue = false
+  /** Which side ended the tunnel, once it has ended. */
+  tunnelEndedBy: string | undefined
   bytesIn = 0
   bytesOut = 0
   /** The request became a tunnel: resolves at its end, and the exchange ends with it. */
@@ -105,10 +107,11 @@ export class RequestExchange implements Exchange {
   }
 
   /** The upgrade has joined client and upstream; its bytes are known at the end. */
-  join(ended: Promise<{ bytesIn: number; bytesOut: number }>): void {
-    this.tunnel = ended.then(({ bytesIn, bytesOut }) => {
+  join(ended: Promise<{ bytesIn: number; bytesOut: number; reason: string }>): void {
+    this.tunnel = ended.then(({ bytesIn, bytesOut, reason }) => {
       this.bytesIn = bytesIn
       this.bytesOut = bytesOut
+      this.tunnelEndedBy = reason
     })
   }
 

@@ -8,9 +8,10 @@ import { hasContent } from './body'
 import { answerError } from './error-page'
 import type { RequestExchange } from './exchange'
 import { fromOptions } from './requestable'
+import { localPath } from './response'
 import { evaluateRules } from './response-rules'
 import type { UpstreamRef } from './route'
-import { send } from './send'
+import { countPiped, send } from './send'
 
 /** The handler of every route. It returns nothing: for a returned reply Fastify watches the whole response once more. */
 export function handle(request: FastifyRequest): void {
@@ -28,7 +29,10 @@ export function handle(request: FastifyRequest): void {
 }
 
 function sendRedirect({ reply, target }: RequestExchange, redirect: { to: string; status: number }): void {
-  const location = redirect.to.replaceAll('$path', () => target.path).replaceAll('$query', () => target.query)
+  const { to } = redirect
+  const filled = to.replace(/\$(?:path|query)/g, (word) => (word === '$path' ? target.path : target.query))
+  // A path that begins with `//` would name another host.
+  const location = to.startsWith('$path') ? localPath(filled) : filled
   reply.code(redirect.status).header('location', location).send()
 }
 
@@ -40,7 +44,8 @@ function serveFile(exchange: RequestExchange, files: Files): void {
   files
     .serve(request, reply, path)
     .then((outcome) => {
-      if (outcome === 'next') toEdge(exchange)
+      if (outcome === 'sent') countPiped(exchange)
+      else if (outcome === 'next') toEdge(exchange)
       else if (outcome === 'missing') reply.callNotFound()
       else if (outcome === 'method') {
         reply.header('allow', 'GET, HEAD')

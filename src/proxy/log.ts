@@ -21,6 +21,7 @@ export function logExchange(log: FastifyBaseLogger, exchange: RequestExchange): 
     upstream: exchange.upstream,
     cache: exchange.cache,
     reason: exchange.reason,
+    tunnelEndedBy: exchange.tunnelEndedBy,
     tries: exchange.tries.length === 0 ? undefined : exchange.tries,
     bytesIn: exchange.bytesIn,
     bytesOut: exchange.bytesOut,

@@ -26,15 +26,17 @@ export function publicLocation(location: string, facts: RedirectFacts): string {
 }
 
 /** `//` at the start would name another host. */
+export function localPath(path: string): string {
+  return path.startsWith('//') ? `/.${path}` : path
+}
+
 function publicPath(path: string, { path: requested, rewrite }: RedirectFacts): string {
-  const local = path.startsWith('//') ? `/.${path}` : path
-  if (rewrite === null) return local
+  if (rewrite === null) return localPath(path)
   const base = rewrite.to.endsWith('/') ? rewrite.to.slice(0, -1) : rewrite.to
-  const within = local === base || local.startsWith(`${base}/`) || local.startsWith(`${base}?`)
-  if (!within) return local
+  const within = path === base || path.startsWith(`${base}/`) || path.startsWith(`${base}?`)
+  if (!within) return localPath(path)
   const prefix = requested.slice(0, requested.length - cutSegments(requested, rewrite.segments).length)
-  const rest = local.slice(base.length)
-  return prefix + rest || '/'
+  return localPath(prefix + path.slice(base.length)) || '/'
 }
 
 /** The rewriting of Set-Cookie that the options ask for. */

@@ -123,13 +123,17 @@ function sendStream(exchange: RequestExchange, response: UpstreamResponse, body:
       (request.raw.httpVersionMajor > 1 || !reply.hasHeader('content-length'))
     if (response.trailers !== undefined && mayTrail) raw.addTrailers(response.trailers as never)
   })
-  // Counted where Fastify pipes it: what an onSend hook made of the body is what the client gets.
-  raw.once('pipe', (source: Readable) => {
+  countPiped(exchange)
+  reply.send(body)
+}
+
+/** Counts a stream where Fastify pipes it: what an onSend hook made of the body is what the client gets. */
+export function countPiped(exchange: RequestExchange): void {
+  exchange.reply.raw.once('pipe', (source: Readable) => {
     source.on('data', (chunk: Buffer) => {
       exchange.bytesOut += chunk.length
     })
   })
-  reply.send(body)
 }
 
 /** After the head a failure must be visible to the client: no last chunk on HTTP/1, a reset on HTTP/2. */

@@ -31,6 +31,8 @@ export interface Mounting {
   readonly named: NamedRoute
   readonly route: Route
   readonly methods: readonly string[]
+  /** URLs in the router's words. */
+  readonly patterns: readonly string[]
 }
 
 /**
@@ -58,14 +60,18 @@ function checkMethod(named: NamedRoute, method: string): void {
 }
 
 /** Registers the route for its share of methods and remembers how to mount it for more. */
-export function mount(child: FastifyInstance, registry: Registry, { named, route, methods }: Mounting): void {
+export function mount(
+  child: FastifyInstance,
+  registry: Registry,
+  { named, route, methods, patterns }: Mounting
+): void {
   const { options, path } = named
   const websocket = resolveWebsocket(options.websocket, path === '' ? 'websocket' : `${path}.websocket`)
   const { upgrades, catchAll } = registry.parts
   if (route.name === '/') catchAll.noteMounted()
   const tunnel = tunnelHook(upgrades, websocket)
   const extend = (more: readonly string[]): void => {
-    for (const url of urlsOf(route)) {
+    for (const url of patterns) {
       addRoute(child, fastifyRoute(child, named, { url, methods: more, route, upgrades, tunnel }), named)
     }
   }
@@ -93,12 +99,6 @@ function destinationOf({ options }: NamedRoute): string {
     rewritten
   ]
   return parts.filter(Boolean).join(', else ') || 'nothing'
-}
-
-function urlsOf({ name, mount: { segments, exact } }: Route): string[] {
-  if (exact) return [name]
-  const base = `/${segments.join('/')}`
-  return segments.length === 0 ? ['/*'] : [base, `${base}/*`]
 }
 
 type Hook = (request: FastifyRequest, reply: FastifyReply, next: () => void) => void

@@ -1,5 +1,6 @@
 // PURE. Which method of a path goes to which route: together the routes of a path own all of them, so that no guard is walked around.
 import { optionError } from '../errors'
+import { bareHost, isHostPattern } from './hosts'
 import type { NamedRoute } from './routes'
 
 /** Methods that a route is registered for, and the Allow field of its 405. */
@@ -13,6 +14,7 @@ export function shareMethods(
   routes: readonly NamedRoute[],
   supported: readonly string[]
 ): Map<NamedRoute, Share> {
+  checkHosts(routes)
   const shares = new Map<NamedRoute, Share>()
   for (const twins of groupsOf(routes)) {
     checkOverlap(twins)
@@ -37,19 +39,50 @@ export function methodsOf({ options }: NamedRoute): string[] {
   return (options.methods ?? []).map((method) => method.toUpperCase())
 }
 
+/** What the router is given: a prefix is two patterns, and leaves its own bare path to a route that names exactly it. */
+export function patternsOf(named: NamedRoute, routes: readonly NamedRoute[]): string[] {
+  const { url, options } = named
+  if (options.path !== undefined) return [url]
+  if (url === '/') return ['/*']
+  const place = placeOf(named)
+  const taken = routes.some((other) => (other.options.path === undefined ? false : placeOf(other) === place))
+  return taken ? [`${url}/*`] : [url, `${url}/*`]
+}
+
+/** Where a route stands, its methods and the kind of its path aside. */
+function placeOf({ url, options: { hosts, constraints } }: NamedRoute): string {
+  return JSON.stringify([url, (hosts ?? []).map(bareHost).sort(), constraints ?? {}])
+}
+
 function groupsOf(routes: readonly NamedRoute[]): NamedRoute[][] {
   const groups = new Map<string, NamedRoute[]>()
   for (const route of routes) {
-    const { hosts, constraints, path } = route.options
-    const key = JSON.stringify([
-      route.url,
-      path !== undefined,
-      [...(hosts ?? [])].map((host) => host.toLowerCase()).sort(),
-      constraints ?? {}
-    ])
+    const key = `${route.options.path === undefined ? 'prefix' : 'path'} ${placeOf(route)}`
     groups.set(key, [...(groups.get(key) ?? []), route])
   }
   return [...groups.values()]
+}
+
+/** Two routes of one path have all their hosts in common or none: otherwise a method that one refuses could be the other's. */
+function checkHosts(routes: readonly NamedRoute[]): void {
+  const owners = new Map<string, NamedRoute>()
+  for (const route of routes) {
+    const { options, url, path } = route
+    const own = `${path === '' ? '' : `${path}.`}hosts`
+    for (const [index, host] of (options.hosts ?? []).entries()) {
+      if (!isHostPattern(host)) {
+        const problem = 'is no host; write "example.com", or "*.example.com" for every name below it'
+        throw optionError(`${own}[${index}]`, `${JSON.stringify(host)} ${problem}`)
+      }
+      const key = JSON.stringify([url, options.path === undefined, options.constraints ?? {}, bareHost(host)])
+      const owner = owners.get(key)
+      owners.set(key, route)
+      if (owner !== undefined && placeOf(owner) !== placeOf(route)) {
+        const problem = `is a host of ${owner.path || 'another route'} too; give both the same list`
+        throw optionError(own, `${JSON.stringify(bareHost(host))} ${problem}`)
+      }
+    }
+  }
 }
 
 function checkOverlap(twins: readonly NamedRoute[]): void {

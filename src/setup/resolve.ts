@@ -65,7 +65,7 @@ export async function resolveRoute(
       to === undefined ? null : { segments: segments.length, to: checkRewrite(to, `${path}rewritePrefix`) },
     rewriteLocation: options.rewriteLocation ?? true,
     cookies: options.cookies === undefined ? null : cookieRewrite(options.cookies),
-    redirect: resolveRedirect(options),
+    redirect: resolveRedirect(options, path),
     guards: await resolveGuards(named, around),
     authNames: resolveAuthRequest(options.authRequest, `${path}authRequest`)?.copyFields ?? new Set(),
     static: options.static ? createStatic(resolveStatic(options.static, `${path}static`)) : null,
@@ -161,8 +161,11 @@ function meets(listed: string, page: string): boolean {
   return listed === page || (listed[0] === page[0] && (listed.endsWith('xx') || page.endsWith('xx')))
 }
 
-function resolveRedirect({ redirect }: RouteOptions): Route['redirect'] {
-  return redirect === undefined ? null : { to: redirect.to, status: redirect.status ?? 308 }
+function resolveRedirect({ redirect }: RouteOptions, path: string): Route['redirect'] {
+  if (redirect === undefined) return null
+  const { to, status = 308 } = redirect
+  if (/^[\x21-\x7e]+$/.test(to)) return { to, status }
+  throw optionError(`${path}redirect.to`, `${JSON.stringify(to)} is no URL; escape what is not ASCII`)
 }
 
 function resolveBodyLimit(limit: RouteOptions['bodyLimit'], app: FastifyInstance): number {

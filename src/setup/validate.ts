@@ -33,7 +33,7 @@ export function validator(schema: SchemaObject): (value: unknown, path: string) 
   return (value, path) => {
     if (validate(value)) return
     const error = mostSpecific(validate.errors ?? [])
-    throw optionError(path + optionPath(error.instancePath), problemOf(error, validate.errors ?? []))
+    throw optionError(fullPath(path, error.instancePath), problemOf(error, validate.errors ?? []))
   }
 }
 
@@ -44,6 +44,11 @@ function mostSpecific(errors: readonly ErrorObject[]): ErrorObject {
     (error.keyword === 'additionalProperties' ? 5 : 0) +
     (error.keyword === 'anyOf' ? 3 : 0)
   return errors.reduce((best, error) => (weight(error) > weight(best) ? error : best))
+}
+
+/** In the flat form the path has no beginning of its own. */
+function fullPath(path: string, pointer: string): string {
+  return (path + optionPath(pointer)).replace(/^\./, '') || 'options'
 }
 
 /** `/routes/2/cache` → `.routes[2].cache` */

@@ -102,7 +102,7 @@ const REWRITES: readonly [prefix: string, to: string, path: string, expected: st
   ['/a/b', '/x', '/a/%62/c', '/x/c'],
   ['/', '/v1', '/a/b', '/v1/a/b'],
   ['/', '/v1', '/', '/v1/'],
-  ['/api', '/', '/api//evil.test/x', '//evil.test/x']
+  ['/api', '/', '/api//evil.test/x', '/evil.test/x']
 ]
 
 bothProtocols('rewritePrefix replaces the matched segments and nothing else', async (t, start) => {

@@ -82,6 +82,16 @@ test('an exact path goes before the prefix', async (t) => {
   assert.equal(await ask('a', '/two'), 'prefix')
 })
 
+test('an exact path of one host leaves the prefix to the others', async (t) => {
+  const ask = await edgeFor(t, [
+    { path: '/one', hosts: ['a.example'], ...name('exact') },
+    { prefix: '/one', ...name('prefix') }
+  ])
+  assert.equal(await ask('a.example', '/one'), 'exact')
+  assert.equal(await ask('b.example', '/one'), 'prefix')
+  assert.equal(await ask('a.example', '/one/x'), 'prefix')
+})
+
 test('methods of one prefix are shared between routes, and what none takes is 405 with all of them', async (t) => {
   const ask = await edgeFor(t, [
     { prefix: '/x', methods: ['GET', 'head'], ...name('read') },

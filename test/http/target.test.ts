@@ -96,7 +96,8 @@ test('rewritePath replaces the prefix as proxy_pass with a URI does', () => {
   assert.equal(rewritePath('/api/', 1, '/v1'), '/v1/')
   assert.equal(rewritePath('/api/users', 1, '/'), '/users')
   assert.equal(rewritePath('/api', 1, '/'), '/')
-  assert.equal(rewritePath('/api//x', 1, '/'), '//x')
+  assert.equal(rewritePath('/api//x', 1, '/'), '/x')
+  assert.equal(rewritePath('/api//x', 1, '/v1'), '/v1//x')
   assert.equal(rewritePath('/x', 0, '/base'), '/base/x')
 })
 
