@@ -20,7 +20,7 @@ import type { RateLimiter } from '../rate-limit/hook'
 import { resolveRateLimit } from '../rate-limit/options'
 import { createStatic } from '../static/handler'
 import { resolveStatic } from '../static/options'
-import { parseSize } from '../units'
+import { sizeBytes } from '../units'
 import { methodsOf } from './places'
 import type { Registry } from './registry'
 import type { NamedRoute } from './routes'
@@ -55,10 +55,10 @@ export async function resolveRoute(
     allow: around.allow,
     headers: resolveHeaders(options.headers ?? {}, `${path}headers`),
     forwarded: resolveForwarded(options.forwarded),
-    timeouts: resolveTimeouts(options.timeouts ?? {}),
-    retry: resolveRetry(options.retry),
+    timeouts: resolveTimeouts(options.timeouts ?? {}, `${path}timeouts`),
+    retry: resolveRetry(options.retry, `${path}retry`),
     collect: options.buffering === false ? 0 : WHOLE_BODY_BYTES,
-    bodyLimit: resolveBodyLimit(options.bodyLimit, around.app),
+    bodyLimit: resolveBodyLimit(options.bodyLimit, `${path}bodyLimit`, around.app),
     security: resolveSecurityHeaders(options.securityHeaders, `${path}securityHeaders`),
     errorPages: resolveErrorPages(options, path),
     rewrite:
@@ -131,8 +131,8 @@ function resolveAuthOption(
   const { ref } = registry.upstreamFor(resolved.upstream, `${path}authRequest.upstream`)
   const destination = {
     upstream: ref.group,
-    timeouts: resolveTimeouts(timeouts ?? {}),
-    retry: resolveRetry(undefined),
+    timeouts: resolveTimeouts(timeouts ?? {}, `${path}timeouts`),
+    retry: resolveRetry(undefined, `${path}retry`),
     collect: WHOLE_BODY_BYTES
   }
   return {
@@ -168,9 +168,9 @@ function resolveRedirect({ redirect }: RouteOptions, path: string): Route['redir
   throw optionError(`${path}redirect.to`, `${JSON.stringify(to)} is no URL; escape what is not ASCII`)
 }
 
-function resolveBodyLimit(limit: RouteOptions['bodyLimit'], app: FastifyInstance): number {
+function resolveBodyLimit(limit: RouteOptions['bodyLimit'], path: string, app: FastifyInstance): number {
   if (limit === false) return 0
-  return limit === undefined ? (app.initialConfig.bodyLimit ?? 1024 * 1024) : (parseSize(limit) as number)
+  return limit === undefined ? (app.initialConfig.bodyLimit ?? 1024 * 1024) : sizeBytes(limit, path)
 }
 
 function checkRewrite(to: string, path: string): string {
