@@ -1,7 +1,6 @@
 // Messages about wrong options: the path of the option, what is allowed, and what was probably meant.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { didYouMean } from '../../src/setup/did-you-mean'
 import { routeSchema } from '../../src/setup/schema'
 import { validator } from '../../src/setup/validate'
 
