@@ -6,6 +6,7 @@ import type { FastifyReply } from 'fastify'
 import { isSluiceError, sluiceError } from '../errors'
 import { type Closable, hasClosed } from '../http/closable'
 import { discard } from '../http/discard'
+import { firstLine } from '../http/fields'
 import type { Fields, UpstreamResponse } from '../http/message'
 import { hasContent } from './body'
 import { answerStatus } from './error-page'
@@ -128,7 +129,7 @@ function sendStream(exchange: RequestExchange, response: UpstreamResponse, body:
     if (response.trailers !== undefined && mayTrail) raw.addTrailers(response.trailers as never)
   })
   countPiped(exchange)
-  raw.once('pipe', () => setImmediate(flushHead, raw))
+  if (flowsAtOnce(exchange, response.fields)) raw.once('pipe', () => setImmediate(flushHead, raw))
   reply.send(body)
 }
 
@@ -141,7 +142,16 @@ export function countPiped(exchange: RequestExchange): void {
   })
 }
 
-/** Node holds the head back until there is content, which may take its time (events): it goes with what is there by now, or alone. */
+/** Unbuffered by option, by the upstream's word, or for what it is (nginx: proxy_buffering off, X-Accel-Buffering). */
+function flowsAtOnce({ settings }: RequestExchange, fields: Fields): boolean {
+  if (settings.collect === 0 || firstLine(fields, 'x-accel-buffering')?.toLowerCase() === 'no') return true
+  return firstLine(fields, 'content-type')?.toLowerCase().startsWith('text/event-stream') ?? false
+}
+
+/**
+ * Node holds the head back until there is content. For most that is right, as in nginx: content that never comes can still be
+ * answered with an error. Events may take their time, and their head goes with what is there by now, or alone.
+ */
 function flushHead(raw: FastifyReply['raw']): void {
   if (!raw.headersSent && !raw.destroyed) raw.flushHeaders()
 }

@@ -179,6 +179,11 @@ const CHUNKED = 'Transfer-Encoding: chunked\r\n\r\n'
 const FLOWING: readonly [name: string, head: string, route: object][] = [
   ['events', `HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n${CHUNKED}`, {}],
   [
+    'chunks that the upstream wants unbuffered',
+    `HTTP/1.1 200 OK\r\nX-Accel-Buffering: no\r\nContent-Type: text/html\r\n${CHUNKED}`,
+    {}
+  ],
+  [
     'events with a charset',
     `HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n${CHUNKED}`,
     {}
