@@ -119,9 +119,9 @@ test('a client slower than both timeouts does not trip them', async (t) => {
   const body = new Readable({ read() {} })
   body.push('a')
   const sent = transportTo(t, server.url).send(
-    call({ method: 'POST', body }, { timeouts: { send: 20, read: 30 } })
+    call({ method: 'POST', body }, { timeouts: { send: 100, read: 150 } })
   )
-  await new Promise((resolve) => setTimeout(resolve, 100))
+  await new Promise((resolve) => setTimeout(resolve, 400))
   body.push(null)
   await server.until('\r\n0\r\n\r\n')
   server.sockets[0]?.write(ok('patient'))
