@@ -71,6 +71,7 @@ const HELD_BY: Record<string, string> = {
   'setup/resolve': 'setup/options',
   'setup/schema': 'setup/options',
   'setup/server': 'e2e/loop',
+  'setup/tunnel': 'e2e/websocket-refuse',
   'setup/zone': 'setup/options',
   'cache/directive-record': 'cache/directives',
   'cache/store/buffer-entry': 'cache/store/memory',
