@@ -14,7 +14,7 @@ import { hostConstraint } from './setup/hosts'
 import { freezeCopy } from './setup/merge'
 import { addMethods, mount } from './setup/mount'
 import { patternsOf, shareMethods } from './setup/places'
-import { quietRequests } from './setup/quiet'
+import { quietOurs, quietRequests } from './setup/quiet'
 import { type Registry, registryOf } from './setup/registry'
 import { FILES, resolveRoute, type Surroundings } from './setup/resolve'
 import type { NamedRoute } from './setup/routes'
@@ -53,6 +53,7 @@ export const plugin: FastifyPluginAsync<SluiceOptions> = async (app, given) => {
 /** Once per context: two encapsulated plugins of an app may both register. */
 function decorate(app: FastifyInstance, registry: Registry): void {
   if (app.hasDecorator('sluice')) return
+  quietOurs(app)
   app.decorateRequest('sluice', null)
   app.decorate('sluice', createApi(registry))
 }
