@@ -126,8 +126,8 @@ const RESOLVERS: Record<string, Resolve> = {
     return { ...rest, hidden: ['server', 'x-powered-by', 'x-accel-expires', 'via'].map(hides) }
   },
   forwarded: (given) => resolveForwarded(given),
-  timeouts: (given) => resolveTimeouts(given),
-  retry: (given) => resolveRetry(given),
+  timeouts: (given) => resolveTimeouts(given, 'timeouts'),
+  retry: (given) => resolveRetry(given, 'retry'),
   zone: (given) => resolveCacheZone(given, 'z'),
   cache: (given) => resolveRouteCache({ zone: 'z', ...given }, 'c'),
   static: (given) => {
