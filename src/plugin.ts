@@ -6,7 +6,7 @@ import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import { type CacheZoneOptions, resolveCacheZone } from './cache/options'
 import type { SluiceOptions } from './options'
 import { listenForContinue } from './proxy/expect'
-import { requestable } from './proxy/requestable'
+import { checkReplyFrom, replyFromOptions } from './proxy/requestable'
 import { createRateLimiter, type RateLimiter, type RateLimiterDeps } from './rate-limit/hook'
 import { createApi } from './setup/api'
 import { CatchAll } from './setup/catch-all'
@@ -54,7 +54,6 @@ export const plugin: FastifyPluginAsync<SluiceOptions> = async (app, given) => {
 function decorate(app: FastifyInstance, registry: Registry): void {
   if (app.hasDecorator('sluice')) return
   app.decorateRequest('sluice', null)
-  app.decorateRequest('sluiceWork' as never, null as never)
   app.decorate('sluice', createApi(registry))
 }
 
@@ -100,11 +99,8 @@ async function mountAll(
   quietRequests(child)
   child.removeAllContentTypeParsers()
   child.addContentTypeParser('*', (_request, _payload, done) => done(null))
-  await child.register(replyFrom, {
-    base: 'http://sluice.invalid',
-    undici: requestable as never,
-    disableRequestLogging: true
-  })
+  checkReplyFrom(replyFrom)
+  await child.register(replyFrom, replyFromOptions)
   await child.register(fastifyStatic, fastifyStaticOptions)
   addMethods(child, registry, routes)
   const shares = shareMethods(routes, child.supportedMethods)

@@ -1,5 +1,7 @@
 // Durations, sizes and rates as nginx writes them. A bare number is refused: 60 could be seconds or milliseconds.
 
+import { optionError } from './errors'
+
 const DURATION_UNITS: Record<string, number> = {
   ms: 1,
   s: 1000,
@@ -34,6 +36,21 @@ export function parseDuration(text: string): number | undefined {
     total += Number(count) * scale
   }
   return Number.isSafeInteger(total) ? total : undefined
+}
+
+/** Milliseconds of the option at `path`; anything but a duration is an option error. */
+export function durationMs(text: string, path: string): number {
+  const ms = parseDuration(text)
+  if (ms === undefined)
+    throw optionError(path, `"${text}" is not a duration; write '500ms', '30s' or '1h30m'`)
+  return ms
+}
+
+/** Bytes of the option at `path`; anything but a size is an option error. */
+export function sizeBytes(text: string, path: string): number {
+  const bytes = parseSize(text)
+  if (bytes === undefined) throw optionError(path, `"${text}" is not a size; write '16k', '64m' or '1g'`)
+  return bytes
 }
 
 /** Bytes, or undefined when the text is not a size. */

@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { type Duration, parseDuration, parseRate, parseSize, type Rate, type Size } from '../src/units'
+import {
+  type Duration,
+  durationMs,
+  parseDuration,
+  parseRate,
+  parseSize,
+  type Rate,
+  type Size,
+  sizeBytes
+} from '../src/units'
 
 const DAY = 86_400_000
 
@@ -134,4 +143,15 @@ test('the types take what the parsers take, and no bare number', () => {
   assert.ok(rates.every((text) => parseRate(text) !== undefined))
   assert.equal(parseDuration(String(bare[0])), undefined)
   assert.equal(parseSize(bytes), undefined)
+})
+
+test('a wrong option is named with what to write', () => {
+  assert.equal(durationMs('1h30m', 'a.b'), 5_400_000)
+  assert.equal(sizeBytes('16k', 'a.b'), 16_384)
+  assert.throws(() => durationMs('60', 'a.b'), {
+    message: `a.b: "60" is not a duration; write '500ms', '30s' or '1h30m'`
+  })
+  assert.throws(() => sizeBytes('60', 'a.b'), {
+    message: `a.b: "60" is not a size; write '16k', '64m' or '1g'`
+  })
 })

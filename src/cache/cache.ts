@@ -1,9 +1,10 @@
 // The cache of one route: lookup → decide → serve | fetch → store, in nginx's seven words (RFC 9111 §4, proxy_cache). `fetch` is passed in.
 import { sluiceError } from '../errors'
+import { discard } from '../http/discard'
 import type { UpstreamRequest } from '../http/message'
 import { parseCacheControl } from './directives'
 import { Errands } from './errand'
-import { discard, pass } from './fetch'
+import { pass } from './fetch'
 import { invalidates } from './invalidation'
 import type { Flight } from './lock'
 import type { ResolvedRouteCache } from './options'
@@ -47,10 +48,10 @@ export class RouteCache {
     const stored = this.#responses.peek(request, this.#responses.primaryKey(request))
     if (stored === undefined || this.#keepsOut(request, stored)) return undefined
     const { entry, prepared } = stored
-    const directives = parseCacheControl(request.fields['cache-control'])
-    const facts = { ...request, directives }
+    const { method, fields, hasBody, private: isPrivate } = request
+    const directives = parseCacheControl(fields['cache-control'])
     const input = {
-      request: facts,
+      request: { method, fields, hasBody, private: isPrivate, directives },
       head: entry.head,
       freshness: prepared.freshness,
       now,

@@ -1,9 +1,10 @@
 // One fetch for the cache: conditional when something is stored, then 304, stale instead of an error, or a new response (RFC 9111 §4.3).
 import { sluiceError } from '../errors'
 import type { Abort } from '../http/abort'
+import { discard } from '../http/discard'
 import type { UpstreamResponse } from '../http/message'
 import { Admit, type AdmitEnd, isShareable } from './admit'
-import { discard, failureOf, lifeLine, storeRequest } from './fetch'
+import { failureOf, lifeLine, storeRequest } from './fetch'
 import { ttlSeconds } from './freshness'
 import type { Flight } from './lock'
 import type { ResolvedRouteCache } from './options'

@@ -1,8 +1,7 @@
 // How the cache calls `fetch`: as it is, or for the store; for whom it lives, and what its failure says of the origin.
-import { Readable } from 'node:stream'
 import { errorRow, isSluiceError } from '../errors'
 import { Abort } from '../http/abort'
-import type { Body, Fields, UpstreamRequest } from '../http/message'
+import type { Fields, UpstreamRequest } from '../http/message'
 import type { Flight } from './lock'
 import type { OriginFailure } from './reuse'
 import { type CacheWord, cacheStatus } from './status'
@@ -43,9 +42,4 @@ export function failureOf(error: unknown): OriginFailure | undefined {
   if (fault !== 'upstream') return undefined
   if (error.code === 'SLUICE_BAD_RESPONSE') return { kind: 'invalid_header' }
   return { kind: status === 504 ? 'timeout' : 'network' }
-}
-
-/** Ends what is left of a body that nobody reads. */
-export function discard(body: Body): void {
-  if (body instanceof Readable) body.on('error', () => {}).destroy()
 }

@@ -1,6 +1,6 @@
 // What a user may say about caching, per route (proxy_cache*) and per zone (proxy_cache_path), and its resolved form.
 import { optionError } from '../errors'
-import { type Duration, parseDuration, parseSize, type Size } from '../units'
+import { type Duration, durationMs, type Size, sizeBytes } from '../units'
 import type { UseStale } from './reuse'
 
 /** A test on the request: a function of the Fastify request, or field names of which one is there and not `0`. */
@@ -118,7 +118,7 @@ export function resolveRouteCache(
     minUses,
     cookies,
     lock: resolveLock(lock, `${path}.lock`),
-    keepMs: milliseconds(keep, `${path}.keep`),
+    keepMs: durationMs(keep, `${path}.keep`),
     background,
     heuristics,
     requestDirectives,
@@ -131,8 +131,8 @@ export function resolveRouteCache(
 
 /** A zone with all defaults applied. */
 export function resolveCacheZone(options: CacheZoneOptions, path: string): ResolvedCacheZone {
-  const memoryBytes = bytes(options.memory ?? '64m', `${path}.memory`)
-  const maxObjectBytes = bytes(options.maxObject ?? '1m', `${path}.maxObject`)
+  const memoryBytes = sizeBytes(options.memory ?? '64m', `${path}.memory`)
+  const maxObjectBytes = sizeBytes(options.maxObject ?? '1m', `${path}.maxObject`)
   if (maxObjectBytes > memoryBytes) {
     throw optionError(`${path}.maxObject`, `larger than the memory of the zone (${options.memory ?? '64m'})`)
   }
@@ -148,15 +148,15 @@ function resolveDisk(disk: CacheZoneOptions['disk'], path: string): ResolvedCach
   if (disk === undefined) return undefined
   return {
     path: disk.path,
-    maxBytes: bytes(disk.maxSize, `${path}.maxSize`),
-    inactiveMs: disk.inactive === undefined ? 0 : milliseconds(disk.inactive, `${path}.inactive`)
+    maxBytes: sizeBytes(disk.maxSize, `${path}.maxSize`),
+    inactiveMs: disk.inactive === undefined ? 0 : durationMs(disk.inactive, `${path}.inactive`)
   }
 }
 
 function resolveValid(valid: CacheOptions['valid'], path: string): Map<number, number> {
   if (valid === undefined) return new Map()
   if (typeof valid === 'string') {
-    const time = milliseconds(valid, path)
+    const time = durationMs(valid, path)
     return new Map([200, 301, 302].map((status) => [status, time]))
   }
   const table = new Map<number, number>()
@@ -164,13 +164,13 @@ function resolveValid(valid: CacheOptions['valid'], path: string): Map<number, n
     if (status !== 'any' && !/^[2-5]\d\d$/.test(status)) {
       throw optionError(`${path}.${status}`, `no status to store; use 200 to 599 or 'any'`)
     }
-    table.set(status === 'any' ? 0 : Number(status), milliseconds(duration, `${path}.${status}`))
+    table.set(status === 'any' ? 0 : Number(status), durationMs(duration, `${path}.${status}`))
   }
   return table
 }
 
 function resolveMaxObject(size: Size | undefined, path: string): number {
-  return size === undefined ? Number.POSITIVE_INFINITY : bytes(size, path)
+  return size === undefined ? Number.POSITIVE_INFINITY : sizeBytes(size, path)
 }
 
 function resolveTest(test: RequestTest | undefined): RequestTest | undefined {
@@ -180,18 +180,5 @@ function resolveTest(test: RequestTest | undefined): RequestTest | undefined {
 function resolveLock(lock: NonNullable<CacheOptions['lock']>, path: string): ResolvedRouteCache['lock'] {
   if (lock === false) return undefined
   const { timeout = '5s', age = '30s' } = lock === true ? {} : lock
-  return { timeoutMs: milliseconds(timeout, `${path}.timeout`), ageMs: milliseconds(age, `${path}.age`) }
-}
-
-function milliseconds(text: string, path: string): number {
-  const value = parseDuration(text)
-  if (value === undefined)
-    throw optionError(path, `'${text}' is no duration; write '500ms', '30s' or '1h30m'`)
-  return value
-}
-
-function bytes(text: string, path: string): number {
-  const value = parseSize(text)
-  if (value === undefined) throw optionError(path, `'${text}' is no size; write '16k', '64m' or '1g'`)
-  return value
+  return { timeoutMs: durationMs(timeout, `${path}.timeout`), ageMs: durationMs(age, `${path}.age`) }
 }

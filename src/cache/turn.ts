@@ -103,7 +103,7 @@ export function openTurn(
   }
 }
 
-/** Evaluates a route's `key`, `bypass` and `noStore` for a request; the caller spreads the result into its CacheRequest. */
+/** Evaluates a route's `key`, `bypass` and `noStore` for a request, to be laid over its CacheRequest; undefined when it has none. */
 export function evaluateTests(
   policy: {
     readonly key: ((request: never) => string) | undefined
@@ -112,17 +112,15 @@ export function evaluateTests(
   },
   request: unknown,
   fields: Fields
-): Pick<CacheRequest, 'customKey' | 'bypass' | 'noStore'> {
+): Pick<CacheRequest, 'customKey' | 'bypass' | 'noStore'> | undefined {
   const { key, bypass, noStore } = policy
-  if (key === undefined && bypass === undefined && noStore === undefined) return NO_TESTS
+  if (key === undefined && bypass === undefined && noStore === undefined) return undefined
   return {
     ...(key !== undefined && { customKey: keyOf(key(request as never)) }),
     bypass: passes(bypass, request, fields),
     noStore: passes(noStore, request, fields)
   }
 }
-
-const NO_TESTS = {}
 
 /** The key stands for the whole URL: without one every page would be the same page. */
 function keyOf(returned: unknown): string {

@@ -1,7 +1,7 @@
 // The options of the guards: access, concurrency, authRequest (nginx allow/deny, limit_conn, auth_request).
 import { optionError } from '../errors'
 import type { KeyFunction } from '../http/limit-key'
-import { type Duration, parseDuration } from '../units'
+import { type Duration, durationMs } from '../units'
 import { type Access, type AccessRule, compileAccess } from './access'
 
 /** Requests in progress at the same time; nginx `limit_conn`. */
@@ -124,10 +124,8 @@ export function resolveAuthRequest(
       `"${options.path}" is no path; it starts with "/" and is percent-encoded`
     )
   }
-  const timeoutMs = parseDuration(options.timeout ?? '5s')
-  if (timeoutMs === undefined || timeoutMs === 0) {
-    throw optionError(`${path}.timeout`, `"${options.timeout}" is no duration above zero, as '5s'`)
-  }
+  const timeoutMs = durationMs(options.timeout ?? '5s', `${path}.timeout`)
+  if (timeoutMs === 0) throw optionError(`${path}.timeout`, 'must be above zero')
   return {
     upstream: options.upstream,
     path: options.path,

@@ -69,12 +69,30 @@ export function answerError(exchange: RequestExchange, cause: unknown): void {
   const error = isSluiceError(cause) ? cause : sluiceError('SLUICE_INTERNAL', { cause })
   const { reply, settings } = exchange
   exchange.error ??= error
+  exchange.takeBack()
   if (reply.sent || reply.raw.headersSent || reply.raw.destroyed || error.code === 'SLUICE_CLIENT_CLOSED') {
     reply.raw.destroy()
     return
   }
   if (error.statusCode === 503 && !reply.hasHeader('retry-after')) reply.header('retry-after', '1')
   answerStatus(exchange, error.statusCode, error, settings.errorPages?.pageFor(error.statusCode))
+}
+
+/**
+ * The error handler of our routes. What is ours, a body that broke before its head was out among it, is answered as any error
+ * of the edge; what a hook of the app threw goes on to the app's own handler.
+ */
+export function onRouteError(error: Error, { sluice }: FastifyRequest): void {
+  const exchange = sluice as RequestExchange | null
+  if (exchange === null) throw error
+  exchange.noteFailure(error)
+  const { response } = exchange
+  const broken = response?.body instanceof Readable && response.body.errored === error
+  if (!broken && !isSluiceError(error)) {
+    exchange.takeBack()
+    throw error
+  }
+  answerError(exchange, broken ? exchange.error : error)
 }
 
 /** Answers with a status of the edge, or with the page that stands for the upstream's. */

@@ -1,14 +1,14 @@
 // The record of one request's life: what logs, metrics and hooks read, and what the phases hand on to each other.
-import { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { CacheWord } from '../cache/status'
-import type { CacheOutcome } from '../cache/turn'
+import type { CacheOutcome, CacheRequest } from '../cache/turn'
 import { isSluiceError, type SluiceError, sluiceError } from '../errors'
 import { Abort } from '../http/abort'
+import { discard } from '../http/discard'
 import type { Fields, Try, UpstreamResponse } from '../http/message'
 import type { Target } from '../http/target'
 import type { ResponseRule } from './response-rules'
-import type { Route } from './route'
+import type { Route, UpstreamRef } from './route'
 
 /** What is known of a request, as `request.sluice`. */
 export interface Exchange {
@@ -37,10 +37,15 @@ export class RequestExchange implements Exchange {
   readonly startedAt = performance.now()
   readonly tries: Try[] = []
   readonly abort = new Abort()
-  upstream: string | undefined
+  /** The chosen upstream. */
+  to: UpstreamRef | undefined
+  /** The request as the cache sees it; undefined when it does not concern the cache. */
+  cacheFacts: CacheRequest | undefined
   outcome: CacheOutcome | undefined
-  /** The answer on its way to the client. */
+  /** The answer on its way to the client; whatever becomes of the exchange, its body ends with it. */
   response: UpstreamResponse | undefined
+  /** The reply's fields before the answer's were laid over them: an error that takes its place begins from here. */
+  fieldsBefore: ReturnType<FastifyReply['getHeaders']> | undefined
   /** Why the answer is an error of the edge, or why it broke off. */
   error: SluiceError | undefined
   /** Fields that the auth server's answer adds to the upstream request. */
@@ -55,7 +60,7 @@ export class RequestExchange implements Exchange {
   bytesOut = 0
   /** The request became a tunnel: resolves at its end, and the exchange ends with it. */
   tunnel: Promise<void> | undefined
-  readonly #closers: (() => void)[] = []
+  #closers: (() => void)[] | undefined = []
 
   constructor(request: FastifyRequest, reply: FastifyReply, settings: Route, target: Target) {
     this.request = request
@@ -68,6 +73,10 @@ export class RequestExchange implements Exchange {
     return this.settings.name
   }
 
+  get upstream(): string | undefined {
+    return this.to?.name
+  }
+
   get cache(): CacheWord | undefined {
     return this.outcome?.word
   }
@@ -76,14 +85,25 @@ export class RequestExchange implements Exchange {
     return this.outcome?.reason
   }
 
-  /** Runs when the exchange has ended, however it ended. */
+  /** Runs when the exchange has ended, however it ended; at once when it has already. */
   onClose(closer: () => void): void {
-    this.#closers.push(closer)
+    if (this.#closers === undefined) closer()
+    else this.#closers.push(closer)
   }
 
-  /** A hook of the app threw: Fastify answers, the record says why. */
-  noteFailure(cause: Error): void {
+  /** A hook of the app threw: Fastify answers, the record says why. A refusal (4xx) is no failure. */
+  noteFailure(cause: Error & { statusCode?: number }): void {
+    if (!isSluiceError(cause) && (cause.statusCode ?? 500) < 500) return
     this.error ??= isSluiceError(cause) ? cause : sluiceError('SLUICE_INTERNAL', { cause })
+  }
+
+  /** Before an error takes the answer's place: nothing of it goes out, neither its validators nor how long it may be kept. */
+  takeBack(): void {
+    const { reply, response, fieldsBefore } = this
+    if (response !== undefined) discard(response.body)
+    if (fieldsBefore === undefined || reply.raw.headersSent) return
+    for (const name in reply.getHeaders()) reply.removeHeader(name)
+    reply.headers(fieldsBefore)
   }
 
   /** The upgrade has joined client and upstream; its bytes are known at the end. */
@@ -100,8 +120,9 @@ export class RequestExchange implements Exchange {
    * still holds its server.
    */
   close(): void {
-    const body = this.response?.body
-    if (body instanceof Readable) body.destroy()
-    for (const closer of this.#closers) closer()
+    const closers = this.#closers ?? []
+    this.#closers = undefined
+    for (const closer of closers) closer()
+    if (this.response !== undefined) discard(this.response.body)
   }
 }

@@ -2,6 +2,7 @@
 import { finished, Readable } from 'node:stream'
 import { isSluiceError, type SluiceError, sluiceError } from '../errors'
 import type { Abort } from '../http/abort'
+import { discard } from '../http/discard'
 import type { Body, Fields, Try, UpstreamRequest, UpstreamResponse } from '../http/message'
 import { blames, type Failure, nextUpstream, type Verdict } from '../upstream/next-upstream'
 import type { Server } from '../upstream/server'
@@ -160,10 +161,6 @@ function handOver<R>({ to, dial }: Errand<R>, lease: Lease, result: R): R {
     lease.done(blamed ? 'failed' : error ? 'neutral' : verdict, headMs)
   })
   return result
-}
-
-function discard(body: Body | UpgradeSocket): void {
-  if (body !== null && 'destroy' in body) body.destroy()
 }
 
 function noServer(upstream: Upstream): SluiceError {

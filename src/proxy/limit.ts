@@ -4,11 +4,11 @@ import { sluiceError } from '../errors'
 import { limitConcurrency } from '../guard/concurrency'
 import { clientAddress } from '../http/address'
 import { limitRequest } from '../rate-limit/hook'
+import { upstreamRequest } from './answer'
 import { answerError } from './error-page'
 import type { RequestExchange } from './exchange'
-import { upstreamRequest } from './handler'
 import type { Route } from './route'
-import { send } from './send'
+import { sendWhole } from './send'
 
 /** The route's second onRequest hook. A route without guards pays nothing. */
 export function limitHook({ guards }: Route) {
@@ -47,7 +47,7 @@ async function authorize(exchange: RequestExchange): Promise<boolean> {
   const answer = await auth.ask({ method: request.method, target: request.raw.url ?? '/', fields }, abort)
   if (answer.verdict === 'error') throw answer.error
   if (answer.verdict === 'relay') {
-    send(exchange, answer.response, auth.upstream)
+    sendWhole(exchange, answer.response, auth.upstream)
     return false
   }
   exchange.authFields = answer.copied

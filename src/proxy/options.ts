@@ -2,7 +2,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { optionError, type SluiceError } from '../errors'
 import { isFieldValue, isToken } from '../http/fields'
-import { type Duration, parseDuration } from '../units'
+import { type Duration, durationMs } from '../units'
 import type { RetryOn } from '../upstream/next-upstream'
 
 /** A field value: text, a function of the request (null removes), or null / '' to remove. */
@@ -232,20 +232,26 @@ function hides(names: readonly string[], passed: ReadonlySet<string>): (name: st
 }
 
 /** Durations in milliseconds, 0 = off. */
-export function resolveTimeouts(options: TimeoutOptions): ResolvedTimeouts {
-  const of = (value: Duration | false | undefined, initial: number): number =>
-    value === undefined ? initial : value === false ? 0 : (parseDuration(value) ?? initial)
+export function resolveTimeouts(options: TimeoutOptions, path: string): ResolvedTimeouts {
+  const of = (name: keyof TimeoutOptions, initial: Duration | false): number => {
+    const value = options[name] ?? initial
+    return value === false ? 0 : durationMs(value, `${path}.${name}`)
+  }
   return {
-    connect: of(options.connect, 5_000),
-    send: of(options.send, 60_000),
-    read: of(options.read, 60_000),
-    total: of(options.total, 0)
+    connect: of('connect', '5s'),
+    send: of('send', '60s'),
+    read: of('read', '60s'),
+    total: of('total', false)
   }
 }
 
 /** `false` is one try. */
-export function resolveRetry(options: false | RetryOptions | undefined): ResolvedRetry {
+export function resolveRetry(options: false | RetryOptions | undefined, path: string): ResolvedRetry {
   if (options === false) return { on: new Set(), max: 1, timeoutMs: 0 }
   const { on = ['error'], tries = 2, timeout } = options ?? {}
-  return { on: new Set(on), max: tries, timeoutMs: timeout === undefined ? 0 : (parseDuration(timeout) ?? 0) }
+  return {
+    on: new Set(on),
+    max: tries,
+    timeoutMs: timeout === undefined ? 0 : durationMs(timeout, `${path}.timeout`)
+  }
 }

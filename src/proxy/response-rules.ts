@@ -52,10 +52,10 @@ function apply(reply: FastifyReply, name: string, value: ResponseRule[1]): void 
 }
 
 /** Adds a line; Vary stays one line. */
-export function appendField(reply: FastifyReply, name: string, value: string): void {
+export function appendField(reply: FastifyReply, name: string, value: string | string[]): void {
   const there = reply.getHeader(name)
-  // Fastify itself adds to Set-Cookie what is there already.
-  if (there === undefined || name === 'set-cookie') reply.header(name, value)
-  else if (name === 'vary') reply.header(name, `${[there].flat().join(', ')}, ${value}`)
-  else reply.header(name, [there, value].flat().map(String))
+  if (there === undefined) reply.header(name, value)
+  else if (name === 'vary') reply.header(name, [there, value].flat().join(', '))
+  // A new list: Fastify itself would add to the Set-Cookie that is there, and the old one may be wanted again.
+  else reply.removeHeader(name).header(name, [there, value].flat().map(String))
 }

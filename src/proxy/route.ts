@@ -1,6 +1,5 @@
 // A route as the request path sees it: every option resolved, every part at hand. Built once by plugin.ts.
 
-import type { FastifyReplyFromHooks } from '@fastify/reply-from'
 import type { FastifyRequest } from 'fastify'
 import type { RouteCache } from '../cache/cache'
 import type { ResolvedRouteCache } from '../cache/options'
@@ -71,6 +70,4 @@ export interface Route {
   readonly upstream: ChooseUpstream | null
   /** Our name in Via. */
   readonly viaId: string
-  /** The options of reply.from, the same object for every request. */
-  readonly from: FastifyReplyFromHooks
 }

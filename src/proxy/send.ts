@@ -4,20 +4,34 @@ import { constants } from 'node:http2'
 import { Readable } from 'node:stream'
 import type { FastifyReply } from 'fastify'
 import { isSluiceError, sluiceError } from '../errors'
+import { type Closable, hasClosed } from '../http/closable'
+import { discard } from '../http/discard'
 import type { Fields, UpstreamResponse } from '../http/message'
 import { hasContent } from './body'
+import { answerStatus } from './error-page'
 import type { RequestExchange } from './exchange'
 import { endWithAnswer } from './linger'
 import { publicLocation } from './response'
 import { appendField } from './response-rules'
 import type { UpstreamRef } from './route'
 
-/** Sends a final response, from an upstream or the cache, through Fastify: the app's onSend hooks run. */
-export function send(exchange: RequestExchange, response: UpstreamResponse, from: UpstreamRef): void {
+/** Sends the answer of the route's upstream or cache, or the page that stands for its status (nginx: proxy_intercept_errors). */
+export function send(exchange: RequestExchange, response: UpstreamResponse): void {
+  const { errorPages } = exchange.settings
+  if (errorPages?.intercepts(response.status)) {
+    discard(response.body)
+    answerStatus(exchange, response.status, undefined, errorPages.pageFor(response.status))
+  } else {
+    sendWhole(exchange, response, exchange.to as UpstreamRef)
+  }
+}
+
+/** Sends a response as it is through Fastify: the app's onSend hooks run. */
+export function sendWhole(exchange: RequestExchange, response: UpstreamResponse, from: UpstreamRef): void {
   const { reply } = exchange
   exchange.response = response
-  if (reply.sent || reply.raw.destroyed) {
-    if (response.body instanceof Readable) response.body.destroy()
+  if (reply.sent || hasClosed(reply.raw as Closable)) {
+    discard(response.body)
     return
   }
   if (hasContent(exchange.request.raw)) endWithAnswer(exchange.request, reply)
@@ -28,10 +42,14 @@ export function send(exchange: RequestExchange, response: UpstreamResponse, from
 
 /** Fields that hooks of the app have set win over the upstream's; Set-Cookie and Vary add up. */
 function setFields(exchange: RequestExchange, fields: Fields, from: UpstreamRef): void {
-  const { settings } = exchange
+  const { reply, settings } = exchange
+  const before = reply.getHeaders()
+  exchange.fieldsBefore = before
   for (const name in fields) {
     if (settings.headers.hides(name)) continue
-    place(exchange, name, publicValue(exchange, name, fields[name] as string | string[], from))
+    const value = publicValue(exchange, name, fields[name] as string | string[], from)
+    if (before[name] === undefined) reply.header(name, value)
+    else merge(exchange, name, value)
   }
   setCacheFields(exchange)
 }
@@ -50,12 +68,9 @@ function publicValue(
   return value
 }
 
-function place({ reply, settings }: RequestExchange, name: string, value: string | string[]): void {
-  if (!reply.hasHeader(name) || name === 'set-cookie') {
-    reply.header(name, value)
-    return
-  }
-  if (name === 'vary') appendField(reply, name, [value].flat().join(', '))
+/** The reply has the field already. */
+function merge({ reply, settings }: RequestExchange, name: string, value: string | string[]): void {
+  if (name === 'set-cookie' || name === 'vary') appendField(reply, name, value)
   else if (isSecurityDefault(settings.security, name, reply.getHeader(name))) reply.header(name, value)
 }
 
@@ -83,7 +98,7 @@ function sendBody(exchange: RequestExchange, response: UpstreamResponse): void {
   const { reply, request } = exchange
   const { body, status } = response
   if (body === null || request.method === 'HEAD' || status === 204 || status === 304) {
-    if (body instanceof Readable) body.destroy()
+    discard(body)
     if (status === 204) reply.removeHeader('content-length')
     reply.send()
   } else if (Buffer.isBuffer(body)) {

@@ -9,7 +9,7 @@ import type {
 } from 'fastify'
 import { optionError } from '../errors'
 import { beginHook, restoreContentType } from '../proxy/begin'
-import type { RequestExchange } from '../proxy/exchange'
+import { onRouteError } from '../proxy/error-page'
 import { handle } from '../proxy/handler'
 import { limitHook } from '../proxy/limit'
 import { responseRulesHook } from '../proxy/response-rules'
@@ -107,7 +107,7 @@ function destinationOf({ options }: NamedRoute): string {
   return parts.filter(Boolean).join(', else ') || 'nothing'
 }
 
-type Hook = (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>
+type Hook = (request: FastifyRequest, reply: FastifyReply, next: () => void) => void
 interface Parts {
   readonly url: string
   readonly methods: readonly string[]
@@ -145,7 +145,7 @@ function fastifyRoute(
     ...(preValidation !== undefined && { preValidation }),
     preHandler: [restoreHook, ...listOf(options.preHandler), tunnel] as never,
     ...(route.headers.response.length > 0 && { onSend: responseRulesHook }),
-    onError: noteError,
+    errorHandler: onRouteError,
     handler: handle
   }
 }
@@ -156,13 +156,6 @@ function listOf<T>(hooks: T | T[] | undefined): T[] {
 
 function restoreHook(request: FastifyRequest, _reply: FastifyReply, next: () => void): void {
   restoreContentType(request)
-  next()
-}
-
-/** A hook of the app that failed: Fastify answers, our record names it. */
-function noteError(request: FastifyRequest, _reply: FastifyReply, error: Error, next: () => void): void {
-  const exchange = request.sluice as RequestExchange | null
-  exchange?.noteFailure(error)
   next()
 }
 

@@ -13,7 +13,6 @@ import type { RouteOptions } from '../options'
 import { readErrorPages } from '../proxy/error-page'
 import { forward } from '../proxy/forward'
 import { resolveHeaders, resolveRetry, resolveTimeouts } from '../proxy/options'
-import { fromOptions } from '../proxy/requestable'
 import { cookieRewrite } from '../proxy/response'
 import type { ChooseUpstream, Guards, Route } from '../proxy/route'
 import { resolveSecurityHeaders } from '../proxy/security'
@@ -21,7 +20,7 @@ import type { RateLimiter } from '../rate-limit/hook'
 import { resolveRateLimit } from '../rate-limit/options'
 import { createStatic } from '../static/handler'
 import { resolveStatic } from '../static/options'
-import { parseSize } from '../units'
+import { sizeBytes } from '../units'
 import { methodsOf } from './places'
 import type { Registry } from './registry'
 import type { NamedRoute } from './routes'
@@ -53,10 +52,10 @@ export function resolveRoute(named: NamedRoute, around: Surroundings & { readonl
     allow: around.allow,
     headers: resolveHeaders(options.headers ?? {}, `${path}headers`),
     forwarded: resolveForwarded(options.forwarded),
-    timeouts: resolveTimeouts(options.timeouts ?? {}),
-    retry: resolveRetry(options.retry),
+    timeouts: resolveTimeouts(options.timeouts ?? {}, `${path}timeouts`),
+    retry: resolveRetry(options.retry, `${path}retry`),
     collect: options.buffering === false ? 0 : WHOLE_BODY_BYTES,
-    bodyLimit: resolveBodyLimit(options.bodyLimit, around),
+    bodyLimit: resolveBodyLimit(options.bodyLimit, `${path}bodyLimit`, around),
     security: resolveSecurityHeaders(options.securityHeaders, `${path}securityHeaders`),
     errorPages: resolveErrorPages(options, path),
     rewrite:
@@ -69,8 +68,7 @@ export function resolveRoute(named: NamedRoute, around: Surroundings & { readonl
     static: options.static ? createStatic(resolveStatic(options.static, `${path}static`)) : null,
     cache: resolveCacheOption(options, path, around.registry),
     upstream: target.choose,
-    viaId: around.registry.viaId,
-    from: fromOptions
+    viaId: around.registry.viaId
   }
 }
 
@@ -133,8 +131,8 @@ function resolveAuthOption(
   const { ref } = registry.upstreamFor(resolved.upstream, `${path}authRequest.upstream`)
   const destination = {
     upstream: ref.group,
-    timeouts: resolveTimeouts(timeouts ?? {}),
-    retry: resolveRetry(undefined),
+    timeouts: resolveTimeouts(timeouts ?? {}, `${path}timeouts`),
+    retry: resolveRetry(undefined, `${path}retry`),
     collect: WHOLE_BODY_BYTES
   }
   return {
@@ -170,9 +168,13 @@ function resolveRedirect({ redirect }: RouteOptions, path: string): Route['redir
   throw optionError(`${path}redirect.to`, `${JSON.stringify(to)} is no URL; escape what is not ASCII`)
 }
 
-function resolveBodyLimit(limit: RouteOptions['bodyLimit'], { bodyLimit }: Surroundings): number {
+function resolveBodyLimit(
+  limit: RouteOptions['bodyLimit'],
+  path: string,
+  { bodyLimit }: Surroundings
+): number {
   if (limit === false) return 0
-  return limit === undefined ? bodyLimit : (parseSize(limit) as number)
+  return limit === undefined ? bodyLimit : sizeBytes(limit, path)
 }
 
 function checkRewrite(to: string, path: string): string {

@@ -2,10 +2,10 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { bestMount, parseTarget, segmentsOf } from '../http/target'
+import { destinationOf, upstreamRequest } from '../proxy/answer'
 import { answerError } from '../proxy/error-page'
 import type { RequestExchange } from '../proxy/exchange'
 import { forwardUpgrade } from '../proxy/forward'
-import { destinationOf, upstreamRequest } from '../proxy/handler'
 import type { ResolvedWebsocket } from '../websocket/options'
 import { createUpgrades, type Upgrades } from '../websocket/upgrade'
 import type { Registry } from './registry'
@@ -43,23 +43,34 @@ export function giveBackHook(upgrades: Upgrades) {
 
 /** The route's last preHandler: a handshake becomes a tunnel or is refused here, anything else goes on to the handler. */
 export function tunnelHook(upgrades: Upgrades, options: ResolvedWebsocket) {
-  return async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
+  return (request: FastifyRequest, _reply: FastifyReply, next: () => void): void => {
     const exchange = request.sluice as RequestExchange
-    if (exchange.settings.upstream === null || request.raw.headers.upgrade === undefined) return undefined
-    try {
-      const outcome = await upgrades.tunnel({
-        request,
-        reply,
-        options,
-        dial: (fields, abort) => dial(exchange, fields, abort)
-      })
-      if (outcome.kind === 'ordinary') return undefined
-      if (outcome.kind === 'joined') exchange.join(outcome.ended)
-    } catch (error) {
-      answerError(exchange, error)
+    if (exchange.settings.upstream === null || request.raw.headers.upgrade === undefined) {
+      next()
+      return
     }
-    return reply
+    openTunnel(exchange, upgrades, options).then(
+      (outcome) => {
+        if (outcome.kind === 'ordinary') next()
+        else if (outcome.kind === 'joined') exchange.join(outcome.ended)
+      },
+      (error) => answerError(exchange, error)
+    )
   }
+}
+
+function openTunnel(
+  exchange: RequestExchange,
+  upgrades: Upgrades,
+  options: ResolvedWebsocket
+): ReturnType<Upgrades['tunnel']> {
+  const { request, reply } = exchange
+  return upgrades.tunnel({
+    request,
+    reply,
+    options,
+    dial: (fields, abort) => dial(exchange, fields, abort)
+  })
 }
 
 async function dial(
@@ -68,7 +79,7 @@ async function dial(
   const { settings, request } = exchange
   if (settings.upstream === null) throw new Error('a route without upstream has no tunnels')
   const upstream = await settings.upstream(request)
-  exchange.upstream = upstream.name
+  exchange.to = upstream
   const asked = upstreamRequest(exchange, upstream, null)
   return forwardUpgrade(
     { ...asked, fields: { ...asked.fields, ...fields } },

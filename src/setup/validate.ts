@@ -38,12 +38,13 @@ export function validator(schema: SchemaObject): (value: unknown, path: string) 
   }
 }
 
-/** The deepest error says most; among equals an unknown key, then anything but the anyOf that wraps it. */
+/** An object with a key too many or too few was meant as that object, whatever else the option may be. */
+const WEIGHTS: Readonly<Record<string, number>> = { additionalProperties: 5, required: 4, anyOf: 3 }
+
+/** The deepest error says most; among equals an unknown key, then a missing one, then the anyOf that lists the choices. */
 function mostSpecific(errors: readonly ErrorObject[]): ErrorObject {
   const weight = (error: ErrorObject): number =>
-    error.instancePath.split('/').length * 10 +
-    (error.keyword === 'additionalProperties' ? 5 : 0) +
-    (error.keyword === 'anyOf' ? 3 : 0)
+    error.instancePath.split('/').length * 10 + (WEIGHTS[error.keyword] ?? 0)
   return errors.reduce((best, error) => (weight(error) > weight(best) ? error : best))
 }
 
@@ -70,11 +71,19 @@ function problemOf(error: ErrorObject, errors: readonly ErrorObject[]): string {
     const name = String(error.params.additionalProperty)
     return `unknown option ${JSON.stringify(name)}${didYouMean(name, known)}; known: ${known.join(', ') || 'none'}`
   }
+  const here = errors.filter(({ instancePath }) => instancePath === error.instancePath)
+  if (error.keyword === 'required') return missing(here.filter(({ keyword }) => keyword === 'required'))
   if (error.keyword !== 'anyOf') return plainProblem(error)
-  const choices = errors.filter(
-    (other) => other.instancePath === error.instancePath && other !== error && other.keyword !== 'anyOf'
-  )
+  const choices = here.filter(({ keyword }) => keyword !== 'anyOf')
   return [...new Set(choices.map(plainProblem))].join(', or ') || 'has a wrong value'
+}
+
+/** One key of each form that the object may have. */
+function missing(errors: readonly ErrorObject[]): string {
+  const forms = new Map(
+    errors.map(({ parentSchema, params }) => [parentSchema, String(params.missingProperty)])
+  )
+  return `needs ${[...forms.values()].map((name) => `\`${name}\``).join(' or ')}`
 }
 
 function plainProblem(error: ErrorObject): string {

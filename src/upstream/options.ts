@@ -1,6 +1,6 @@
 // The `upstreams` option: groups of servers (nginx: upstream, server, keepalive, proxy_ssl_*).
 import { optionError } from '../errors'
-import { type Duration, parseDuration } from '../units'
+import { type Duration, durationMs } from '../units'
 import { type Origin, parseOrigin } from './origin'
 
 /** One server of a group. */
@@ -250,11 +250,4 @@ function checkPem(pem: Pem | undefined, path: string): void {
       throw optionError(path, 'is no PEM text; a file is read with fs.readFileSync(name)')
     }
   }
-}
-
-function durationMs(text: string, path: string): number {
-  const ms = parseDuration(text)
-  if (ms === undefined)
-    throw optionError(path, `"${text}" is not a duration; write '500ms', '10s' or '1m30s'`)
-  return ms
 }

@@ -1,5 +1,6 @@
 // PURE. The opening handshake as a relay sees it: RFC 6455 §4.2, RFC 9110 §7.8. The key is hashed, nothing else is computed.
 import { createHash } from 'node:crypto'
+import { isFieldValue, isToken } from '../http/fields'
 import type { Fields } from '../http/message'
 
 /** What is read of a request; an IncomingMessage is one. */
@@ -24,8 +25,6 @@ export type Verdict = 'tunnel' | 'ordinary' | Refusal
 const ACCEPT_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
 /** 16 bytes in base64. */
 const KEY = /^[A-Za-z0-9+/]{22}==$/
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
-const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
 
 /** The client's handshake fields that travel to the upstream as they came. */
 const HANDSHAKE_FIELDS = [
@@ -119,13 +118,13 @@ export function hasToken(list: string | string[] | undefined, token: string): bo
 }
 
 function lines(name: string, value: unknown): string {
-  if (NOT_WITH_101.has(name) || !TOKEN.test(name)) return ''
+  if (NOT_WITH_101.has(name) || !isToken(name)) return ''
   const values = Array.isArray(value) ? value : [value]
   let out = ''
   for (const one of values) {
     const line = String(one)
     // Dropped, not mended: what cannot stand in a field must not end the head early.
-    if (one !== undefined && FIELD_VALUE.test(line)) out += `${CASED.get(name) ?? name}: ${line}\r\n`
+    if (one !== undefined && isFieldValue(line)) out += `${CASED.get(name) ?? name}: ${line}\r\n`
   }
   return out
 }

@@ -1,6 +1,6 @@
 // The `websocket` option of a route. nginx: `proxy_set_header Upgrade $http_upgrade` and what goes with it.
 import { optionError } from '../errors'
-import { type Duration, parseDuration } from '../units'
+import { type Duration, durationMs } from '../units'
 import { type OriginRule, parseOriginRule } from './origin'
 
 /** What a route does with a WebSocket handshake. */
@@ -63,16 +63,15 @@ export function resolveWebsocket(option: WebsocketOption | undefined, path: stri
   return {
     enabled: option !== undefined && option !== false,
     optionPath: path,
-    idleTimeoutMs: duration(options.idleTimeout ?? '1h', `${path}.idleTimeout`),
+    idleTimeoutMs: timerMs(options.idleTimeout ?? '1h', `${path}.idleTimeout`),
     allowedOrigins: origins?.map((text, at) => originRule(text, `${path}.allowedOrigins[${at}]`)),
     maxConnections: options.maxConnections ?? Number.POSITIVE_INFINITY,
-    closeGraceMs: duration(options.closeGrace ?? '5s', `${path}.closeGrace`)
+    closeGraceMs: timerMs(options.closeGrace ?? '5s', `${path}.closeGrace`)
   }
 }
 
-function duration(text: string, path: string): number {
-  const ms = parseDuration(text)
-  if (ms === undefined) throw optionError(path, `"${text}" is not a duration such as "30s" or "1h"`)
+function timerMs(text: string, path: string): number {
+  const ms = durationMs(text, path)
   if (ms > LONGEST_TIMER_MS) throw optionError(path, `"${text}" is more than a timer can wait; at most "24d"`)
   return ms
 }

@@ -4,6 +4,7 @@ import { type Duplex, Readable } from 'node:stream'
 import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify'
 import { type SluiceErrorCode, sluiceError } from '../errors'
 import { Abort } from '../http/abort'
+import { discard } from '../http/discard'
 import type { Fields, UpstreamResponse } from '../http/message'
 import type { UpgradeResult } from '../upstream/transport'
 import { handshakeFields, judge, type Refusal, switchHead, switchProblem } from './handshake'
@@ -144,7 +145,7 @@ async function dial({ call, upgrade }: Opening, abort: Abort): Promise<UpgradeRe
   try {
     const result = await call.dial(handshakeFields(call.request.raw.headers), abort)
     if (socket.writable) return result
-    discard(result)
+    discard(result.kind === 'switched' ? result.socket : result.response.body)
     return undefined
   } catch (error) {
     if (!socket.destroyed) throw error
@@ -152,11 +153,6 @@ async function dial({ call, upgrade }: Opening, abort: Abort): Promise<UpgradeRe
   } finally {
     socket.off('close', onClose)
   }
-}
-
-function discard(result: UpgradeResult): void {
-  if (result.kind === 'switched') result.socket.destroy()
-  else if (result.response.body instanceof Readable) result.response.body.destroy()
 }
 
 function join({ call, upgrade }: Opening, switched: UpgradeResult & { kind: 'switched' }): Relay {

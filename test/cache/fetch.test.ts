@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { discard, failureOf, lifeLine, storeRequest } from '../../src/cache/fetch'
+import { failureOf, lifeLine, storeRequest } from '../../src/cache/fetch'
 import { Flight } from '../../src/cache/lock'
 import { type SluiceErrorCode, sluiceError } from '../../src/errors'
 import { Abort } from '../../src/http/abort'
-import { fed, HandTimers, settled } from './scene'
+import { HandTimers } from './scene'
 
 for (const [code, kind] of [
   ['SLUICE_CONNECT_FAILED', 'network'],
@@ -66,14 +66,4 @@ test('without a client the life line is one of the background', () => {
   const life = new Abort()
   const call = { fetch: () => Promise.reject(), abort: new Abort(), now: () => 0, background: () => life }
   assert.equal(lifeLine(call, { client: undefined, flight: undefined }), life)
-})
-
-test('discard ends a stream and its later error harms nobody', async () => {
-  const body = fed()
-  discard(body)
-  body.destroy(new Error('late'))
-  await settled()
-  assert.equal(body.destroyed, true)
-  discard(null)
-  discard(Buffer.from('x'))
 })

@@ -78,9 +78,9 @@ for (const [name, options, key, expected] of [
 }
 
 for (const [name, options, message] of [
-  ['a duration without a unit', { keep: '60' }, /^routes\[0\]\.cache\.keep: '60' is no duration/],
+  ['a duration without a unit', { keep: '60' }, /^routes\[0\]\.cache\.keep: "60" is not a duration/],
   ['a status that cannot be stored', { valid: { 100: '1s' } }, /^routes\[0\]\.cache\.valid\.100: /],
-  ['a size without a unit', { maxObject: '10' }, /^routes\[0\]\.cache\.maxObject: '10' is no size/]
+  ['a size without a unit', { maxObject: '10' }, /^routes\[0\]\.cache\.maxObject: "10" is not a size/]
 ] as const) {
   test(`refuses ${name} and names it`, () => {
     assert.throws(() => resolve(options), { code: 'SLUICE_OPTIONS', message })

@@ -82,7 +82,7 @@ const REFUSED: [name: string, options: object, message: RegExp][] = [
   ['a path with a space', { path: '/a b' }, /^r\.authRequest\.path: /],
   ['a path with a fragment', { path: '/a#b' }, /^r\.authRequest\.path: /],
   ['a path with a line break', { path: '/a\r\nx: y' }, /^r\.authRequest\.path: /],
-  ['a timeout of zero', { path: '/', timeout: '0s' }, /^r\.authRequest\.timeout: "0s" is no duration/],
+  ['a timeout of zero', { path: '/', timeout: '0s' }, /^r\.authRequest\.timeout: must be above zero/],
   [
     'a framing field',
     { path: '/', copyHeaders: ['Content-Length'] },

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import replyFrom from '@fastify/reply-from'
 import Fastify from 'fastify'
-import { fromOptions, requestable } from '../../src/proxy/requestable'
+import { fromOptions, replyFromOptions } from '../../src/proxy/requestable'
 import { startEdge } from '../support/edge'
 import { get } from '../support/http-client'
 import { startOrigin } from '../support/origin'
@@ -31,13 +31,13 @@ async function startRoute(
     undici: { request, close() {}, destroy() {} } as never,
     disableRequestLogging: true
   })
-  app.decorateRequest('sluiceWork' as never, null as never)
+  app.decorateRequest('sluice', null)
   app.route({
     method: ['GET', 'HEAD'],
     url: '/*',
     exposeHeadRoute: false,
     handler: (asked, reply) => {
-      Object.assign(asked, { sluiceWork: { of: asked.url } })
+      Object.assign(asked, { sluice: { of: asked.url } })
       return reply.from('/', { ...fromOptions, ...(onResponse !== undefined && { onResponse }) } as never)
     }
   })
@@ -46,7 +46,7 @@ async function startRoute(
 
 const answered = (_: unknown, reply: { send(body: string): void }): void => reply.send('answered')
 
-test('the work arrives under its symbol', async (t) => {
+test('the exchange arrives under its symbol', async (t) => {
   const seen: unknown[] = []
   const url = await startRoute(t, {
     request: ({ headers }, callback) => {
@@ -86,8 +86,9 @@ test('a 503 is not asked for again', async (t) => {
 })
 
 test('it can be closed and destroyed, which reply-from does without asking', () => {
-  requestable.close()
-  requestable.destroy()
+  const { undici } = replyFromOptions as { undici: { close(): void; destroy(): void } }
+  undici.close()
+  undici.destroy()
 })
 
 test('a failure inside ends as 500 without a word of it, and the app goes on', async (t) => {

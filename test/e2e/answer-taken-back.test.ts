@@ -1,0 +1,90 @@
+// An answer that cannot be finished before its head is out: an error takes its place, and nothing of it goes out or is held.
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { startEdge } from '../support/edge'
+import { get } from '../support/http-client'
+import { startOrigin } from '../support/origin'
+import { until } from '../support/waiting'
+
+const LARGE = 1_000_000
+
+/** Answers with the head of a large body, and no byte of the body. */
+async function startHeadOnly(t: TestContext) {
+  const origin = await startOrigin((request, response) => {
+    response.writeHead(200, {
+      'content-type': 'text/css',
+      'content-length': LARGE,
+      'content-encoding': 'gzip',
+      'cache-control': 'public, max-age=1000',
+      'set-cookie': 'theirs=1',
+      etag: '"x"',
+      vary: 'accept'
+    })
+    response.flushHeaders()
+    if (request.url === '/reset') setTimeout(() => request.socket.resetAndDestroy(), 20)
+  })
+  t.after(origin.close)
+  return origin
+}
+
+const THEIRS = ['etag', 'content-encoding', 'cache-status', 'x-cache-status'] as const
+
+test('a body that breaks before its head is out is an error without a field of it', async (t) => {
+  const origin = await startHeadOnly(t)
+  const edge = await startEdge(
+    t,
+    { prefix: '/', upstream: origin.url, errorPages: { 502: () => 'our page' }, securityHeaders: true },
+    {
+      before: (app) =>
+        app.addHook('onRequest', async (_, reply) => {
+          reply
+            .header('access-control-allow-origin', '*')
+            .header('vary', 'origin')
+            .header('set-cookie', ['own=1'])
+        })
+    }
+  )
+  const answer = await get(`${edge.url}/reset`)
+  assert.equal(answer.status, 502)
+  assert.equal(answer.text, 'our page')
+  for (const name of THEIRS) assert.equal(answer.headers[name], undefined, name)
+  assert.equal(answer.headers['cache-control'], 'no-store')
+  assert.equal(answer.headers['access-control-allow-origin'], '*')
+  assert.equal(answer.headers.vary, 'origin')
+  assert.deepEqual(answer.headers['set-cookie'], ['own=1'])
+  assert.equal(answer.headers['x-content-type-options'], 'nosniff')
+})
+
+test('a hook of the app that throws on the way out meets the own handler, without the fields of the answer', async (t) => {
+  const origin = await startHeadOnly(t)
+  const edge = await startEdge(
+    t,
+    { prefix: '/', upstream: origin.url },
+    {
+      before: (app) => {
+        app.setErrorHandler((error: Error, _, reply) => {
+          reply.code(503).send(`own: ${error.message}`)
+        })
+        app.addHook('onSend', async (_, reply) => {
+          if (reply.statusCode === 200) throw new Error('late')
+        })
+      }
+    }
+  )
+  const answer = await get(`${edge.url}/`)
+  assert.equal(answer.status, 503)
+  assert.equal(answer.text, 'own: late')
+  for (const name of THEIRS) assert.equal(answer.headers[name], undefined, name)
+  await until('the connection has ended', () => origin.connections().open === 0)
+})
+
+test('an own handler that answers instead frees the server as well', async (t) => {
+  const origin = await startHeadOnly(t)
+  const edge = await startEdge(
+    t,
+    { prefix: '/', upstream: origin.url },
+    { before: (app) => app.addHook('onSend', async () => 'something else') }
+  )
+  assert.equal((await get(`${edge.url}/`)).body.toString().slice(0, 14), 'something else')
+  await until('the connection has ended', () => origin.connections().open === 0)
+})
