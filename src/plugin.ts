@@ -42,18 +42,24 @@ export const plugin: FastifyPluginAsync<SluiceOptions> = async (app, given) => {
     first = true
     install(app, created)
   })
+  decorate(app, registry)
   await define(registry, { upstreams, caches, redis })
   await app.register(async (child) => mountAll(child, registry, { routes, redis }))
   if (first) warnAbout(app, routes)
 }
 
-/** Once per server: decorators, listeners on the server, the end. */
+/** Contexts side by side each have their own decorators, over one registry. */
+function decorate(app: FastifyInstance, registry: Registry): void {
+  if (app.hasDecorator('sluice')) return
+  app.decorateRequest('sluice', null)
+  app.decorate('sluice', createApi(registry))
+}
+
+/** Once per server: listeners on the server, the end. */
 function install(app: FastifyInstance, registry: Registry): void {
   const upgrades = openUpgrades(app, registry)
   registry.parts = { upgrades, catchAll: new CatchAll(app) }
   addHostConstraint(app)
-  app.decorateRequest('sluice', null)
-  app.decorate('sluice', createApi(registry))
   listenForContinue(app.server, (request) => mountedFor(registry, request) !== undefined)
   upgrades.attach(app.server)
   app.addHook('onListen', async () => refuseSelf(app, registry))
