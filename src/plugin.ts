@@ -1,29 +1,33 @@
 // The composition root: options → parts → hooks, routes, decorators → close.
+import type { Server } from 'node:http'
 import replyFrom from '@fastify/reply-from'
 import fastifyStatic from '@fastify/static'
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import { type CacheZoneOptions, resolveCacheZone } from './cache/options'
-import { optionError } from './errors'
 import type { SluiceOptions } from './options'
+import { listenForContinue } from './proxy/expect'
 import { checkReplyFrom, replyFromOptions } from './proxy/requestable'
 import { createRateLimiter, type RateLimiter, type RateLimiterDeps } from './rate-limit/hook'
 import { createApi } from './setup/api'
 import { CatchAll } from './setup/catch-all'
-import { addHostConstraint } from './setup/hosts'
+import { hostConstraint } from './setup/hosts'
 import { freezeCopy } from './setup/merge'
 import { addMethods, mount } from './setup/mount'
 import { patternsOf, shareMethods } from './setup/places'
 import { quietRequests } from './setup/quiet'
 import { type Registry, registryOf } from './setup/registry'
 import { resolveRoute, type Surroundings } from './setup/resolve'
-import { type NamedRoute, routesOf } from './setup/routes'
-import { validateRoute, validateShared } from './setup/schema'
-import { listenForContinue, refuseSelf, watchSessions } from './setup/server'
+import type { NamedRoute } from './setup/routes'
+import { readRegistration } from './setup/schema'
+import { furtherServers, refuseSelf, watchSessions } from './setup/server'
 import { mountedFor, openUpgrades } from './setup/tunnel'
 import { warnAbout } from './setup/warnings'
 import { openZone } from './setup/zone'
 import { fastifyStaticOptions } from './static/handler'
 import { resolveUpstreams, type UpstreamOptions } from './upstream/options'
+
+/** What Fastify takes without the option. */
+const FASTIFY_BODY_LIMIT = 1024 * 1024
 
 interface Shared {
   readonly upstreams: Record<string, string | UpstreamOptions>
@@ -34,9 +38,7 @@ interface Shared {
 /** The plugin body; index.ts wraps it for Fastify. */
 export const plugin: FastifyPluginAsync<SluiceOptions> = async (app, given) => {
   const { upstreams = {}, caches = {}, redis } = given as Partial<Shared>
-  const routes = routesOf(given)
-  validateShared({ upstreams, caches, ...(redis && { redis }) }, '')
-  for (const { options, path } of routes) validateRoute(options, path)
+  const routes = readRegistration(given, app.prefix)
   let first = false
   const registry = registryOf(app, (created) => {
     first = true
@@ -48,24 +50,30 @@ export const plugin: FastifyPluginAsync<SluiceOptions> = async (app, given) => {
   if (first) warnAbout(app, routes)
 }
 
-/** Contexts side by side each have their own decorators, over one registry. */
+/** Once per context: two encapsulated plugins of an app may both register. */
 function decorate(app: FastifyInstance, registry: Registry): void {
   if (app.hasDecorator('sluice')) return
   app.decorateRequest('sluice', null)
   app.decorate('sluice', createApi(registry))
 }
 
-/** Once per server: listeners on the server, the end. */
+/** Once per server: the router's constraints, listeners on the server, the end. */
 function install(app: FastifyInstance, registry: Registry): void {
   const upgrades = openUpgrades(app, registry)
   registry.parts = { upgrades, catchAll: new CatchAll(app) }
-  addHostConstraint(app)
-  listenForContinue(app.server, (request) => mountedFor(registry, request) !== undefined)
-  upgrades.attach(app.server)
-  app.addHook('onListen', async () => refuseSelf(app, registry))
-  const closeSessions = watchSessions(app.server)
+  app.addConstraintStrategy(hostConstraint as never)
+  const attach = (server: Server): (() => void) => {
+    listenForContinue(server, (request) => mountedFor(registry, request) !== undefined)
+    upgrades.attach(server)
+    return watchSessions(server)
+  }
+  const ends = [attach(app.server)]
+  app.addHook('onListen', async () => {
+    ends.push(...furtherServers(app).map(attach))
+    refuseSelf(app, registry)
+  })
   app.addHook('preClose', async () => {
-    closeSessions()
+    for (const end of ends) end()
     await upgrades.close()
   })
   app.addHook('onClose', async () => registry.close())
@@ -77,8 +85,8 @@ async function define(registry: Registry, { upstreams, caches }: Shared): Promis
   }
   for (const [name, options] of Object.entries(caches)) {
     const path = `caches.${name}`
-    if (registry.caches.has(name)) throw optionError(path, 'already defined by an earlier registration')
-    registry.caches.set(name, await openZone(name, resolveCacheZone(options, path), path))
+    registry.refuseKnownCache(name)
+    registry.defineCache(name, await openZone(name, resolveCacheZone(options, path), path))
   }
 }
 
@@ -97,14 +105,13 @@ async function mountAll(
   addMethods(child, registry, routes)
   const shares = shareMethods(routes, child.supportedMethods)
   const around: Surroundings = {
-    app: child,
     registry,
-    viaId: registry.viaId,
-    limiter: limiterFor(child, redis)
+    bodyLimit: child.initialConfig.bodyLimit ?? FASTIFY_BODY_LIMIT,
+    limiter: routes.some(({ options }) => options.rateLimit) ? await limiterFor(child, redis) : undefined
   }
   for (const named of routes) {
     const { methods, allow } = shares.get(named) as NonNullable<ReturnType<typeof shares.get>>
-    const route = await resolveRoute(named, { ...around, allow })
+    const route = resolveRoute(named, { ...around, allow })
     const patterns = patternsOf(named, routes)
     mount(child, registry, {
       named: { ...named, options: freezeCopy(named.options) },
@@ -115,15 +122,11 @@ async function mountAll(
   }
 }
 
-/** Made at the first route that has a limit. */
-function limiterFor({ log }: FastifyInstance, redis: Shared['redis']): () => Promise<RateLimiter> {
-  let limiter: Promise<RateLimiter> | undefined
-  return () => {
-    limiter ??= createRateLimiter({
-      now: () => performance.now(),
-      ...(redis && { redis }),
-      onRedisFailure: (error) => log.error({ err: error }, 'rateLimit: Redis does not answer; requests pass')
-    })
-    return limiter
-  }
+/** Apart from the app's own @fastify/rate-limit. */
+function limiterFor({ log }: FastifyInstance, redis: Shared['redis']): Promise<RateLimiter> {
+  return createRateLimiter({
+    now: () => performance.now(),
+    ...(redis && { redis }),
+    onRedisFailure: (error) => log.error({ err: error }, 'rateLimit: Redis does not answer; requests pass')
+  })
 }

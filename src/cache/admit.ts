@@ -137,6 +137,7 @@ export class Admit {
       length,
       client: takes,
       timers: this.#zone.timers,
+      openFile: this.#zone.openFile,
       onEnd: (end) => {
         this.#zone.removeFill(fill)
         finish(end.kind)

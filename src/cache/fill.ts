@@ -1,13 +1,20 @@
-// One body, two takers: the client with its back-pressure, and the store, which may never delay or break the client.
-import { Readable } from 'node:stream'
+// One body, two takers at their own pace: the client behind a spool, and the store, which may delay the client a little and never break it.
+import type { Readable } from 'node:stream'
 import { sluiceError } from '../errors'
+import { Spool } from '../spool/spool'
+import type { SpoolFile } from '../spool/temporary-file'
 import type { Timers } from './lock'
 import type { EntryWriter, StoredEntry } from './store/store'
 
-/** How far a slow store may lag behind an attached client before it is dropped. */
+/** How far a slow store may lag behind the source before the source waits for it. */
 const STORE_LAG_BYTES = 2 * 1024 * 1024
-/** How long a store may stand still when nobody but it takes the body: a hung disk must not hold an upstream connection. */
+/** How long a store may stand still while a client waits for what comes after. */
+const STORE_DELAY_MS = 1000
+/** How long it may when nobody but it takes the body: a hung disk must not hold an upstream connection. */
 const STORE_STALL_MS = 10_000
+/** How far the source is read ahead of a slow client in memory. With a file behind it, it is never held back. */
+const AHEAD_BYTES = 1024 * 1024
+const AHEAD_OF_FILE_BYTES = 256 * 1024
 
 /** How a fill ended. */
 export type FillEnd =
@@ -26,6 +33,8 @@ export interface FillParts {
   /** `none`: nobody takes the body but the store; a span cuts it out for a 206. */
   readonly client: 'none' | 'whole' | { readonly start: number; readonly end: number }
   readonly timers: Timers
+  /** Where a body goes that a slow client has not taken and memory has no room for. */
+  readonly openFile?: (() => Promise<SpoolFile>) | undefined
   readonly onEnd: (end: FillEnd) => void
   /** The source has ended in full, just before the client's stream ends (trailers are there now). */
   readonly onComplete?: () => void
@@ -36,15 +45,14 @@ export class Fill {
   /** What the client reads; destroying it leaves the rest to the store. Null without a client. */
   readonly body: Readable | null
   readonly #parts: FillParts
-  readonly #span: { readonly start: number; readonly end: number }
-  #client: Readable | undefined
+  #spool: Spool | undefined
   #writer: EntryWriter | undefined
   /** Chunks that the store has not taken yet. */
   #lag: Buffer[] = []
   #lagBytes = 0
   #storeWaits = false
   #stallTimer: unknown
-  #clientWants = false
+  #clientWaits = false
   #position = 0
   #sourceEnded = false
   #settled = false
@@ -53,26 +61,25 @@ export class Fill {
   constructor(parts: FillParts) {
     this.#parts = parts
     this.#writer = parts.writer
-    this.#span = typeof parts.client === 'object' ? parts.client : { start: 0, end: Number.POSITIVE_INFINITY }
-    this.body = parts.client === 'none' ? null : this.#openClient()
-    this.#client = this.body ?? undefined
+    this.body = parts.client === 'none' ? null : this.#openClient(parts.client)
     parts.source
       .on('data', (chunk: Buffer) => this.#take(chunk))
       .on('end', () => this.#complete())
       .on('error', (error) => this.#fail(error))
-      .on('close', () => this.#fail(sluiceError('SLUICE_INCOMPLETE_RESPONSE', { phase: 'body' })))
-    if (this.#client === undefined && this.#writer === undefined) parts.source.destroy()
+      .on('close', () => this.#fail(endOf(parts.source)))
+    if (this.#spool === undefined && this.#writer === undefined) parts.source.destroy()
+    if (parts.source.destroyed) queueMicrotask(() => this.#fail(endOf(parts.source)))
     this.#flow()
   }
 
   /** True while a source is read for the store alone. */
   get detached(): boolean {
-    return this.#client === undefined && !this.#sourceEnded
+    return this.#spool === undefined && !this.#sourceEnded
   }
 
   /** No more for the store but what is complete: resolves when that is settled. A client keeps its body. */
   close(error: Error): Promise<void> {
-    if (!this.#sourceEnded && this.#client !== undefined) this.#dropStore()
+    if (!this.#sourceEnded && this.#spool !== undefined) this.#dropStore()
     else if (!this.#sourceEnded) {
       this.#fail(error)
       this.#parts.source.destroy()
@@ -83,25 +90,23 @@ export class Fill {
     })
   }
 
-  #openClient(): Readable {
-    const body = new Readable({
-      read: () => {
-        this.#clientWants = true
-        this.#flow()
-      },
-      destroy: (error, done) => {
-        this.#detach()
-        done(error)
-      }
-    })
+  #openClient(client: Exclude<FillParts['client'], 'none'>): Readable {
+    const { openFile } = this.#parts
+    const spool = new Spool({ memoryBytes: openFile ? AHEAD_OF_FILE_BYTES : AHEAD_BYTES, openFile })
+    const body = spool.reader(client === 'whole' ? {} : client) as Readable
     // A body that nobody listens to must not take the process down; whoever reads it sees the error all the same.
     body.on('error', () => {})
+    this.#spool = spool
+    spool.release()
+    spool.onFree(() => this.#detach())
     return body
   }
 
+  /** The client has all that it wanted, or has left. */
   #detach(): void {
-    if (this.#client === undefined) return
-    this.#client = undefined
+    if (this.#spool === undefined) return
+    this.#spool = undefined
+    this.#clientWaits = false
     if (this.#sourceEnded) return
     if (this.#writer === undefined) this.#parts.source.destroy()
     else this.#flow()
@@ -110,31 +115,31 @@ export class Fill {
   #flow(): void {
     if (this.#sourceEnded) return
     const { source } = this.#parts
-    const wanted = this.#client === undefined ? !this.#storeWaits : this.#clientWants
-    if (wanted) source.resume()
-    else source.pause()
+    if (this.#clientWaits || this.#storeHolds()) source.pause()
+    else source.resume()
     this.#watchStall()
   }
 
+  /** Alone, the store sets the pace; beside a client it may lag. */
+  #storeHolds(): boolean {
+    return this.#storeWaits && (this.#spool === undefined || this.#lagBytes > STORE_LAG_BYTES)
+  }
+
   #take(chunk: Buffer): void {
-    const from = this.#position
     this.#position += chunk.length
     this.#store(chunk)
-    this.#deliver(chunk, from)
+    this.#deliver(chunk)
     this.#flow()
   }
 
-  #deliver(chunk: Buffer, from: number): void {
-    const client = this.#client
-    if (client === undefined) return
-    const { start, end } = this.#span
-    const part =
-      from >= start && from + chunk.length <= end + 1 ? chunk : cut(chunk, start - from, end - from)
-    if (part.length > 0) this.#clientWants = client.push(part)
-    if (this.#position <= end) return
-    this.#client = undefined
-    client.push(null)
-    if (this.#writer === undefined) this.#parts.source.destroy()
+  #deliver(chunk: Buffer): void {
+    const spool = this.#spool
+    if (spool === undefined || spool.write(chunk)) return
+    this.#clientWaits = true
+    spool.onDrain(() => {
+      this.#clientWaits = false
+      this.#flow()
+    })
   }
 
   #store(chunk: Buffer): void {
@@ -145,7 +150,6 @@ export class Fill {
     }
     this.#lag.push(chunk)
     this.#lagBytes += chunk.length
-    if (this.#lagBytes > STORE_LAG_BYTES) this.#dropStore()
   }
 
   #write(writer: EntryWriter, chunk: Buffer): void {
@@ -158,6 +162,7 @@ export class Fill {
   #drain(): void {
     if (this.#writer === undefined) return
     this.#storeWaits = false
+    this.#clearStall()
     while (!this.#storeWaits && this.#writer !== undefined) {
       const chunk = this.#lag.shift()
       if (chunk === undefined) break
@@ -171,10 +176,12 @@ export class Fill {
 
   #watchStall(): void {
     const stalled =
-      this.#storeWaits && this.#writer !== undefined && (this.#client === undefined || this.#sourceEnded)
+      this.#writer !== undefined && this.#storeWaits && (this.#sourceEnded || this.#storeHolds())
     if (stalled === (this.#stallTimer !== undefined)) return
     this.#clearStall()
-    if (stalled) this.#stallTimer = this.#parts.timers.set(() => this.#dropStore(), STORE_STALL_MS)
+    if (!stalled) return
+    const patienceMs = this.#spool === undefined || this.#sourceEnded ? STORE_STALL_MS : STORE_DELAY_MS
+    this.#stallTimer = this.#parts.timers.set(() => this.#dropStore(), patienceMs)
   }
 
   #clearStall(): void {
@@ -185,7 +192,8 @@ export class Fill {
   #dropStore(): void {
     this.#discard()
     this.#settle({ kind: 'not-stored' })
-    if (this.#client === undefined) this.#parts.source.destroy()
+    if (this.#spool === undefined) this.#parts.source.destroy()
+    else this.#flow()
   }
 
   #discard(): void {
@@ -203,8 +211,7 @@ export class Fill {
     const { length, onComplete } = this.#parts
     this.#sourceEnded = true
     onComplete?.()
-    this.#client?.push(null)
-    this.#client = undefined
+    this.#spool?.end()
     if (length !== undefined && length !== this.#position) this.#discard()
     if (!this.#storeWaits) this.#commit()
     else this.#watchStall()
@@ -229,9 +236,7 @@ export class Fill {
     if (this.#sourceEnded) return
     this.#sourceEnded = true
     this.#discard()
-    const client = this.#client
-    this.#client = undefined
-    client?.destroy(error)
+    this.#spool?.fail(error)
     this.#settle({ kind: 'failed', error })
   }
 
@@ -243,6 +248,7 @@ export class Fill {
   }
 }
 
-function cut(chunk: Buffer, start: number, end: number): Buffer {
-  return chunk.subarray(Math.max(start, 0), Math.max(Math.min(end + 1, chunk.length), 0))
+/** A source that broke in the turn in which its head came has said so before anyone listened. */
+function endOf({ errored }: Readable): Error {
+  return errored ?? sluiceError('SLUICE_INCOMPLETE_RESPONSE', { phase: 'body' })
 }

@@ -16,7 +16,7 @@ export interface CacheOptions {
   readonly methods?: readonly ('GET' | 'HEAD')[]
   /**
    * How long a response is fresh when the origin says nothing, by status; one duration stands for 200, 301 and 302
-   * (`proxy_cache_valid`). @default {}
+   * (`proxy_cache_valid`); `any` leaves out what answers the form of one request: 400, 401, 405, 429, 431 … @default {}
    */
   readonly valid?: Duration | Readonly<Record<number | 'any', Duration>> | Readonly<Record<number, Duration>>
   /** When to serve a stale response beyond what the origin allows (`proxy_cache_use_stale`). @default [] */

@@ -63,6 +63,17 @@ const UNDERSTOOD: ReadonlySet<number> = new Set([
   409, 410, 411, 413, 414, 415, 417, 421, 422, 426, 428, 429, 431, 451, 500, 501, 502, 503, 504, 505, 511
 ])
 
+/** Answers to the request's own range or conditions, which are no part of the key. */
+const PARTIAL: ReadonlySet<number> = new Set([206, 304, 412, 416])
+
+/**
+ * Answers to the form of one request (too long, an odd field, a method override) rather than to its URL: `any` leaves them out, or one
+ * client's broken request would be every client's page. Named in `valid`, or by the origin's own word, they are stored.
+ */
+const REQUEST_FAULTS: ReadonlySet<number> = new Set([
+  400, 401, 405, 406, 407, 408, 411, 413, 414, 415, 417, 421, 422, 426, 428, 429, 431, 501, 505
+])
+
 /** Decides for the answer to a request, received at `now`. */
 export function storable(
   request: CacheFacts,
@@ -110,7 +121,7 @@ function refusedByResponse(
   directives: EffectiveDirectives,
   policy: StorePolicy
 ): StoreRefusal | undefined {
-  if (status < 200 || status === 206 || status === 304) return 'status'
+  if (status < 200 || PARTIAL.has(status)) return 'status'
   if (policy.setCookie === 'skip' && fieldLines(fields, 'set-cookie').length > 0) return 'set-cookie'
   if (directives.malformed) return 'malformed'
   if (directives.mustUnderstand && !UNDERSTOOD.has(status)) return 'must-understand'
@@ -143,7 +154,7 @@ function timed(
   now: number
 ): StoreDecision {
   if (directives.lifetimeMs === undefined) {
-    const validForMs = policy.valid.get(response.status) ?? policy.valid.get(0)
+    const validForMs = routeLifetime(response.status, policy.valid)
     if (validForMs === 0) return { store: false, reason: 'valid-zero' }
     if (validForMs !== undefined) return { store: true, validForMs }
   }
@@ -152,6 +163,10 @@ function timed(
   const window = Math.max(directives.staleWhileRevalidate ?? 0, directives.staleIfError ?? 0)
   if (lifetimeMs > 0 || window > 0 || hasValidator(response.fields, now)) return { store: true }
   return { store: false, reason: 'no-freshness' }
+}
+
+function routeLifetime(status: number, valid: ValidTable): number | undefined {
+  return valid.get(status) ?? (REQUEST_FAULTS.has(status) ? undefined : valid.get(0))
 }
 
 function hasValidator(fields: Fields, now: number): boolean {

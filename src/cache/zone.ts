@@ -1,5 +1,6 @@
 // A cache zone (proxy_cache_path): one store, its lock, what is under way in it, and how it is purged. Many routes share one.
 import { sluiceError } from '../errors'
+import type { SpoolFile } from '../spool/temporary-file'
 import { type BanOf, Bans } from './bans'
 import type { Fill } from './fill'
 import { type KeyFacts, primaryKey } from './key'
@@ -35,6 +36,8 @@ export interface Ticket {
 export interface ZoneParts {
   readonly version?: string
   readonly timers?: Timers
+  /** Where bodies wait for clients that are slower than their origin. */
+  readonly openFile?: () => Promise<SpoolFile>
 }
 
 /** One zone; lives as long as the app. */
@@ -43,6 +46,7 @@ export class CacheZone {
   readonly version: string
   readonly store: CacheStore
   readonly timers: Timers
+  readonly openFile: (() => Promise<SpoolFile>) | undefined
   readonly lock = new Lock()
   readonly marks = new Marks()
   readonly bans = new Bans()
@@ -67,6 +71,7 @@ export class CacheZone {
     this.store = store
     this.version = parts.version ?? ''
     this.timers = parts.timers ?? NODE_TIMERS
+    this.openFile = parts.openFile
   }
 
   /** The key of a URL in this zone, all its variants together. */

@@ -1,11 +1,15 @@
 // The first hook of every route: judges the request as a whole, opens its exchange, sees to it that it ends exactly once.
+import type { Http2ServerRequest } from 'node:http2'
 import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify'
 import { type SluiceError, sluiceError } from '../errors'
 import { hasLoop } from '../http/forwarded'
 import { isAuthority } from '../http/origin'
 import { parseTarget, readsElsewhere, type Target } from '../http/target'
+import { hasContent } from './body'
 import { answerError } from './error-page'
 import { RequestExchange } from './exchange'
+import { expectsTooMuch, waitsForContinue } from './expect'
+import { endStreamWithAnswer } from './linger'
 import { isAborted, logExchange } from './log'
 import type { Route } from './route'
 
@@ -30,10 +34,13 @@ export function beginHook(route: Route, log: FastifyBaseLogger) {
     const target: Target = verdict.kind === 'target' ? verdict : { path: request.raw.url ?? '', query: '' }
     const exchange = new RequestExchange(request, reply, route, target)
     request.sluice = exchange
+    exchange.expectsContinue = waitsForContinue(request)
     reply.raw.on('close', () => {
       if (exchange.tunnel === undefined) end(exchange, log)
       else exchange.tunnel.then(() => end(exchange, log))
     })
+    if (request.raw.httpVersionMajor >= 2 && hasContent(request.raw))
+      endStreamWithAnswer(request.raw as unknown as Http2ServerRequest)
     setSecurityFields(exchange)
     const problem =
       verdict.kind === 'refused'
@@ -68,6 +75,7 @@ function refusal({ request, settings, target }: RequestExchange): SluiceError | 
   if (!hasOneHost(request)) return sluiceError('SLUICE_BAD_REQUEST', { detail: 'Host' })
   if (!hasKnownCoding(request)) return sluiceError('SLUICE_BAD_REQUEST', { detail: 'Transfer-Encoding' })
   if (lostFields(request)) return sluiceError('SLUICE_TOO_MANY_FIELDS')
+  if (expectsTooMuch(request)) return sluiceError('SLUICE_EXPECTATION')
   if (hasLoop(request.headers.via, settings.viaId)) {
     return sluiceError('SLUICE_LOOP', {
       detail: 'the request has been here before: an upstream leads back to this app'

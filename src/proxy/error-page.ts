@@ -6,6 +6,7 @@ import { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { errorRow, isSluiceError, optionError, type SluiceError, sluiceError } from '../errors'
 import type { RequestExchange } from './exchange'
+import { endWithAnswer } from './linger'
 import type { ErrorPage } from './options'
 
 type Page =
@@ -102,8 +103,7 @@ export function answerStatus(
   page?: Page
 ): void {
   const { reply, request } = exchange
-  // What the client still sends of its body is not read any more.
-  if (request.raw.httpVersionMajor < 2 && !request.raw.complete) reply.header('connection', 'close')
+  endWithAnswer(request, reply)
   reply.code(status).header('cache-control', 'no-store')
   if (page === undefined) sendPlain(reply, status, error)
   else if (page.kind === 'file') reply.type(page.type).send(page.content)

@@ -14,22 +14,31 @@ interface RawWriter {
 export function relayInformation(reply: FastifyReply, status: number, fields: Fields): void {
   const { raw } = reply
   if (raw.headersSent || raw.destroyed || status <= 101) return
-  const lines = Object.entries(fields).flatMap(([name, value]) => linesOf(name, value))
   const version = reply.request.raw.httpVersion
   if (version === '1.1') {
-    const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')
+    // Behind an earlier answer of the connection: Node would put the final head before what is written here.
+    if (raw.socket === null) return
+    const head = Object.entries(fields).flatMap(([name, value]) => linesOf(name, value))
     ;(raw as unknown as RawWriter)._writeRaw(
-      `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${head}\r\n`,
+      `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${head.join('')}\r\n`,
       'latin1'
     )
   } else if (version.startsWith('2')) {
     const { stream } = raw as unknown as Http2ServerResponse
     if (!stream.destroyed && !stream.headersSent)
-      stream.additionalHeaders({ ...Object.fromEntries(lines), ':status': status })
+      stream.additionalHeaders({ ...validFields(fields), ':status': status })
   }
 }
 
-function linesOf(name: string, value: string | string[]): [string, string][] {
-  const values = Array.isArray(value) ? value : [value]
-  return values.filter((text) => isToken(name) && isFieldValue(text)).map((text) => [name, text])
+function linesOf(name: string, value: string | string[]): string[] {
+  return validValues(name, value).map((text) => `${name}: ${text}\r\n`)
+}
+
+function validFields(fields: Fields): Fields {
+  const entries = Object.entries(fields).map(([name, value]) => [name, validValues(name, value)] as const)
+  return Object.fromEntries(entries.filter(([, values]) => values.length > 0))
+}
+
+function validValues(name: string, value: string | string[]): string[] {
+  return isToken(name) ? [value].flat().filter(isFieldValue) : []
 }

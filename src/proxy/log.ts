@@ -31,10 +31,12 @@ export function logExchange(log: FastifyBaseLogger, exchange: RequestExchange): 
   log[level](record, `${request.method} ${exchange.target.path} ${status}`)
 }
 
-/** What the client got: an answer that the upstream broke off keeps its status, a client that left is 499. */
-function statusOf({ reply, error, tunnel }: RequestExchange): number {
-  if (error?.code === 'SLUICE_CLIENT_CLOSED') return error.statusCode
-  return tunnel === undefined ? reply.raw.statusCode : 101
+/** 499 is for clients that left; an answer that the upstream or we broke off keeps the status that the client has seen. */
+function statusOf(exchange: RequestExchange): number {
+  const { reply, error, tunnel } = exchange
+  if (tunnel !== undefined) return 101
+  const left = error?.code === 'SLUICE_CLIENT_CLOSED' || !reply.raw.headersSent
+  return left && isAborted(exchange) ? 499 : reply.raw.statusCode
 }
 
 /** On HTTP/2 a stream's reset does not show in `writableFinished`; a tunnel ends as its two sides like. */

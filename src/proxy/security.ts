@@ -48,6 +48,20 @@ export const securityHeadersSchema = {
   ]
 }
 
+/** Each option's field, and what `true` stands for. */
+const FIELDS: Readonly<
+  Record<keyof SecurityHeaderOptions, readonly [name: string, initial: string | false]>
+> = {
+  hsts: ['strict-transport-security', 'max-age=31536000'],
+  nosniff: ['x-content-type-options', 'nosniff'],
+  frame: ['x-frame-options', 'SAMEORIGIN'],
+  referrer: ['referrer-policy', 'strict-origin-when-cross-origin'],
+  csp: ['content-security-policy', false],
+  permissions: ['permissions-policy', false],
+  coop: ['cross-origin-opener-policy', false]
+}
+const ALWAYS = ['nosniff', 'frame', 'referrer', 'csp', 'permissions', 'coop'] as const
+
 /** The fields to set, or null when switched off. */
 export function resolveSecurityHeaders(
   options: boolean | SecurityHeaderOptions | undefined,
@@ -55,25 +69,13 @@ export function resolveSecurityHeaders(
 ): ResolvedSecurityHeaders | null {
   if (options === undefined || options === false) return null
   const given = options === true ? {} : options
-  const always: (readonly [string, string])[] = []
-  const tlsOnly: (readonly [string, string])[] = []
-  const add = (
-    list: (readonly [string, string])[],
-    name: string,
-    value: boolean | string | undefined,
-    initial: string | false
-  ): void => {
+  const set = (key: keyof SecurityHeaderOptions): (readonly [string, string])[] => {
+    const [name, initial] = FIELDS[key]
+    const value = given[key]
     const text = value === undefined || value === true ? initial : value
-    if (text === false) return
-    if (!isFieldValue(text)) throw optionError(path, `${JSON.stringify(text)} is not a field value`)
-    list.push([name, text])
+    if (text === false) return []
+    if (isFieldValue(text)) return [[name, text]]
+    throw optionError(`${path}.${key}`, `${JSON.stringify(text)} is no field value`)
   }
-  add(tlsOnly, 'strict-transport-security', given.hsts, 'max-age=31536000')
-  add(always, 'x-content-type-options', given.nosniff, 'nosniff')
-  add(always, 'x-frame-options', given.frame, 'SAMEORIGIN')
-  add(always, 'referrer-policy', given.referrer, 'strict-origin-when-cross-origin')
-  add(always, 'content-security-policy', given.csp, false)
-  add(always, 'permissions-policy', given.permissions, false)
-  add(always, 'cross-origin-opener-policy', given.coop, false)
-  return { always, tlsOnly }
+  return { always: ALWAYS.flatMap(set), tlsOnly: set('hsts') }
 }

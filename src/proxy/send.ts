@@ -2,12 +2,15 @@
 import type { Http2ServerResponse } from 'node:http2'
 import { constants } from 'node:http2'
 import { Readable } from 'node:stream'
+import type { FastifyReply } from 'fastify'
 import { isSluiceError, sluiceError } from '../errors'
 import { type Closable, hasClosed } from '../http/closable'
 import { discard } from '../http/discard'
 import type { Fields, UpstreamResponse } from '../http/message'
+import { hasContent } from './body'
 import { answerStatus } from './error-page'
 import type { RequestExchange } from './exchange'
+import { endWithAnswer } from './linger'
 import { publicLocation } from './response'
 import { appendField } from './response-rules'
 import type { UpstreamRef } from './route'
@@ -31,6 +34,7 @@ export function sendWhole(exchange: RequestExchange, response: UpstreamResponse,
     discard(response.body)
     return
   }
+  if (hasContent(exchange.request.raw)) endWithAnswer(exchange.request, reply)
   reply.code(response.status)
   setFields(exchange, response.fields, from)
   sendBody(exchange, response)
@@ -124,6 +128,7 @@ function sendStream(exchange: RequestExchange, response: UpstreamResponse, body:
     if (response.trailers !== undefined && mayTrail) raw.addTrailers(response.trailers as never)
   })
   countPiped(exchange)
+  raw.once('pipe', () => setImmediate(flushHead, raw))
   reply.send(body)
 }
 
@@ -134,6 +139,11 @@ export function countPiped(exchange: RequestExchange): void {
       exchange.bytesOut += chunk.length
     })
   })
+}
+
+/** Node holds the head back until there is content, which may take its time (events): it goes with what is there by now, or alone. */
+function flushHead(raw: FastifyReply['raw']): void {
+  if (!raw.headersSent && !raw.destroyed) raw.flushHeaders()
 }
 
 /** After the head a failure must be visible to the client: no last chunk on HTTP/1, a reset on HTTP/2. */

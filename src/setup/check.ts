@@ -1,22 +1,52 @@
 // Validates options without an app, as `nginx -t`.
+import { METHODS } from 'node:http'
+import type { FastifyInstance } from 'fastify'
 import { resolveCacheZone } from '../cache/options'
+import { createMemoryStore } from '../cache/store/memory'
+import { CacheZone } from '../cache/zone'
 import type { SluiceOptions } from '../options'
 import { resolveUpstreams } from '../upstream/options'
-import { routesOf } from './routes'
-import { validateRoute, validateShared } from './schema'
+import { checkMethod, websocketOf } from './mount'
+import { methodsOf, shareMethods } from './places'
+import { Registry } from './registry'
+import { resolveRoute, type Surroundings } from './resolve'
+import { readRegistration } from './schema'
 
 interface Shared {
   readonly upstreams: Parameters<typeof resolveUpstreams>[0]
   readonly caches: Readonly<Record<string, Parameters<typeof resolveCacheZone>[0]>>
-  readonly redis: object
 }
 
-/** Throws SLUICE_OPTIONS with the path of the first wrong option; files, directories and ports are not touched. */
-export function check(given: SluiceOptions): void {
-  const { upstreams = {}, caches = {}, redis } = given as Partial<Shared>
-  const routes = routesOf(given)
-  validateShared({ upstreams, caches, ...(redis && { redis }) }, '')
-  for (const { options, path } of routes) validateRoute(options, path)
-  resolveUpstreams(upstreams, 'upstreams')
-  for (const [name, zone] of Object.entries(caches)) resolveCacheZone(zone, `caches.${name}`)
+/** Groups are opened but nothing is dialled; their warnings are for the start. */
+const SILENT = { log: { warn() {} } } as unknown as FastifyInstance
+
+/**
+ * Throws SLUICE_OPTIONS with the path of the first wrong option. Several registrations of one app go in order. Files that
+ * options name are read; no directory is made and no connection opened.
+ */
+export function check(...registrations: readonly SluiceOptions[]): void {
+  const registry = new Registry(SILENT)
+  for (const given of registrations) checkOne(given, registry)
+}
+
+function checkOne(given: SluiceOptions, registry: Registry): void {
+  const { upstreams = {}, caches = {} } = given as Partial<Shared>
+  const routes = readRegistration(given, '')
+  for (const resolved of resolveUpstreams(upstreams, 'upstreams').values()) {
+    registry.defineUpstream(resolved, `upstreams.${resolved.name}`)
+  }
+  for (const [name, options] of Object.entries(caches)) {
+    const { memoryBytes: maxBytes, maxObjectBytes, version } = resolveCacheZone(options, `caches.${name}`)
+    registry.defineCache(
+      name,
+      new CacheZone(name, createMemoryStore({ maxBytes, maxObjectBytes }), { version })
+    )
+  }
+  const around: Surroundings = { registry, bodyLimit: 0, limiter: undefined }
+  const shares = shareMethods(routes, METHODS)
+  for (const named of routes) {
+    for (const method of methodsOf(named)) checkMethod(named, method)
+    websocketOf(named)
+    resolveRoute(named, { ...around, allow: shares.get(named)?.allow ?? '' })
+  }
 }

@@ -1,5 +1,4 @@
-// `hosts` of a route as a constraint of the router (nginx: server_name): exact names before wildcards, whatever the order of mounting.
-import type { FastifyInstance } from 'fastify'
+// PURE. `hosts` of a route as a constraint of the router (nginx: server_name): exact names before wildcards, whatever the order of mounting.
 
 /** Name of the router constraint; its value is the route's list of hosts. */
 export const HOSTS = 'sluiceHosts'
@@ -13,16 +12,14 @@ interface HostStore {
   set(hosts: readonly string[], mask: Mask): void
 }
 
-/** Registers the constraint with the app's router. */
-export function addHostConstraint(app: FastifyInstance): void {
-  app.addConstraintStrategy({
-    name: HOSTS,
-    storage: hostStore,
-    validate: () => true,
-    deriveConstraint: ({ headers }: { headers: Record<string, string | undefined> }) =>
-      bareHost(headers[':authority'] ?? headers.host ?? ''),
-    mustMatchWhenDerived: false
-  } as never)
+/** The strategy for the app's router. */
+export const hostConstraint = {
+  name: HOSTS,
+  storage: hostStore,
+  validate: () => true,
+  deriveConstraint: ({ headers }: { headers: Record<string, string | undefined> }) =>
+    bareHost(headers[':authority'] ?? headers.host ?? ''),
+  mustMatchWhenDerived: false
 }
 
 /** In lower case, without port and final dot. */

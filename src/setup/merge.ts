@@ -17,7 +17,8 @@ export function mergeOptions(defaults: Plain, route: Plain): Plain {
   for (const [key, value] of Object.entries(route)) {
     if (value === undefined) continue
     if (value === null) delete merged[key]
-    else if (HOOKS.has(key)) merged[key] = [...listOf(merged[key]), ...listOf(value)]
+    else if (HOOKS.has(key) && (typeof value === 'function' || Array.isArray(value)))
+      merged[key] = [...listOf(merged[key]), ...listOf(value)]
     else merged[key] = mergeValue(merged[key], value)
   }
   return merged

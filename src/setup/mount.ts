@@ -14,7 +14,7 @@ import { handle } from '../proxy/handler'
 import { limitHook } from '../proxy/limit'
 import { responseRulesHook } from '../proxy/response-rules'
 import type { Route } from '../proxy/route'
-import { resolveWebsocket } from '../websocket/options'
+import { type ResolvedWebsocket, resolveWebsocket } from '../websocket/options'
 import type { Upgrades } from '../websocket/upgrade'
 import { CATCH_ALL } from './catch-all'
 import { HOSTS } from './hosts'
@@ -53,7 +53,8 @@ export function addMethods(child: FastifyInstance, registry: Registry, routes: r
   for (const { extend } of registry.mounted) extend([...added])
 }
 
-function checkMethod(named: NamedRoute, method: string): void {
+/** Refuses what Node's server never hands out. */
+export function checkMethod(named: NamedRoute, method: string): void {
   if (METHODS.includes(method) && method !== 'CONNECT') return
   const path = `${named.path === '' ? '' : `${named.path}.`}methods[${methodsOf(named).indexOf(method)}]`
   throw optionError(path, `${JSON.stringify(method)} is no method that Node's server takes`)
@@ -65,8 +66,8 @@ export function mount(
   registry: Registry,
   { named, route, methods, patterns }: Mounting
 ): void {
-  const { options, path } = named
-  const websocket = resolveWebsocket(options.websocket, path === '' ? 'websocket' : `${path}.websocket`)
+  const { options } = named
+  const websocket = websocketOf(named)
   const { upgrades, catchAll } = registry.parts
   if (route.name === '/') catchAll.noteMounted()
   const tunnel = tunnelHook(upgrades, websocket)
@@ -80,6 +81,11 @@ export function mount(
   registry.mounted.push({ route, websocket, extend, shown })
   extend(methods)
   child.log.info(`${patternOf(route)} → ${destinationOf(named)}`)
+}
+
+/** The route's `websocket`, checked. */
+export function websocketOf({ options, path }: NamedRoute): ResolvedWebsocket {
+  return resolveWebsocket(options.websocket, path === '' ? 'websocket' : `${path}.websocket`)
 }
 
 function patternOf({ name, mount: { exact } }: Route): string {
@@ -119,7 +125,8 @@ function fastifyRoute(
   const { preParsing, preValidation } = options
   return {
     method: methods as HTTPMethods[],
-    url,
+    // Fastify puts the prefix of the plugin that registers before it.
+    url: url.slice(child.prefix.length),
     constraints: {
       ...options.constraints,
       ...(options.hosts && { [HOSTS]: options.hosts }),

@@ -12,7 +12,7 @@ import { Upstream } from '../upstream/upstream'
 import type { ResolvedWebsocket } from '../websocket/options'
 import type { Upgrades } from '../websocket/upgrade'
 import type { CatchAll } from './catch-all'
-import { didYouMean } from './validate'
+import { didYouMean } from './did-you-mean'
 
 /** A route as mounted. */
 export interface Mounted {
@@ -86,6 +86,19 @@ export class Registry {
     }
     this.upstreams.set(name, ref)
     return ref
+  }
+
+  /** Takes in a zone under its name. */
+  defineCache(name: string, zone: CacheZone): void {
+    this.refuseKnownCache(name)
+    this.caches.set(name, zone)
+  }
+
+  /** Asked before a zone is opened: two must not share a directory. */
+  refuseKnownCache(name: string): void {
+    if (this.caches.has(name)) {
+      throw optionError(`caches.${name}`, 'already defined by an earlier registration')
+    }
   }
 
   /** A group by name. */

@@ -1,6 +1,6 @@
 // From a route's options, merged with the defaults, to the Route that requests meet. Everything is decided here, once.
 
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyRequest } from 'fastify'
 import { RouteCache } from '../cache/cache'
 import { resolveRouteCache } from '../cache/options'
 import { optionError } from '../errors'
@@ -30,18 +30,15 @@ const WHOLE_BODY_BYTES = 64 * 1024
 
 /** What a route is resolved in. */
 export interface Surroundings {
-  readonly app: FastifyInstance
   readonly registry: Registry
-  readonly viaId: string
-  /** The app's limiter, made when the first route asks. */
-  readonly limiter: () => Promise<RateLimiter>
+  /** The app's own limit of a request body. */
+  readonly bodyLimit: number
+  /** There when a route has limits. */
+  readonly limiter: Pick<RateLimiter, 'forRoute'> | undefined
 }
 
 /** Throws SLUICE_OPTIONS with the option's path. */
-export async function resolveRoute(
-  named: NamedRoute,
-  around: Surroundings & { readonly allow: string }
-): Promise<Route> {
+export function resolveRoute(named: NamedRoute, around: Surroundings & { readonly allow: string }): Route {
   const { options, url, path: place } = named
   const path = place === '' ? '' : `${place}.`
   const segments = segmentsOf(url)
@@ -58,7 +55,7 @@ export async function resolveRoute(
     timeouts: resolveTimeouts(options.timeouts ?? {}, `${path}timeouts`),
     retry: resolveRetry(options.retry, `${path}retry`),
     collect: options.buffering === false ? 0 : WHOLE_BODY_BYTES,
-    bodyLimit: resolveBodyLimit(options.bodyLimit, `${path}bodyLimit`, around.app),
+    bodyLimit: resolveBodyLimit(options.bodyLimit, `${path}bodyLimit`, around),
     security: resolveSecurityHeaders(options.securityHeaders, `${path}securityHeaders`),
     errorPages: resolveErrorPages(options, path),
     rewrite:
@@ -66,12 +63,12 @@ export async function resolveRoute(
     rewriteLocation: options.rewriteLocation ?? true,
     cookies: options.cookies === undefined ? null : cookieRewrite(options.cookies),
     redirect: resolveRedirect(options, path),
-    guards: await resolveGuards(named, around),
+    guards: resolveGuards(named, around),
     authNames: resolveAuthRequest(options.authRequest, `${path}authRequest`)?.copyFields ?? new Set(),
     static: options.static ? createStatic(resolveStatic(options.static, `${path}static`)) : null,
     cache: resolveCacheOption(options, path, around.registry),
     upstream: target.choose,
-    viaId: around.viaId
+    viaId: around.registry.viaId
   }
 }
 
@@ -106,19 +103,22 @@ function resolveCacheOption({ cache }: RouteOptions, path: string, registry: Reg
   return { policy, route: new RouteCache(registry.zone(policy.zone, `${path}cache`), policy) }
 }
 
-async function resolveGuards(
-  { options, url, path: place }: NamedRoute,
-  { registry, limiter }: Surroundings
-): Promise<Guards> {
+function resolveGuards(named: NamedRoute, { registry, limiter }: Surroundings): Guards {
+  const { options, path: place } = named
   const path = place === '' ? '' : `${place}.`
   const limits = resolveRateLimit(options.rateLimit, `${path}rateLimit`)
   const concurrency = resolveConcurrency(options.concurrency)
   return {
     access: resolveAccess(options.access, `${path}access`) ?? null,
-    rateLimits: limits.length === 0 ? null : (await limiter()).forRoute(url, limits),
+    rateLimits: limits.length === 0 ? null : (limiter?.forRoute(limitName(named), limits) ?? null),
     concurrency: concurrency === undefined ? null : createConcurrency(concurrency),
     auth: resolveAuthOption(options, path, registry)
   }
+}
+
+/** The same in every process, and different for routes that share a path. */
+function limitName({ url, options: { hosts = [], methods = [] } }: NamedRoute): string {
+  return [url, ...hosts, ...methods].join(' ')
 }
 
 function resolveAuthOption(
@@ -168,9 +168,13 @@ function resolveRedirect({ redirect }: RouteOptions, path: string): Route['redir
   throw optionError(`${path}redirect.to`, `${JSON.stringify(to)} is no URL; escape what is not ASCII`)
 }
 
-function resolveBodyLimit(limit: RouteOptions['bodyLimit'], path: string, app: FastifyInstance): number {
+function resolveBodyLimit(
+  limit: RouteOptions['bodyLimit'],
+  path: string,
+  { bodyLimit }: Surroundings
+): number {
   if (limit === false) return 0
-  return limit === undefined ? (app.initialConfig.bodyLimit ?? 1024 * 1024) : sizeBytes(limit, path)
+  return limit === undefined ? bodyLimit : sizeBytes(limit, path)
 }
 
 function checkRewrite(to: string, path: string): string {

@@ -12,34 +12,28 @@ export interface NamedRoute {
 
 const SHARED = new Set(['upstreams', 'caches', 'redis', 'routes', 'defaults', 'logLevel', 'logSerializers'])
 
-/** The routes of one registration. Flat and `routes` together is an error, and so is `defaults` without `routes`. */
-export function routesOf(given: SluiceOptions): NamedRoute[] {
+/** The routes of one registration; `base` is the prefix of the plugin that registers. `defaults` without `routes` is an error. */
+export function routesOf(given: SluiceOptions, base: string): NamedRoute[] {
   const options = given as Readonly<Record<string, unknown>>
-  const own = Object.fromEntries(Object.entries(options).filter(([key]) => !SHARED.has(key)))
-  if (options.routes === undefined) return flatRoutes(options, own)
-  const stray = Object.keys(own).find((key) => key !== 'prefix')
-  if (stray !== undefined)
-    throw optionError(
-      stray,
-      'a registration is either flat or has `routes`; put it into `defaults` or into a route'
-    )
-  const list = options.routes
-  if (!Array.isArray(list)) throw optionError('routes', 'must be an array')
-  const defaults = isPlain(options.defaults) ? options.defaults : {}
-  const outer = typeof options.prefix === 'string' ? options.prefix : ''
-  return list.map((route: unknown, index) => {
+  if (options.routes === undefined) return flatRoutes(options, base)
+  const { routes, defaults = {}, prefix = '' } = options
+  if (!Array.isArray(routes)) throw optionError('routes', 'must be a list of routes')
+  if (prefix !== '') checkPath(prefix, 'prefix')
+  return routes.map((route: unknown, index) => {
     const path = `routes[${index}]`
     if (!isPlain(route)) throw optionError(path, 'must be an object')
-    return named(mergeOptions(defaults, route) as RouteOptions, path, outer)
+    const merged = mergeOptions(defaults as Record<string, unknown>, route) as RouteOptions
+    return named(merged, path, joined(base, String(prefix)))
   })
 }
 
-function flatRoutes(options: Readonly<Record<string, unknown>>, own: object): NamedRoute[] {
+function flatRoutes(options: Readonly<Record<string, unknown>>, base: string): NamedRoute[] {
   if (options.defaults !== undefined) throw optionError('defaults', 'goes with `routes`')
+  const own = Object.fromEntries(Object.entries(options).filter(([key]) => !SHARED.has(key)))
   const names = Object.keys(own)
   if (names.length === 0) return []
   if (names.length === 1 && names[0] === 'prefix' && options.upstreams !== undefined) return []
-  return [named(mergeOptions({}, own as Record<string, unknown>) as RouteOptions, '', '')]
+  return [named(mergeOptions({}, own) as RouteOptions, '', base)]
 }
 
 function named(options: RouteOptions, path: string, outer: string): NamedRoute {
@@ -47,19 +41,18 @@ function named(options: RouteOptions, path: string, outer: string): NamedRoute {
   const { prefix, path: exact } = options
   if ((prefix === undefined) === (exact === undefined))
     throw optionError(path || 'options', 'needs one of `prefix` and `path`')
-  const own = prefix ?? exact
-  const name = prefix === undefined ? 'path' : 'prefix'
-  if (typeof own !== 'string' || !/^\/[^?#*\s\\]*$/.test(own)) {
-    throw optionError(
-      at(name),
-      `${JSON.stringify(own)} is no path: it starts with "/" and has no "*", query or fragment`
-    )
-  }
-  return { options, path, url: joined(outer, own, exact !== undefined) }
+  const own = checkPath(prefix ?? exact, at(prefix === undefined ? 'path' : 'prefix'))
+  const url = joined(outer, own)
+  // A prefix has no slash at its end: `/api/` and `/api` are one. An exact path keeps it.
+  return { options, path, url: exact === undefined ? url.replace(/\/+$/, '') || '/' : url }
 }
 
-/** A prefix has no slash at its end: `/api/` and `/api` are one. An exact path keeps it. */
-function joined(outer: string, own: string, exact: boolean): string {
-  const url = outer.replace(/\/+$/, '') + own
-  return exact ? url : url.replace(/\/+$/, '') || '/'
+function checkPath(own: unknown, path: string): string {
+  if (typeof own === 'string' && /^\/[^?#*\s\\]*$/.test(own)) return own
+  const problem = 'is no path: it starts with "/" and has no "*", query or fragment'
+  throw optionError(path, `${JSON.stringify(own)} ${problem}`)
+}
+
+function joined(outer: string, own: string): string {
+  return outer.replace(/\/+$/, '') + own
 }

@@ -1,14 +1,18 @@
 // All schemas joined: what a registration may say. One Ajv pass for each registration (nginx -t).
 
 import { CACHE_ZONE_SCHEMA, ROUTE_CACHE_SCHEMA } from '../cache/options'
+import { optionError } from '../errors'
 import { accessSchema, authRequestSchema, concurrencySchema } from '../guard/options'
 import { forwardedSchema } from '../http/forwarded'
+import type { SluiceOptions } from '../options'
 import { cookiesSchema, errorPagesSchema, headersSchema, retrySchema, timeoutsSchema } from '../proxy/options'
 import { securityHeadersSchema } from '../proxy/security'
 import { rateLimitSchema } from '../rate-limit/options'
 import { staticSchema } from '../static/options'
 import { upstreamsSchema } from '../upstream/options'
 import { websocketSchema } from '../websocket/options'
+import { didYouMean } from './did-you-mean'
+import { type NamedRoute, routesOf } from './routes'
 import { validator } from './validate'
 
 const hooks = { anyOf: [{ isFunction: true }, { type: 'array', items: { isFunction: true } }] }
@@ -73,7 +77,38 @@ export const sharedSchema = {
   }
 }
 
-/** Throws SLUICE_OPTIONS with the path of the wrong option. */
-export const validateRoute = validator(routeSchema)
-/** Throws SLUICE_OPTIONS with the path of the wrong option. */
-export const validateShared = validator(sharedSchema)
+const { prefix: _prefix, path: _path, ...inherited } = routeSchema.properties
+
+/** Every option that routes may share; where a route mounts is its own. */
+export const defaultsSchema = { ...routeSchema, properties: inherited }
+
+/** Beside `routes`; Fastify's own register options are let through. */
+const AROUND = ['upstreams', 'caches', 'redis', 'routes', 'defaults', 'prefix', 'logLevel', 'logSerializers']
+const ROUTE = Object.keys(routeSchema.properties)
+
+const validateRoute = validator(routeSchema)
+const validateDefaults = validator(defaultsSchema)
+const validateShared = validator(sharedSchema)
+
+/** The routes of a registration, each merged and checked; throws SLUICE_OPTIONS with the path of the wrong option. */
+export function readRegistration(given: SluiceOptions, base: string): NamedRoute[] {
+  const options = given as Readonly<Record<string, unknown>>
+  checkNames(options)
+  const { upstreams = {}, caches = {}, redis, defaults } = options
+  validateShared({ upstreams, caches, ...(redis !== undefined && { redis }) }, '')
+  if (defaults !== undefined) validateDefaults(defaults, 'defaults')
+  const routes = routesOf(given, base)
+  for (const { options, path } of routes) validateRoute(options, path)
+  return routes
+}
+
+function checkNames(options: Readonly<Record<string, unknown>>): void {
+  const isList = options.routes !== undefined
+  const known = isList ? AROUND : [...AROUND, ...ROUTE]
+  const stray = Object.keys(options).find((key) => !known.includes(key))
+  if (stray === undefined) return
+  const problem = ROUTE.includes(stray)
+    ? 'a registration is either flat or has `routes`; put it into `defaults` or into a route'
+    : `unknown option${didYouMean(stray, known)}; known: ${known.join(', ')}`
+  throw optionError(stray, problem)
+}

@@ -1,28 +1,21 @@
-// What has to sit on the listening servers themselves: Expect: 100-continue, HTTP/2 sessions at the end, and upstreams that are ourselves.
-import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+// The servers that listen for an app, their HTTP/2 sessions at the end, and upstreams that are ourselves.
+import type { Server } from 'node:http'
 import type { Http2Session } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import type { Registry } from './registry'
 
-const waiting = new WeakSet<object>()
-
-/** Whether the client waits for 100 before it sends its content. */
-export function waitsForContinue(request: object): boolean {
-  return waiting.has(request)
+/** The servers that Fastify opens beside the app's own for 'localhost': known once it listens. */
+export function furtherServers(app: FastifyInstance): Server[] {
+  const symbol = ownSymbols(app).find(({ description }) => description === 'fastify.serverBindings')
+  return (symbol && (app as unknown as Record<symbol, Server[]>)[symbol]) ?? []
 }
 
-/**
- * RFC 9110 §10.1.1: on our routes 100 goes out when the upstream wants the content, after every hook; on all others at once, as
- * Node does by itself. An app with a listener of its own keeps it.
- */
-export function listenForContinue(server: Server, owns: (request: IncomingMessage) => boolean): void {
-  if (server.listenerCount('checkContinue') > 0) return
-  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
-    if (owns(request)) waiting.add(request)
-    else response.writeContinue()
-    server.emit('request', request, response)
-  })
+function ownSymbols(app: FastifyInstance): symbol[] {
+  const symbols: symbol[] = []
+  for (let level: object | null = app; level !== null; level = Object.getPrototypeOf(level))
+    symbols.push(...Object.getOwnPropertySymbols(level))
+  return symbols
 }
 
 /**

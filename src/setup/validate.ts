@@ -2,6 +2,7 @@
 import Ajv, { type ErrorObject, type SchemaObject } from 'ajv'
 import { optionError } from '../errors'
 import { parseDuration, parseRate, parseSize } from '../units'
+import { didYouMean } from './did-you-mean'
 
 const FORMATS: Record<string, { parse: (text: string) => number | undefined; hint: string }> = {
   duration: {
@@ -37,12 +38,13 @@ export function validator(schema: SchemaObject): (value: unknown, path: string) 
   }
 }
 
-/** The deepest error says most; among equals an unknown key, then anything but the anyOf that wraps it. */
+/** An object with a key too many or too few was meant as that object, whatever else the option may be. */
+const WEIGHTS: Readonly<Record<string, number>> = { additionalProperties: 5, required: 4, anyOf: 3 }
+
+/** The deepest error says most; among equals an unknown key, then a missing one, then the anyOf that lists the choices. */
 function mostSpecific(errors: readonly ErrorObject[]): ErrorObject {
   const weight = (error: ErrorObject): number =>
-    error.instancePath.split('/').length * 10 +
-    (error.keyword === 'additionalProperties' ? 5 : 0) +
-    (error.keyword === 'anyOf' ? 3 : 0)
+    error.instancePath.split('/').length * 10 + (WEIGHTS[error.keyword] ?? 0)
   return errors.reduce((best, error) => (weight(error) > weight(best) ? error : best))
 }
 
@@ -69,11 +71,19 @@ function problemOf(error: ErrorObject, errors: readonly ErrorObject[]): string {
     const name = String(error.params.additionalProperty)
     return `unknown option ${JSON.stringify(name)}${didYouMean(name, known)}; known: ${known.join(', ') || 'none'}`
   }
+  const here = errors.filter(({ instancePath }) => instancePath === error.instancePath)
+  if (error.keyword === 'required') return missing(here.filter(({ keyword }) => keyword === 'required'))
   if (error.keyword !== 'anyOf') return plainProblem(error)
-  const choices = errors.filter(
-    (other) => other.instancePath === error.instancePath && other !== error && other.keyword !== 'anyOf'
-  )
+  const choices = here.filter(({ keyword }) => keyword !== 'anyOf')
   return [...new Set(choices.map(plainProblem))].join(', or ') || 'has a wrong value'
+}
+
+/** One key of each form that the object may have. */
+function missing(errors: readonly ErrorObject[]): string {
+  const forms = new Map(
+    errors.map(({ parentSchema, params }) => [parentSchema, String(params.missingProperty)])
+  )
+  return `needs ${[...forms.values()].map((name) => `\`${name}\``).join(' or ')}`
 }
 
 function plainProblem(error: ErrorObject): string {
@@ -84,27 +94,4 @@ function plainProblem(error: ErrorObject): string {
     return `must be one of ${(error.params.allowedValues as unknown[]).map((value) => JSON.stringify(value)).join(', ')}`
   if (error.keyword === 'const') return `must be ${JSON.stringify(error.params.allowedValue)}`
   return error.message ?? 'is wrong'
-}
-
-/** The nearest known name when it is near enough to be a typing error. */
-export function didYouMean(name: string, known: readonly string[]): string {
-  const near = known
-    .map((other) => ({ other, cost: distance(name.toLowerCase(), other.toLowerCase()) }))
-    .sort((a, b) => a.cost - b.cost)[0]
-  return near !== undefined && near.cost <= Math.max(1, Math.floor(name.length / 3))
-    ? `, did you mean ${JSON.stringify(near.other)}?`
-    : ''
-}
-
-function distance(from: string, to: string): number {
-  let row = Array.from({ length: to.length + 1 }, (_, index) => index)
-  for (let i = 1; i <= from.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= to.length; j++) {
-      const swap = (row[j - 1] as number) + (from[i - 1] === to[j - 1] ? 0 : 1)
-      next.push(Math.min(swap, (row[j] as number) + 1, (next[j - 1] as number) + 1))
-    }
-    row = next
-  }
-  return row[to.length] as number
 }

@@ -5,6 +5,7 @@ import { createMemoryStore } from '../cache/store/memory'
 import { createTieredStore } from '../cache/store/tiered'
 import { CacheZone } from '../cache/zone'
 import { isSluiceError, optionError } from '../errors'
+import { openTemporaryFile } from '../spool/temporary-file'
 
 /** A directory that cannot be used is an option error; `path` is the zone's. */
 export async function openZone(name: string, options: ResolvedCacheZone, path: string): Promise<CacheZone> {
@@ -13,7 +14,8 @@ export async function openZone(name: string, options: ResolvedCacheZone, path: s
   if (disk === undefined) return new CacheZone(name, memory, { version })
   try {
     return new CacheZone(name, createTieredStore(memory, await openDiskStore({ ...disk, now: Date.now })), {
-      version
+      version,
+      openFile: () => openTemporaryFile(disk.path)
     })
   } catch (error) {
     const problem = isSluiceError(error)

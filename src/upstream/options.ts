@@ -214,6 +214,14 @@ function resolveServers(
     }
     seen.set(origin.url, index)
   }
+  const [first] = servers
+  const other = servers.find(({ origin }) => origin.secure !== first?.origin.secure)
+  if (first !== undefined && other !== undefined) {
+    throw optionError(
+      serversPath ?? path,
+      `${first.origin.url} and ${other.origin.url}: the servers of a group are all https:// or none, for Host follows from it`
+    )
+  }
   if (servers.every((server) => server.backup)) {
     throw optionError(serversPath ?? path, 'needs at least one server that is not a backup')
   }

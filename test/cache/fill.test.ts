@@ -2,6 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Fill, type FillEnd, type FillParts } from '../../src/cache/fill'
 import type { EntryWriter, StoredEntry } from '../../src/cache/store/store'
+import { openTemporaryFile } from '../../src/spool/temporary-file'
+import { tempDir } from '../support/temp-dir'
+import { until } from '../support/waiting'
 import { fed, HandTimers, read, settled } from './scene'
 
 const ENTRY = {} as StoredEntry
@@ -58,24 +61,29 @@ test('the client and the store get the same bytes; the store commits at the end'
   assert.deepEqual([writer.content, writer.state, ends], ['onetwo', 'committed', ['stored']])
 })
 
-test('nothing is read from upstream until the client reads', async () => {
-  const { source, writer } = start()
-  source.push(Buffer.from('early'))
+test('the source is read ahead of a client that reads nothing, and then waits for it', async () => {
+  const { source, writer, fill } = start()
+  const chunk = Buffer.alloc(256 * 1024, 'x')
+  for (let i = 0; i < 20; i++) source.push(chunk)
+  source.push(null)
   await settled()
-  assert.equal(writer.content, '')
-  source.destroy()
+  const ahead = writer.chunks.length
+  assert.ok(ahead >= 3 && ahead <= 6, `${ahead} chunks of 20 went through`)
+  assert.equal(source.isPaused(), true)
+  assert.equal((await read(fill.body)).length, 20 * chunk.length)
+  await settled()
+  assert.deepEqual([writer.chunks.length, writer.state], [20, 'committed'])
 })
 
-test('a client that stops reading holds the source back', async () => {
-  const { source, writer, fill } = start()
-  const chunk = Buffer.alloc(16 * 1024, 'x')
+test('with a file behind it a client that reads nothing holds up neither source nor store', async (t) => {
+  const dir = tempDir(t)
+  const { source, writer, ends, fill } = start({ openFile: () => openTemporaryFile(dir) })
+  const chunk = Buffer.alloc(256 * 1024, 'x')
   for (let i = 0; i < 20; i++) source.push(chunk)
-  fill.body?.read(0)
-  await settled()
-  assert.ok(writer.chunks.length < 20, `${writer.chunks.length} chunks went through`)
-  assert.equal(source.isPaused(), true)
-  source.destroy()
-  await settled()
+  source.push(null)
+  await until('all of it is stored', () => ends.length === 1)
+  assert.deepEqual([writer.chunks.length, writer.state], [20, 'committed'])
+  assert.equal((await read(fill.body)).length, 20 * chunk.length)
 })
 
 test('a client that leaves does not truncate the stored copy', async () => {
@@ -150,14 +158,32 @@ test('a store that asks to wait again and again, even at once, loses nothing', a
   assert.deepEqual([writer.content, writer.state, ends], ['onetwothree', 'committed', ['stored']])
 })
 
-test('a store that lags too far behind is dropped, the client gets everything', async () => {
+test('a store that lags far behind holds the source back, and goes on once it drains', async () => {
   const { source, writer, ends, fill } = start()
   writer.accepts = false
   const reading = read(fill.body)
   const chunk = 'x'.repeat(512 * 1024)
-  finish(source, ...Array(6).fill(chunk))
-  assert.equal((await reading).length, 6 * chunk.length)
-  assert.deepEqual([writer.state, ends], ['discarded', ['not-stored']])
+  finish(source, ...Array(12).fill(chunk))
+  await settled()
+  assert.equal(source.isPaused(), true)
+  writer.accepts = true
+  writer.drain()
+  assert.equal((await reading).length, 12 * chunk.length)
+  await settled()
+  assert.deepEqual([writer.content.length, writer.state, ends], [12 * chunk.length, 'committed', ['stored']])
+})
+
+test('a store that stands still is dropped after a moment, the client gets everything', async () => {
+  const { source, writer, timers, ends, fill } = start()
+  writer.accepts = false
+  const reading = read(fill.body)
+  const chunk = 'x'.repeat(512 * 1024)
+  finish(source, ...Array(12).fill(chunk))
+  await settled()
+  assert.equal(timers.pending, 1)
+  timers.fire()
+  assert.equal((await reading).length, 12 * chunk.length)
+  assert.deepEqual([writer.state, ends, timers.pending], ['discarded', ['not-stored'], 0])
 })
 
 test('with no client a slow store holds the source back, and a dead one is given up', async () => {
@@ -252,4 +278,16 @@ test('an error that nobody listens for does not take the process down', async ()
   source.destroy(new Error('reset'))
   await settled()
   assert.deepEqual(ends, ['failed'])
+})
+
+test('a source that broke before anyone listened ends the fill and the client', async () => {
+  for (const broken of [new Error('broken'), undefined]) {
+    const source = fed()
+    source.on('error', () => {})
+    source.destroy(broken)
+    await settled()
+    const { writer, ends, fill } = start({ source })
+    await assert.rejects(read(fill.body), broken ?? { code: 'SLUICE_INCOMPLETE_RESPONSE' })
+    assert.deepEqual([writer.state, ends], ['discarded', ['failed']])
+  }
 })

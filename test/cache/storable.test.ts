@@ -156,7 +156,14 @@ const byValid: [string, Fields, number, ReadonlyMap<number, number>, unknown][] 
     valid,
     { store: false, reason: 'malformed' }
   ],
-  ['206', {}, 206, new Map([[206, 5]]), { store: false, reason: 'status' }]
+  ['206', {}, 206, new Map([[206, 5]]), { store: false, reason: 'status' }],
+  ['412', fresh, 412, valid, { store: false, reason: 'status' }],
+  ['416', fresh, 416, valid, { store: false, reason: 'status' }],
+  ['any is not 400', {}, 400, new Map([[0, 5]]), { store: false, reason: 'no-freshness' }],
+  ['any is not 405', {}, 405, new Map([[0, 5]]), { store: false, reason: 'no-freshness' }],
+  ['any is not 431', {}, 431, new Map([[0, 5]]), { store: false, reason: 'no-freshness' }],
+  ['400 by its name', {}, 400, new Map([[400, 5]]), { store: true, validForMs: 5 }],
+  ['400 by the word of its origin', fresh, 400, valid, { store: true }]
 ]
 for (const [name, fields, status, table, expected] of byValid) {
   test(`valid: ${name}`, () => {

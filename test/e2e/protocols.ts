@@ -43,8 +43,11 @@ export async function startPlain(t: TestContext, options: object, setup: EdgeSet
 
 /** An edge for HTTP/2 with prior knowledge, all requests on one connection. */
 export async function startH2(t: TestContext, options: object, setup: EdgeSetup = {}): Promise<Pair> {
+  // First of the ends: the app's close waits for every session.
+  let h2: H2Client | undefined
+  t.after(() => h2?.session.destroy())
   const edge = await startEdge(t, options, { ...setup, fastify: { http2: true, ...setup.fastify } })
-  const h2 = await connectH2(edge.url)
-  t.after(() => h2.session.destroy())
-  return { edge, h2, ask: (path, asked = {}) => h2.get(path, asked) }
+  const client = await connectH2(edge.url)
+  h2 = client
+  return { edge, h2, ask: (path, asked = {}) => client.get(path, asked) }
 }

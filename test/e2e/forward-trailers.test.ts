@@ -1,0 +1,80 @@
+// Trailer fields (RFC 9110 §6.5): relayed where the client's framing has room for them, and a danger to nobody.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { startEdge } from '../support/edge'
+import { get } from '../support/http-client'
+import { rawExchange, rawTranscript } from '../support/raw-client'
+import { rawField } from '../support/response-parser'
+import { replies, startScript } from '../support/script-server'
+import { bothProtocols } from './protocols'
+
+const HEAD =
+  'HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\nTrailer: Server-Timing, X-Sum\r\n\r\n'
+const TRAILERS =
+  'Server-Timing: db;dur=5\r\nX-Sum: 1\r\nX-Sum: 2\r\nAuthorization: a\r\nSet-Cookie: a=b\r\nConnection: x\r\n'
+const CHUNKED = `${HEAD}5\r\nhello\r\n0\r\n${TRAILERS}\r\n`
+
+async function upstreamOf(t: { after(end: () => Promise<void>): void }, bytes: string): Promise<string> {
+  const upstream = await startScript(replies(bytes))
+  t.after(upstream.close)
+  return upstream.url
+}
+
+bothProtocols(
+  'trailers of a chunked answer are relayed, but for those that frame or identify',
+  async (t, start) => {
+    const { ask } = await start({ prefix: '/', upstream: await upstreamOf(t, CHUNKED) })
+    const answer = await ask('/a')
+    assert.equal(answer.text, 'hello')
+    assert.equal(answer.trailers['server-timing'], 'db;dur=5')
+    assert.deepEqual(String(answer.trailers['x-sum']).replaceAll(' ', ''), '1,2')
+    for (const name of ['authorization', 'set-cookie', 'connection'])
+      assert.equal(answer.trailers[name], undefined)
+    assert.equal(answer.headers.trailer, undefined)
+  }
+)
+
+test('an HTTP/1.0 client gets none', async (t) => {
+  const { url } = await startEdge(t, { prefix: '/', upstream: await upstreamOf(t, CHUNKED) })
+  const { responses, rest } = await rawTranscript(url, 'GET /a HTTP/1.0\r\nHost: a\r\n\r\n')
+  assert.deepEqual([responses[0]?.body.toString(), responses[0]?.framing, rest.length], ['hello', 'close', 0])
+})
+
+bothProtocols('HEAD gets none, whatever the upstream declares', async (t, start) => {
+  const { ask } = await start({ prefix: '/', upstream: await upstreamOf(t, HEAD) })
+  const answer = await ask('/a', { method: 'HEAD' })
+  assert.deepEqual([answer.status, answer.headers.trailer, { ...answer.trailers }], [200, undefined, {}])
+})
+
+test('Trailer beside a Content-Length is a field of the connection, and goes', async (t) => {
+  const bytes = 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTrailer: X-Sum\r\n\r\nhello'
+  const { url } = await startEdge(t, { prefix: '/', upstream: await upstreamOf(t, bytes) })
+  for (const version of ['1.0', '1.1']) {
+    const answer = await rawExchange(url, `GET /a HTTP/${version}\r\nHost: a\r\n\r\n`)
+    assert.deepEqual([answer.body.toString(), rawField(answer, 'trailer')], ['hello', []])
+  }
+})
+
+bothProtocols("a client's trailers do not become fields upstream", async (t, start) => {
+  const upstream = await startScript(replies('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'))
+  t.after(upstream.close)
+  const { ask, edge, h2 } = await start({ prefix: '/', upstream: upstream.url })
+  if (h2 === undefined) {
+    const answer = await rawExchange(
+      edge.url,
+      'POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTrailer: X-Evil\r\n\r\n1\r\nx\r\n0\r\nX-Evil: 1\r\n\r\n',
+      'POST'
+    )
+    assert.equal(answer.status, 200)
+  } else await ask('/a', { method: 'POST', body: 'x', headers: { trailer: 'x-evil' } })
+  const seen = upstream.connections[0]?.received().toString() ?? ''
+  assert.ok(!/evil/i.test(seen), seen)
+})
+
+test('te: trailers goes on, other codings do not', async (t) => {
+  const upstream = await startScript(replies(CHUNKED))
+  t.after(upstream.close)
+  const { url } = await startEdge(t, { prefix: '/', upstream: upstream.url })
+  await get(`${url}/a`, { headers: { TE: 'gzip, trailers', Connection: 'TE' } })
+  assert.match(upstream.connections[0]?.received().toString() ?? '', /\r\nte: trailers\r\n/i)
+})

@@ -1,0 +1,90 @@
+// app.sluice: what an app can ask and tell its edge while it runs.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { startEdge } from '../support/edge'
+import { get } from '../support/http-client'
+import { startOrigin } from '../support/origin'
+
+async function scene(t: Parameters<typeof startEdge>[0]) {
+  const origin = await startOrigin((_, response) => {
+    response.setHeader('cache-control', 'max-age=60')
+    response.end('ok')
+  })
+  t.after(origin.close)
+  const edge = await startEdge(t, {
+    upstreams: { app: { servers: [{ url: origin.url, weight: 3 }] } },
+    caches: { pages: { memory: '1m' }, other: { memory: '1m' } },
+    defaults: { upstream: 'app', timeouts: { read: '7s' } },
+    routes: [
+      { prefix: '/cached', cache: 'pages' },
+      { prefix: '/api', methods: ['GET', 'POST'], hosts: ['a.example'] }
+    ]
+  })
+  const word = async (path: string) => String((await get(edge.url + path)).headers['x-cache-status'])
+  return { edge, origin, word, sluice: edge.app.sluice }
+}
+
+test('routes: what is in force, defaults merged, frozen', async (t) => {
+  const { sluice, origin } = await scene(t)
+  const [cached, api] = sluice.routes()
+  assert.equal(cached?.route, '/cached')
+  assert.deepEqual(cached?.options, {
+    prefix: '/cached',
+    cache: 'pages',
+    upstream: 'app',
+    timeouts: { read: '7s' }
+  })
+  assert.equal(Object.isFrozen(cached?.options), true)
+  assert.deepEqual(api?.hosts, ['a.example'])
+  assert.ok(api?.methods.includes('POST'))
+  assert.equal(origin.requests.length, 0)
+})
+
+test('upstream: the servers as they stand, and an unknown name with what is known', async (t) => {
+  const { edge, sluice, origin } = await scene(t)
+  assert.deepEqual(sluice.upstream('app').servers(), [
+    { url: origin.url, weight: 3, state: 'up', backup: false, active: 0, fails: 0, latencyMs: undefined }
+  ])
+  await get(`${edge.url}/cached`)
+  assert.ok(Number(sluice.upstream('app').servers()[0]?.latencyMs) >= 0)
+  assert.throws(
+    () => sluice.upstream('ap'),
+    /^.*upstream: no upstream named "ap", did you mean "app"\?; known: app/
+  )
+})
+
+test('stats: caches and upstreams by name', async (t) => {
+  const { sluice, word } = await scene(t)
+  await word('/cached')
+  await word('/cached')
+  const { caches, upstreams } = sluice.stats()
+  assert.deepEqual(Object.keys(caches), ['pages', 'other'])
+  assert.deepEqual(Object.keys(upstreams), ['app'])
+  assert.equal(caches.pages?.entries, 1)
+})
+
+test('purge: by URL, by prefix, by host, by zone, all', async (t) => {
+  const { sluice, word, edge } = await scene(t)
+  assert.equal(await word('/cached/a'), 'MISS')
+  assert.equal(await word('/cached/a'), 'HIT')
+  assert.equal((await sluice.purge({ url: `${edge.url}/cached/a` })).removed, 1)
+  assert.equal(await word('/cached/a'), 'MISS')
+  await sluice.purge({ all: true, zone: 'other' })
+  assert.equal(await word('/cached/a'), 'HIT')
+  for (const what of [
+    { prefix: '/cached' },
+    { host: '127.0.0.1' },
+    { zone: 'pages' },
+    { all: true }
+  ] as const) {
+    const { banned } = await sluice.purge(what)
+    assert.ok(banned >= 1, JSON.stringify(what))
+    assert.equal(await word('/cached/a'), 'MISS', JSON.stringify(what))
+    assert.equal(await word('/cached/a'), 'HIT')
+  }
+  await assert.rejects(sluice.purge({}), /needs one of url, prefix, host, all, zone/)
+  await assert.rejects(
+    sluice.purge({ zone: 'page' }),
+    /purge\.zone: no cache named "page", did you mean "pages"/
+  )
+})
