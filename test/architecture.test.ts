@@ -87,7 +87,6 @@ const HELD_BY: Record<string, string> = {
   'proxy/handler': 'e2e/forward-path',
   'proxy/information': 'e2e/forward-information',
   'proxy/linger': 'e2e/upload-limit',
-  'setup/quiet': 'e2e/forward-log',
   'spool/temporary-file': 'spool/spool',
   'static/cache-control': 'static/options',
   'static/content-type': 'static/handler',
