@@ -14,9 +14,9 @@ import { hostConstraint } from './setup/hosts'
 import { freezeCopy } from './setup/merge'
 import { addMethods, mount } from './setup/mount'
 import { patternsOf, shareMethods } from './setup/places'
-import { quietRequests } from './setup/quiet'
+import { quietOurs, quietRequests } from './setup/quiet'
 import { type Registry, registryOf } from './setup/registry'
-import { resolveRoute, type Surroundings } from './setup/resolve'
+import { FILES, resolveRoute, type Surroundings } from './setup/resolve'
 import type { NamedRoute } from './setup/routes'
 import { readRegistration } from './setup/schema'
 import { furtherServers, refuseSelf, watchSessions } from './setup/server'
@@ -53,6 +53,7 @@ export const plugin: FastifyPluginAsync<SluiceOptions> = async (app, given) => {
 /** Once per context: two encapsulated plugins of an app may both register. */
 function decorate(app: FastifyInstance, registry: Registry): void {
   if (app.hasDecorator('sluice')) return
+  quietOurs(app)
   app.decorateRequest('sluice', null)
   app.decorate('sluice', createApi(registry))
 }
@@ -105,6 +106,7 @@ async function mountAll(
   addMethods(child, registry, routes)
   const shares = shareMethods(routes, child.supportedMethods)
   const around: Surroundings = {
+    files: FILES,
     registry,
     bodyLimit: child.initialConfig.bodyLimit ?? FASTIFY_BODY_LIMIT,
     limiter: routes.some(({ options }) => options.rateLimit) ? await limiterFor(child, redis) : undefined

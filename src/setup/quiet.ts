@@ -22,6 +22,27 @@ export function quietRequests(child: FastifyInstance): void {
   Object.defineProperty(child, symbol, { value: quietController(before), configurable: true })
 }
 
+/** The app's 404 may answer for a file of ours that is not there: its lines about such a request are off as well. */
+export function quietOurs(app: FastifyInstance): void {
+  const symbol = ownerSymbol(app)
+  if (symbol === undefined) return
+  const before = (app as unknown as Record<symbol, Controller>)[symbol] as Controller
+  const isLogDisabled = (request: object): boolean => isOurs(request) || before.isLogDisabled(request)
+  const value = Object.create(before, { isLogDisabled: { value: isLogDisabled } })
+  Object.defineProperty(rootOf(app, symbol), symbol, { value, configurable: true })
+}
+
+function isOurs(request: object): boolean {
+  return 'sluice' in request && request.sluice !== null
+}
+
+/** The instance that the controller belongs to, and with it the app's 404. */
+function rootOf(app: FastifyInstance, symbol: symbol): object {
+  let level: object = app
+  while (!Object.hasOwn(level, symbol)) level = Object.getPrototypeOf(level)
+  return level
+}
+
 function quietController(before: Controller): Controller & Record<string, unknown> {
   const failures = new WeakMap<FastifyRequest, unknown>()
   const note: Noting = (error, request) => {

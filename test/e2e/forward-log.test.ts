@@ -1,6 +1,7 @@
 // One record for each request, however it ends, and none of Fastify's beside it (nginx: access_log).
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { LogController } from 'fastify'
 import { startEdge } from '../support/edge'
 import { get } from '../support/http-client'
 import { type Origin, startOrigin } from '../support/origin'
@@ -44,7 +45,8 @@ const ENDINGS: readonly Ending[] = [
   { path: '/limited/a', method: 'POST', body: 'x'.repeat(2000), status: 413, code: 'SLUICE_BODY_TOO_LARGE' },
   { path: '/getonly/a', method: 'PUT', status: 405, code: 'SLUICE_METHOD_NOT_ALLOWED' },
   { path: '/moved/a', status: 308 },
-  { path: '/ok/%2e%2e/a', status: 400, code: 'SLUICE_BAD_TARGET' }
+  { path: '/ok/%2e%2e/a', status: 400, code: 'SLUICE_BAD_TARGET' },
+  { path: '/nothing/a', status: 404 }
 ]
 
 async function startTarget(): Promise<Origin> {
@@ -66,7 +68,8 @@ function routes(url: string): object {
       { prefix: '/denied', upstream: url, access: [{ deny: 'all' }] },
       { prefix: '/limited', upstream: url, bodyLimit: '1k' },
       { prefix: '/getonly', upstream: url, methods: ['GET'] },
-      { prefix: '/moved', redirect: { to: '/ok$path' } }
+      { prefix: '/moved', redirect: { to: '/ok$path' } },
+      { prefix: '/nothing', static: { root: __dirname } }
     ]
   }
 }
@@ -140,6 +143,32 @@ test("the app's own routes keep Fastify's request lines", async (t) => {
   await until('the record', () => records(edge, 'GET /a 200').length === 1)
   assert.equal(edge.logged('incoming request').length, 1)
   assert.equal(edge.logged('request completed').length, 1)
+})
+
+test("the app's own controller of these lines, and its label, stay as they are", async (t) => {
+  const origin = await startTarget()
+  t.after(origin.close)
+  const logController = new LogController({
+    requestIdLogLabel: 'traceId',
+    disableRequestLogging: ({ url }: { url?: string }) => url === '/quiet'
+  } as never)
+  const edge = await startEdge(
+    t,
+    {
+      prefix: '/api',
+      upstream: origin.url,
+      preHandler: async (request: { log: { info(text: string): void } }) => request.log.info('from the hook')
+    },
+    {
+      fastify: { logController },
+      after: (app) => app.get('/quiet', async () => 'own').get('/own', async () => 'own')
+    }
+  )
+  for (const path of ['/quiet', '/own', '/api/a', '/unknown']) await get(`${edge.url}${path}`)
+  await until('the lines', () => edge.logged('request completed').length === 2)
+  assert.equal(edge.logged('incoming request').length, 2)
+  assert.equal(edge.logged('Route GET:/unknown not found').length, 1)
+  assert.ok('traceId' in (edge.logged('from the hook')[0] ?? {}))
 })
 
 test("request.log of the app's hooks on our routes goes on to work", async (t) => {
