@@ -26,8 +26,11 @@ async function startRoute(
 ): Promise<string> {
   const app = Fastify({ forceCloseConnections: true })
   t.after(() => app.close())
-  const undici = { request, close() {}, destroy() {} }
-  await app.register(replyFrom, { ...replyFromOptions, undici: undici as never })
+  await app.register(replyFrom, {
+    base: 'http://sluice.invalid',
+    undici: { request, close() {}, destroy() {} } as never,
+    disableRequestLogging: true
+  })
   app.decorateRequest('sluice', null)
   app.route({
     method: ['GET', 'HEAD'],
@@ -83,9 +86,9 @@ test('a 503 is not asked for again', async (t) => {
 })
 
 test('it can be closed and destroyed, which reply-from does without asking', () => {
-  const client = replyFromOptions.undici as unknown as { close(): void; destroy(): void }
-  client.close()
-  client.destroy()
+  const { undici } = replyFromOptions as { undici: { close(): void; destroy(): void } }
+  undici.close()
+  undici.destroy()
 })
 
 test('a failure inside ends as 500 without a word of it, and the app goes on', async (t) => {
