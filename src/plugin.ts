@@ -16,7 +16,7 @@ import { addMethods, mount } from './setup/mount'
 import { patternsOf, shareMethods } from './setup/places'
 import { quietOurs, quietRequests } from './setup/quiet'
 import { type Registry, registryOf } from './setup/registry'
-import { resolveRoute, type Surroundings } from './setup/resolve'
+import { FILES, resolveRoute, type Surroundings } from './setup/resolve'
 import type { NamedRoute } from './setup/routes'
 import { readRegistration } from './setup/schema'
 import { furtherServers, refuseSelf, watchSessions } from './setup/server'
@@ -106,6 +106,7 @@ async function mountAll(
   addMethods(child, registry, routes)
   const shares = shareMethods(routes, child.supportedMethods)
   const around: Surroundings = {
+    files: FILES,
     registry,
     bodyLimit: child.initialConfig.bodyLimit ?? FASTIFY_BODY_LIMIT,
     limiter: routes.some(({ options }) => options.rateLimit) ? await limiterFor(child, redis) : undefined

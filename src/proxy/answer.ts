@@ -6,7 +6,7 @@ import { announcedLength, hasContent, RequestBody } from './body'
 import type { RequestExchange } from './exchange'
 import { type Destination, forward } from './forward'
 import { relayInformation } from './information'
-import { toUpstream } from './request'
+import { publicAuthority, toUpstream } from './request'
 import type { UpstreamRef } from './route'
 
 /** Through the cache when the route has one, else straight to the upstream. */
@@ -65,14 +65,13 @@ export function upstreamRequest(
     requestId: id,
     viaId: settings.viaId
   }
-  const authority = request.headers.host ?? host
   return toUpstream(
     {
       request,
       method: request.method,
       target,
       fields: raw.headers as never,
-      authority,
+      authority: publicAuthority(request),
       forwarded,
       authFields,
       body

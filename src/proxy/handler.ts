@@ -7,6 +7,7 @@ import { cutSegments } from '../http/target'
 import { hasContent } from './body'
 import { answerError } from './error-page'
 import type { RequestExchange } from './exchange'
+import { publicAuthority } from './request'
 import { fromOptions } from './requestable'
 import { localPath } from './response'
 import { evaluateRules } from './response-rules'
@@ -93,7 +94,7 @@ function cacheRequest(exchange: RequestExchange, upstream: UpstreamRef): CacheRe
   const facts = {
     method: request.method,
     scheme: request.protocol,
-    authority: request.host,
+    authority: publicAuthority(request),
     target: target.path + target.query,
     fields: request.raw.headers as Fields,
     upstream: upstream.name,

@@ -5,6 +5,7 @@ import { requestFields } from '../http/end-to-end'
 import { isFieldValue } from '../http/fields'
 import { dropNamed, type ForwardedFacts, setForwarded } from '../http/forwarded'
 import type { Body, Fields, UpstreamRequest } from '../http/message'
+import { isAuthority } from '../http/origin'
 import { returnedText } from '../http/returned'
 import { rewritePath, type Target } from '../http/target'
 import type { FieldRule } from './options'
@@ -36,6 +37,12 @@ export function toUpstream(downstream: DownstreamRequest, route: Route, to: Upst
   for (const [name, rule] of route.headers.request)
     setField(fields, name, ruleValue(rule, downstream.request))
   return { method: downstream.method, path: pathFor(downstream.target, route), fields, body: downstream.body }
+}
+
+/** The host that the client asked for, as `trustProxy` verified it: one for Host to the upstream and for the cache's key. */
+export function publicAuthority({ host, headers }: Pick<FastifyRequest, 'host' | 'headers'>): string {
+  const own = headers.host ?? (headers[':authority'] as string | undefined) ?? ''
+  return host === own || !isAuthority(host) ? own : host
 }
 
 /** The raw path, or the one with the prefix replaced; the query is always kept. */

@@ -1,6 +1,6 @@
 // Our own client behind @fastify/reply-from: the object that reply.from calls instead of undici (DESIGN §5.1).
 import type { FastifyReplyFromHooks, FastifyReplyFromOptions } from '@fastify/reply-from'
-import type { FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { sluiceError } from '../errors'
 import type { UpstreamResponse } from '../http/message'
 import { answer } from './answer'
@@ -52,10 +52,10 @@ export const fromOptions = {
   body: null,
   retryDelay: () => null,
   rewriteRequestHeaders: ({ sluice }: FastifyRequest) => ({ [kExchange]: sluice }),
-  onResponse: ({ sluice }: FastifyRequest) => {
+  onResponse: ({ sluice, raw }: FastifyRequest, reply: FastifyReply) => {
     const exchange = sluice as RequestExchange
     // reply-from says close behind content that is not read whole: HTTP/2 knows no such field.
-    if (exchange.request.raw.httpVersionMajor >= 2) exchange.reply.removeHeader('connection')
+    if (raw.httpVersionMajor >= 2) reply.removeHeader('connection')
     send(exchange, exchange.response as UpstreamResponse)
   }
 } as unknown as FastifyReplyFromHooks

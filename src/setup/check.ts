@@ -9,7 +9,7 @@ import { resolveUpstreams } from '../upstream/options'
 import { checkMethod, websocketOf } from './mount'
 import { methodsOf, shareMethods } from './places'
 import { Registry } from './registry'
-import { resolveRoute, type Surroundings } from './resolve'
+import { type Files, resolveRoute, type Surroundings } from './resolve'
 import { readRegistration } from './schema'
 
 interface Shared {
@@ -20,9 +20,11 @@ interface Shared {
 /** Groups are opened but nothing is dialled; their warnings are for the start. */
 const SILENT = { log: { warn() {} } } as unknown as FastifyInstance
 
+const NO_FILES: Files = { openStatic: () => null, readErrorPages: () => null }
+
 /**
- * Throws SLUICE_OPTIONS with the path of the first wrong option. Several registrations of one app go in order. Files that
- * options name are read; no directory is made and no connection opened.
+ * Throws SLUICE_OPTIONS with the path of the first wrong option. Several registrations of one app go in order. No file,
+ * directory or port is touched: what they are is for the machine that runs the app.
  */
 export function check(...registrations: readonly SluiceOptions[]): void {
   const registry = new Registry(SILENT)
@@ -42,7 +44,7 @@ function checkOne(given: SluiceOptions, registry: Registry): void {
       new CacheZone(name, createMemoryStore({ maxBytes, maxObjectBytes }), { version })
     )
   }
-  const around: Surroundings = { registry, bodyLimit: 0, limiter: undefined }
+  const around: Surroundings = { files: NO_FILES, registry, bodyLimit: 0, limiter: undefined }
   const shares = shareMethods(routes, METHODS)
   for (const named of routes) {
     for (const method of methodsOf(named)) checkMethod(named, method)

@@ -1,5 +1,7 @@
 // An answer that cannot be finished before its head is out: an error takes its place, and nothing of it goes out or is held.
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import type { Readable } from 'node:stream'
 import { type TestContext, test } from 'node:test'
 import { startEdge } from '../support/edge'
 import { get } from '../support/http-client'
@@ -35,13 +37,16 @@ test('a body that breaks before its head is out is an error without a field of i
     t,
     { prefix: '/', upstream: origin.url, errorPages: { 502: () => 'our page' }, securityHeaders: true },
     {
-      before: (app) =>
+      before: (app) => {
         app.addHook('onRequest', async (_, reply) => {
-          reply
-            .header('access-control-allow-origin', '*')
-            .header('vary', 'origin')
-            .header('set-cookie', ['own=1'])
+          reply.header('access-control-allow-origin', '*').header('vary', 'origin')
+          reply.header('set-cookie', ['own=1'])
         })
+        // Holds the head back until the body has broken.
+        app.addHook('onSend', async (_, reply, payload) => {
+          if (reply.statusCode === 200) await once(payload as Readable, 'close').catch(() => undefined)
+        })
+      }
     }
   )
   const answer = await get(`${edge.url}/reset`)

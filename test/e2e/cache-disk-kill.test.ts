@@ -58,7 +58,7 @@ test('kill -9 during fills: what the next edge serves is right, and what was tor
           assert.ok(error.code === 'ECONNRESET' || error.code === 'ECONNREFUSED', `${error}`)
       )
     )
-    await until('some are answered', () => answered >= 3 + round * 3, 20_000)
+    await until('some are answered and stored', () => answered >= 3 + round * 3 && entries(dir) >= 2, 20_000)
     await child.kill()
     await Promise.all(asked)
   }
@@ -72,6 +72,12 @@ test('kill -9 during fills: what the next edge serves is right, and what was tor
   assert.ok(words.has('HIT'), 'some copies have survived')
   await until('nothing half-written is left', () => litter(dir).length === 0, 20_000)
 })
+
+/** Complete copies. */
+function entries(dir: string): number {
+  return readdirSync(dir, { recursive: true, encoding: 'utf8' }).filter((name) => /[0-9a-f]{64}$/.test(name))
+    .length
+}
 
 /** Files that are neither entries nor known by name. */
 function litter(dir: string): string[] {

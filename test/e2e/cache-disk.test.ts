@@ -118,7 +118,7 @@ test('a directory that fails at run time costs no request', async (t) => {
   await get(`${edge.url}/a/100000`)
   rmSync(path, { recursive: true })
   writeFileSync(path, 'a file where the directory was')
-  t.after(() => rmSync(path, { force: true }))
+  t.after(() => rmSync(path, { recursive: true, force: true }))
   for (const name of ['/a/100000', '/b/100000', '/c/100', '/c/100']) {
     const answer = await get(edge.url + name)
     assert.equal(answer.status, 200)

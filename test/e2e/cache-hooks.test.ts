@@ -101,7 +101,12 @@ test('a hook that replaces a stream ends the exchange with the origin', async (t
 })
 
 test('add_header always: security fields are on misses, hits, 304, 416 and errors', async (t) => {
-  const { ask, origin } = await startCached(t, { fields }, {}, { route: { securityHeaders: true } })
+  const { ask, origin } = await startCached(
+    t,
+    { fields },
+    {},
+    { route: { securityHeaders: true }, mortal: true }
+  )
   const statuses: number[] = []
   for (const headers of [{}, {}, { 'if-none-match': '"v1"' }, { range: 'bytes=99-' }] as Record<
     string,

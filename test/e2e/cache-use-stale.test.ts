@@ -9,7 +9,12 @@ const MINUTE = 60_000
 
 test('use_stale error: a dead origin is covered by what is stored, for `keep`', async (t) => {
   const clock = movableClock(t)
-  const { ask, origin } = await startCached(t, { body: 'stored' }, { valid: '10s', keep: '5m' })
+  const { ask, origin } = await startCached(
+    t,
+    { body: 'stored' },
+    { valid: '10s', keep: '5m' },
+    { mortal: true }
+  )
   await ask('/')
   await origin.close()
   clock.advance(MINUTE)
@@ -121,7 +126,8 @@ for (const forbidding of ['must-revalidate', 'proxy-revalidate', 's-maxage=10', 
       { fields },
       {
         useStale: ['error', 'timeout', 'updating', 'http_500']
-      }
+      },
+      { mortal: true }
     )
     await ask('/')
     await origin.close()
@@ -153,12 +159,12 @@ test('a refresh beside the request that fails leaves the stored response, and th
 
 test('the origin of a covered failure is named in the log, not to the client', async (t) => {
   const clock = movableClock(t)
-  const { edge, origin } = await startCached(t, {}, { valid: '10s' })
+  const { edge, origin } = await startCached(t, {}, { valid: '10s' }, { mortal: true })
   await get(`${edge.url}/`)
   await origin.close()
   clock.advance(MINUTE)
   const answer = await get(`${edge.url}/`)
-  assert.equal(JSON.stringify(answer.headers).includes(origin.url.slice(7)), false)
+  assert.equal(JSON.stringify(answer.headers).includes(origin.url.slice(5)), false)
   await until('two records', () => edge.logged('GET /').length === 2)
   const tries = edge.logged('GET /')[1]?.tries as { server: string; error: string }[]
   assert.deepEqual([tries[0]?.server, tries[0]?.error], [origin.url, 'SLUICE_CONNECT_FAILED'])

@@ -1,10 +1,12 @@
 // A cached route in front of an origin whose answers a test writes, and a wall clock that it moves.
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { join } from 'node:path'
 import { mock, type TestContext } from 'node:test'
 import type { CacheOptions } from '../../src/cache/options'
 import { type Edge, type EdgeSetup, startEdge } from '../support/edge'
 import { type Answer, type GetOptions, get } from '../support/http-client'
 import { type Origin, type RecordedRequest, startOrigin } from '../support/origin'
+import { tempDir } from '../support/temp-dir'
 
 /** What the origin answers: fields and a body, or whatever a function does. */
 export type Answering =
@@ -38,6 +40,8 @@ export interface CachedSetup extends EdgeSetup {
   readonly route?: object
   /** Options of the zone. */
   readonly zone?: object
+  /** The origin listens on a unix socket: once closed, nobody else can take its address. */
+  readonly mortal?: true
 }
 
 /** Starts both; everything ends with the test. */
@@ -47,7 +51,7 @@ export async function startCached(
   cache: Omit<CacheOptions, 'zone'> = {},
   setup: CachedSetup = {}
 ): Promise<Cached> {
-  const origin = await startAnswering(t, answering)
+  const origin = await startAnswering(t, answering, setup.mortal && join(tempDir(t), 'origin.sock'))
   const edge = await startEdge(
     t,
     {
@@ -61,18 +65,21 @@ export async function startCached(
 }
 
 /** The origin alone. Its Date follows the moved clock; Node's own does not. */
-export async function startAnswering(t: TestContext, answering: Answering): Promise<Origin> {
+export async function startAnswering(t: TestContext, answering: Answering, unix?: string): Promise<Origin> {
   let count = 0
-  const origin = await startOrigin(async (request, response, record) => {
-    count += 1
-    const number = count
-    response.setHeader('date', new Date(Date.now()).toUTCString())
-    const answer = typeof answering === 'function' ? await answering(request, response, record) : answering
-    if (answer === undefined) return
-    const { status = 200, fields = {}, body = String(number) } = answer
-    response.writeHead(status, fields)
-    response.end(request.method === 'HEAD' ? undefined : body)
-  })
+  const origin = await startOrigin(
+    async (request, response, record) => {
+      count += 1
+      const number = count
+      response.setHeader('date', new Date(Date.now()).toUTCString())
+      const answer = typeof answering === 'function' ? await answering(request, response, record) : answering
+      if (answer === undefined) return
+      const { status = 200, fields = {}, body = String(number) } = answer
+      response.writeHead(status, fields)
+      response.end(request.method === 'HEAD' ? undefined : body)
+    },
+    unix === undefined ? {} : { unix }
+  )
   t.after(origin.close)
   return origin
 }

@@ -86,7 +86,7 @@ for (const method of ['POST', 'PUT']) {
 }
 
 test('a timeout goes on only when it is listed', async (t) => {
-  const timeouts = { read: '100ms' }
+  const timeouts = { read: '600ms' }
   const first = await pair(t, SILENT, { timeouts })
   assert.equal((await get(first.url)).status, 504)
   assert.equal(first.good.requests.length, 0)

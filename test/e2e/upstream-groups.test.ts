@@ -84,12 +84,12 @@ test('after failTimeout one request probes the server, and a success brings it b
     else response.end('f')
   })
   t.after(flaky.close)
-  const upstreams = { app: { servers: [a?.url, { url: flaky.url, maxFails: 1, failTimeout: '300ms' }] } }
+  const upstreams = { app: { servers: [a?.url, { url: flaky.url, maxFails: 1, failTimeout: '1500ms' }] } }
   const edge = await startEdge(t, { upstreams, prefix: '/', upstream: 'app' })
   await askTimes(edge.url, 2)
   assert.equal(edge.app.sluice.upstream('app').servers()[1]?.state, 'failed')
   broken = false
-  await new Promise((resolve) => setTimeout(resolve, 400))
+  await new Promise((resolve) => setTimeout(resolve, 1700))
   const order = await askTimes(edge.url, 8)
   assert.ok(order.includes('f'), order)
   assert.equal(edge.app.sluice.upstream('app').servers()[1]?.fails, 0)

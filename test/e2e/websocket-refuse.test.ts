@@ -5,9 +5,12 @@ import { test } from 'node:test'
 import { listen } from '../support/address'
 import { startEdge } from '../support/edge'
 import { startOrigin } from '../support/origin'
-import { rawTranscript } from '../support/raw-client'
+import { connectRaw, rawTranscript } from '../support/raw-client'
 import { until } from '../support/waiting'
 import { connected, ended, refused, startEcho } from './socket'
+
+/** A port that no server of a test is ever given. */
+const NOBODY = 'http://127.0.0.1:1'
 
 test('hooks of the app run before the dial: 401, and the upstream sees nothing', async (t) => {
   const echo = await startEcho(t)
@@ -84,9 +87,7 @@ test('a 101 with a wrong Sec-WebSocket-Accept is 502', async (t) => {
 })
 
 test('an upstream that is not there is 502', async (t) => {
-  const echo = await startEcho(t)
-  await echo.close()
-  const edge = await startEdge(t, { prefix: '/', upstream: echo.url, websocket: true })
+  const edge = await startEdge(t, { prefix: '/', upstream: NOBODY, websocket: true })
   assert.equal((await refused(t, edge.url)).status, 502)
 })
 
@@ -179,15 +180,13 @@ for (const websocket of [true, false]) {
     const origin = await startOrigin()
     t.after(origin.close)
     const edge = await startEdge(t, { prefix: '/', upstream: origin.url, websocket })
-    const { responses } = await rawTranscript(
-      edge.url,
-      'POST /path HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\nContent-Length: 4\r\n\r\nbody' +
-        'GET /next HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'
-    )
-    assert.deepEqual(
-      responses.map(({ status }) => status),
-      [200, 200]
-    )
+    const client = await connectRaw(edge.url)
+    t.after(() => client.destroy())
+    const upgrade = 'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__'
+    await client.send(`POST /path HTTP/1.1\r\nHost: a\r\n${upgrade}\r\nContent-Length: 4\r\n\r\nbody`)
+    assert.equal((await client.response('POST')).status, 200)
+    await client.send('GET /next HTTP/1.1\r\nHost: a\r\n\r\n')
+    assert.equal((await client.response()).status, 200)
     const [post, next] = origin.requests
     assert.deepEqual([post?.method, post?.url, post?.body.buffer.toString()], ['POST', '/path', 'body'])
     assert.equal(post?.headers.upgrade, undefined)

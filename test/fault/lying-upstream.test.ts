@@ -52,6 +52,9 @@ const drip =
     }
   }
 
+/** A reset behind bytes that the edge has not read yet reaches it as an end; then nothing tells that there was more. */
+const LATE: Allowed = { whole: 200, text: 'abc' }
+
 const MODES: [string, Script, ...Allowed[]][] = [
   ['closes at once', (peer) => peer.end(), 502],
   ['resets at once', (peer) => peer.reset(), 502],
@@ -132,7 +135,7 @@ const MODES: [string, Script, ...Allowed[]][] = [
     'broken'
   ],
   ['silence between chunks', say(`${head('Transfer-Encoding: chunked\r\n')}3\r\nabc\r\n`), 504, 'broken'],
-  ['a reset where only the end would end the body', sayReset(`${head('')}abc`), 502, 'broken'],
+  ['a reset where only the end would end the body', sayReset(`${head('')}abc`), 502, 'broken', LATE],
   [
     'a body on 204',
     say(`${head('Content-Length: 3\r\n', '204 No Content')}abc`),
@@ -191,7 +194,7 @@ for (const protocol of ['HTTP/1.1', 'HTTP/2'] as const) {
             allowed.some((each) => isOutcome(each, seen)),
             `${name}, round ${round}: ${show(seen)}`
           )
-          assert.ok(!seen.cached || seen.text === 'ab' || seen.text === 'evil', `${name}: stored`)
+          assert.ok(!seen.cached || /^(?:ab|abc|evil)$/.test(seen.text), `${name}: stored`)
           assert.ok(!seen.text.includes(servers[index]?.url.slice(7) ?? ''), `${name}: names the server`)
         }
       }
