@@ -153,6 +153,9 @@ function resolveDisk(disk: CacheZoneOptions['disk'], path: string): ResolvedCach
   }
 }
 
+/** Answers to the request's own range or conditions. */
+const NEVER_STORED: ReadonlySet<string> = new Set(['206', '304', '412', '416'])
+
 function resolveValid(valid: CacheOptions['valid'], path: string): Map<number, number> {
   if (valid === undefined) return new Map()
   if (typeof valid === 'string') {
@@ -164,6 +167,7 @@ function resolveValid(valid: CacheOptions['valid'], path: string): Map<number, n
     if (status !== 'any' && !/^[2-5]\d\d$/.test(status)) {
       throw optionError(`${path}.${status}`, `no status to store; use 200 to 599 or 'any'`)
     }
+    if (NEVER_STORED.has(status)) throw optionError(`${path}.${status}`, 'is never stored')
     table.set(status === 'any' ? 0 : Number(status), durationMs(duration, `${path}.${status}`))
   }
   return table

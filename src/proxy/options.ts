@@ -162,12 +162,15 @@ export const errorPagesSchema = {
   additionalProperties: false
 }
 
+const cookieDomain = { type: 'string', pattern: '^[\\w.-]*$' }
+const cookiePath = { type: 'string', pattern: '^/[^;\\s]*$' }
+
 export const cookiesSchema = {
   type: 'object',
   additionalProperties: false,
   properties: {
-    domain: { anyOf: [{ type: 'string' }, { type: 'object', additionalProperties: { type: 'string' } }] },
-    path: { type: 'object', additionalProperties: { type: 'string' } },
+    domain: { anyOf: [cookieDomain, { type: 'object', additionalProperties: cookieDomain }] },
+    path: { type: 'object', propertyNames: cookiePath, additionalProperties: cookiePath },
     flags: {
       type: 'array',
       items: {

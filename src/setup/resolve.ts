@@ -138,7 +138,9 @@ function resolveAuthOption(
 ): Guards['auth'] {
   const resolved = resolveAuthRequest(authRequest, `${path}authRequest`)
   if (resolved === undefined) return null
-  const { ref } = registry.upstreamFor(resolved.upstream, `${path}authRequest.upstream`)
+  const { ref, rewrite } = registry.upstreamFor(resolved.upstream, `${path}authRequest.upstream`)
+  if (rewrite !== undefined)
+    throw optionError(`${path}authRequest.upstream`, 'has a path; put it into authRequest.path')
   const destination = {
     upstream: ref.group,
     timeouts: resolveTimeouts(timeouts ?? {}, `${path}timeouts`),

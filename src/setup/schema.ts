@@ -12,6 +12,7 @@ import { staticSchema } from '../static/options'
 import { upstreamsSchema } from '../upstream/options'
 import { websocketSchema } from '../websocket/options'
 import { didYouMean } from './did-you-mean'
+import { refusePitfalls, refuseRedis } from './pitfalls'
 import { type NamedRoute, routesOf } from './routes'
 import { validator } from './validate'
 
@@ -98,7 +99,11 @@ export function readRegistration(given: SluiceOptions, base: string): NamedRoute
   validateShared({ upstreams, caches, ...(redis !== undefined && { redis }) }, '')
   if (defaults !== undefined) validateDefaults(defaults, 'defaults')
   const routes = routesOf(given, base)
-  for (const { options, path } of routes) validateRoute(options, path)
+  refuseRedis(redis as object | undefined)
+  for (const route of routes) {
+    validateRoute(route.options, route.path)
+    refusePitfalls(route)
+  }
   return routes
 }
 

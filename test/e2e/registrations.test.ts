@@ -163,6 +163,7 @@ test('the user’s objects are neither frozen nor changed, instances go by refer
       this.calls += this.#secret
       return [1, 0]
     }
+    evalsha = this.eval
     defineCommand(): void {}
   }
   const redis = new Client()

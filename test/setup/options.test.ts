@@ -218,7 +218,31 @@ const WRONG: readonly [name: string, options: unknown, message: RegExp][] = [
     route({ access: [{ allow: '10.0.0.0/8' }, { deny: '10.0.0.256' }] }),
     /^routes\[0\]\.access\[1\]/
   ],
-  ['a mask too long', route({ access: [{ allow: '10.0.0.0/33' }] }), /^routes\[0\]\.access\[0\]/],
+  [
+    'a cookie domain that is none',
+    route({ cookies: { domain: 'a; Secure' } }),
+    /^routes\[0\]\.cookies\.domain/
+  ],
+  [
+    'a cookie path that is none',
+    route({ cookies: { path: { '/v1': 'api' } } }),
+    /^routes\[0\]\.cookies\.path/
+  ],
+  [
+    'a status that is never stored',
+    { ...route({ cache: { zone: 'pages', valid: { 206: '1m' } } }), caches: { pages: { memory: '1m' } } },
+    /^routes\[0\]\.cache\.valid\.206/
+  ],
+  [
+    'an auth upstream with a path',
+    route({ authRequest: { upstream: 'http://127.0.0.1:9/base', path: '/auth' } }),
+    /^routes\[0\]\.authRequest\.upstream/
+  ],
+  [
+    'a mask too long',
+    route({ access: [{ allow: '10.0.0.0/33' }, { deny: 'all' }] }),
+    /^routes\[0\]\.access\[0\]/
+  ],
   [
     'a number for a regular expression',
     route({ static: { root: '.', match: 7 } }),

@@ -1,0 +1,78 @@
+// PURE. Options that are well-formed and do something else than they say: a guard that no path meets, a list that denies nobody, nginx's variables.
+import { optionError } from '../errors'
+import { parseTarget } from '../http/target'
+import type { RouteOptions } from '../options'
+import type { NamedRoute } from './routes'
+
+/** Variables that a configuration brought over from nginx may still have; in our texts they are nothing but text. */
+const NGINX_VARIABLE =
+  /\$\{?(?:(?:arg|binary|body|content|cookie|http|proxy|realip|remote|request|sent|server|ssl|time|upstream)_\w+|host(?:name)?|request|scheme|u?args|uri|document_uri|query_string|is_args|connection|status|msec)\b/
+
+const HOOKS = ['onRequest', 'preParsing', 'preValidation', 'preHandler'] as const
+
+/** Throws SLUICE_OPTIONS for the first of them. The route has been validated. */
+export function refusePitfalls({ options, path, url }: NamedRoute): void {
+  const at = (name: string): string => (path === '' ? name : `${path}.${name}`)
+  refuseUnreachable(url, at(options.path === undefined ? 'prefix' : 'path'))
+  refuseIdle(options, path || 'options')
+  refuseOpenAccess(options, at('access'))
+  refuseVariables(options, at)
+}
+
+/** A client of the limits has to be one that they can ask: with any other, every request would pass. */
+export function refuseRedis(redis: object | undefined): void {
+  const { eval: run, evalsha } = (redis ?? {}) as { eval?: unknown; evalsha?: unknown }
+  if (redis === undefined || (typeof run === 'function' && typeof evalsha === 'function')) return
+  throw optionError('redis', 'is no client of ioredis or iovalkey: it has no eval and evalsha')
+}
+
+/** Paths come in as the router sees them: decoded, without dot segments. A guard on another spelling would guard nothing. */
+function refuseUnreachable(url: string, path: string): void {
+  const verdict = parseTarget(url, '')
+  if (verdict.kind === 'refused') throw optionError(path, `${url} never matches: ${verdict.reason}`)
+  if (url.includes('%')) throw optionError(path, `${url} never matches: write it decoded`)
+  if (url.includes('//')) throw optionError(path, `${url} has an empty segment`)
+}
+
+function refuseIdle(options: RouteOptions, path: string): void {
+  const { upstream, static: files, redirect, access } = options
+  if (upstream || files || redirect || access || HOOKS.some((hook) => options[hook] !== undefined)) return
+  throw optionError(path, 'does nothing: it needs one of `upstream`, `static` and `redirect`')
+}
+
+/** As in nginx, an address that no rule matches is allowed. */
+function refuseOpenAccess({ access }: RouteOptions, path: string): void {
+  if (!access || access.some((rule) => 'deny' in rule)) return
+  throw optionError(path, "denies nobody: what no rule matches is allowed; end the list with { deny: 'all' }")
+}
+
+function refuseVariables(options: RouteOptions, at: (name: string) => string): void {
+  const { headers = {}, redirect, rewritePrefix = '' } = options
+  for (const [place, text] of [
+    ['headers.host', headers.host] as const,
+    ...textsOf('headers.request', headers.request),
+    ...textsOf('headers.response', headers.response)
+  ]) {
+    if (typeof text !== 'string' || !NGINX_VARIABLE.test(text)) continue
+    throw optionError(
+      at(place),
+      `${JSON.stringify(text)} would be sent as it is; write a function of the request`
+    )
+  }
+  if (/\$(?!(?:path|query)(?!\w))/.test(redirect?.to ?? '')) {
+    throw optionError(
+      at('redirect.to'),
+      `${JSON.stringify(redirect?.to)} has a variable; known: $path, $query`
+    )
+  }
+  if (rewritePrefix.includes('$')) {
+    throw optionError(at('rewritePrefix'), `${JSON.stringify(rewritePrefix)} is a path; it has no variables`)
+  }
+}
+
+function textsOf(path: string, rules: Readonly<Record<string, unknown>> | undefined): [string, unknown][] {
+  return Object.entries(rules ?? {}).map(([name, rule]) => [
+    `${path}[${JSON.stringify(name)}]`,
+    (rule as { append?: string } | null)?.append ?? rule
+  ])
+}
