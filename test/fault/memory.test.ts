@@ -63,8 +63,10 @@ async function startScene(t: TestContext, handler: Parameters<typeof startOrigin
   }
 }
 
-function assertModest(growth: number): void {
-  assert.ok(growth <= ALLOWANCE_BYTES, `${(growth / MIB).toFixed(1)} MiB above the idle process`)
+function assertModest(t: TestContext, growth: number): void {
+  const figure = `${(growth / MIB).toFixed(1)} MiB above the idle process`
+  t.diagnostic(figure)
+  assert.ok(growth <= ALLOWANCE_BYTES, figure)
 }
 
 test('an upload of 1 GiB passes whole in little memory', async (t) => {
@@ -82,7 +84,7 @@ test('an upload of 1 GiB passes whole in little memory', async (t) => {
   const [answer] = await answered
   const seen = JSON.parse(Buffer.concat(await answer.toArray()).toString())
   assert.deepEqual(seen, { bytes: TOTAL_BYTES, sha256: hash.digest('hex') })
-  assertModest(scene.growth())
+  assertModest(t, scene.growth())
 })
 
 test('a download of 1 GiB passes whole in little memory', async (t) => {
@@ -100,5 +102,5 @@ test('a download of 1 GiB passes whole in little memory', async (t) => {
   const [answer] = (await once(download, 'response')) as [IncomingMessage]
   const seen = await digest(answer)
   assert.deepEqual(seen, { bytes: TOTAL_BYTES, sha256: sent?.digest('hex') })
-  assertModest(scene.growth())
+  assertModest(t, scene.growth())
 })
