@@ -109,7 +109,7 @@ export function readRegistration(given: SluiceOptions, base: string): NamedRoute
 
 function checkNames(options: Readonly<Record<string, unknown>>): void {
   const isList = options.routes !== undefined
-  const known = isList ? AROUND : [...AROUND, ...ROUTE]
+  const known = isList ? AROUND : [...new Set([...AROUND, ...ROUTE])]
   const stray = Object.keys(options).find((key) => !known.includes(key))
   if (stray === undefined) return
   const problem = ROUTE.includes(stray)
