@@ -4,6 +4,7 @@ import { discard } from '../http/discard'
 import type { UpstreamRequest } from '../http/message'
 import { parseCacheControl } from './directives'
 import { Errands } from './errand'
+import { type CacheExplanation, explainCache } from './explain'
 import { pass } from './fetch'
 import { invalidates } from './invalidation'
 import type { Flight } from './lock'
@@ -12,14 +13,12 @@ import { type Place, Responses, type Stored } from './responses'
 import { onMiss, type ReuseInput, reuse, type StaleReason, type StaleUse } from './reuse'
 import { isConditional } from './serve'
 import type { CacheWord } from './status'
-import { hasPersonalCookie } from './storable'
 import { type CacheAnswer, type CacheCall, type CacheRequest, openTurn, type Turn } from './turn'
+import { flightAgeMs, keepsOut, keepsToItself, passedOver, staleWord } from './verdict'
 import type { CacheZone } from './zone'
 
 /** How often a request may wait for others before it goes alone: for the URL, for its variant, and once for bad luck. */
 const MAX_ROUNDS = 3
-/** How long a refresh counts as under way on a route without a lock. */
-const REFRESH_AGE_MS = 30_000
 
 /** One route's view of a zone; a zone may have many. */
 export class RouteCache {
@@ -43,10 +42,10 @@ export class RouteCache {
 
   /** A fresh response in memory, at once and without a promise; undefined = `respond` has to find out. */
   lookup(request: CacheRequest, now: number): CacheAnswer | undefined {
-    if (request.hasBody || request.bypass === true || !this.#policy.methods.has(request.method))
-      return undefined
+    if (passedOver(request, this.#policy) !== undefined) return undefined
     const stored = this.#responses.peek(request, this.#responses.primaryKey(request))
-    if (stored === undefined || this.#keepsOut(request, stored)) return undefined
+    if (stored === undefined || keepsOut(request, stored.prepared.freshness.source, this.#policy))
+      return undefined
     const { entry, prepared } = stored
     const { method, fields, hasBody, private: isPrivate } = request
     const directives = parseCacheControl(fields['cache-control'])
@@ -62,6 +61,15 @@ export class RouteCache {
     return this.#errands.hit(request, stored, now)
   }
 
+  /** What would become of the request, without doing any of it. */
+  explain(request: CacheRequest, now: number): Promise<CacheExplanation> {
+    return explainCache(request, now, {
+      zone: this.#zone,
+      policy: this.#policy,
+      responses: this.#responses
+    })
+  }
+
   /** The answer to a request, from the cache or from upstream. Rejects with a SluiceError. */
   async respond(request: CacheRequest, upstream: UpstreamRequest, call: CacheCall): Promise<CacheAnswer> {
     const primary = this.#responses.primaryKey(request)
@@ -74,9 +82,10 @@ export class RouteCache {
 
   async #respond(turn: Turn): Promise<CacheAnswer> {
     const { request } = turn
-    if (!this.#policy.methods.has(request.method)) return this.#unsafe(turn)
-    if (request.hasBody) return pass(turn, 'BYPASS', 'body')
-    if (request.bypass === true) return this.#bypass(turn)
+    const reason = passedOver(request, this.#policy)
+    if (reason === 'method') return this.#unsafe(turn)
+    if (reason === 'body') return pass(turn, 'BYPASS', reason)
+    if (reason === 'bypass') return this.#bypass(turn)
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const place = await this.#responses.find(request, turn.primary)
       const answer = await this.#step(turn, place)
@@ -89,7 +98,8 @@ export class RouteCache {
   #step(turn: Turn, place: Place): Promise<CacheAnswer | undefined> | CacheAnswer {
     const { stored } = place
     if (stored === undefined) return this.#absent(turn, place)
-    if (this.#keepsOut(turn.request, stored)) return pass(turn, 'BYPASS', 'cookie')
+    const { source } = stored.prepared.freshness
+    if (keepsOut(turn.request, source, this.#policy)) return pass(turn, 'BYPASS', 'cookie')
     const decision = reuse(this.#reuseInput(turn, stored))
     switch (decision.kind) {
       case 'fresh':
@@ -107,9 +117,8 @@ export class RouteCache {
     const { request, call, facts, directives } = turn
     const verdict = onMiss({ request: { ...facts, directives }, policy: this.#policy })
     if (verdict.kind === 'only-if-cached') throw sluiceError('SLUICE_ONLY_IF_CACHED')
-    if (this.#keepsToItself(turn)) {
-      return pass(turn, 'MISS', request.noStore === true ? 'no-store' : 'request-no-store')
-    }
+    const own = keepsToItself(request, directives, this.#policy)
+    if (own !== undefined) return pass(turn, 'MISS', own)
     if (!this.#usedEnough(turn, place)) return pass(turn, 'MISS', 'min-uses')
     const now = call.now()
     if (turn.alone || this.#zone.marks.refused(place.key, turn.personal, now)) {
@@ -123,14 +132,14 @@ export class RouteCache {
     place: Place,
     { stored, servable, reason }: { stored: Stored; servable: StaleUse; reason: StaleReason }
   ): Promise<CacheAnswer | undefined> | CacheAnswer {
-    const flight = this.#underWay(turn, place)
-    if (flight !== undefined && servable !== 'never') return this.#errands.answer(turn, stored, 'UPDATING')
-    if (servable === 'while-revalidate' && this.#policy.background) {
-      this.#refresh(turn, place)
-      return this.#errands.answer(turn, stored, 'STALE')
-    }
+    const { background } = this.#policy
+    const word = staleWord(servable, { underWay: this.#underWay(turn, place) !== undefined, background })
+    if (word === 'STALE') this.#refresh(turn, place)
+    if (word !== 'EXPIRED') return this.#errands.answer(turn, stored, word)
     // Who wants it checked gets it checked: not the answer to a question that was asked before.
-    const own = reason.startsWith('request-') || this.#keepsToItself(turn)
+    const own =
+      reason.startsWith('request-') ||
+      keepsToItself(turn.request, turn.directives, this.#policy) !== undefined
     const past = own || turn.alone || this.#zone.marks.refused(place.key, turn.personal, turn.call.now())
     return past ? this.#alone(turn, place, 'EXPIRED') : this.#share(turn, place, 'EXPIRED')
   }
@@ -252,18 +261,8 @@ export class RouteCache {
     }
   }
 
-  /** Decision 22: what is fresh by `valid` alone says nothing about who is asking. */
-  #keepsOut({ fields }: CacheRequest, { prepared }: Stored): boolean {
-    return prepared.freshness.source === 'valid' && hasPersonalCookie(fields, this.#policy.cookies)
-  }
-
-  /** Its response is for nobody else, so that nobody should wait for it. */
-  #keepsToItself({ request, directives }: Turn): boolean {
-    return request.noStore === true || (this.#policy.requestDirectives && directives.noStore)
-  }
-
   #underWay({ call }: Turn, { key }: Place): Flight | undefined {
-    return this.#zone.lock.current(key, call.now(), this.#policy.lock?.ageMs ?? REFRESH_AGE_MS)
+    return this.#zone.lock.current(key, call.now(), flightAgeMs(this.#policy))
   }
 
   #usedEnough(turn: Turn, { key }: Place): boolean {

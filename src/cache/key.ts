@@ -37,6 +37,12 @@ export function primaryKey(facts: KeyFacts): string {
   return `u${place}${part(scheme)}${part(canonicalAuthority(scheme, facts.authority))}${part(target)}`
 }
 
+/** The parts of the key as a person reads them. */
+export function keyText({ scheme, authority, target, upstream, version, custom }: KeyFacts): string {
+  const url = custom ?? `${scheme}://${canonicalAuthority(scheme, authority)}${target}`
+  return `${url} of ${upstream}${version ? `, version ${version}` : ''}`
+}
+
 /** The key of one variant: `names` as `varyNames` gave them. */
 export function variantKey(
   primary: string,

@@ -45,6 +45,11 @@ export class Marks {
     return uses
   }
 
+  /** How many there were. */
+  uses(key: string): number {
+    return this.#uses.peek(key) ?? 0
+  }
+
   /** A refresh failed: the next one waits. */
   refreshFailed(key: string, now: number): void {
     const failures = (this.#pauses.get(key)?.failures ?? 0) + 1

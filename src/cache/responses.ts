@@ -5,7 +5,7 @@ import { selectingValues, variantKey, varyNames } from './key'
 import type { ResolvedRouteCache } from './options'
 import { type Representation, represent } from './serve'
 import { cacheStatus } from './status'
-import type { StoredEntry, StoredHead, VaryRecord } from './store/store'
+import type { Found, StoredEntry, StoredHead, VaryRecord } from './store/store'
 import type { CacheOutcome, CacheRequest } from './turn'
 import type { CacheZone } from './zone'
 
@@ -79,16 +79,28 @@ export class Responses {
   }
 
   /** As `peek`, the disk included, and the key to store under when there is none. */
-  async find(request: CacheRequest, primary: string): Promise<Place> {
-    if (this.#zone.isRemoving(primary)) return { key: primary, record: undefined, stored: undefined }
+  find(request: CacheRequest, primary: string): Promise<Place> {
     const { store } = this.#zone
-    const found = store.peek(primary) ?? (await store.find(primary))
+    return this.#locate(request, primary, (key) => store.peek(key) ?? store.find(key))
+  }
+
+  /** As `find`, without a trace. */
+  look(request: CacheRequest, primary: string): Promise<Place> {
+    return this.#locate(request, primary, (key) => this.#zone.store.look(key))
+  }
+
+  async #locate(
+    request: CacheRequest,
+    primary: string,
+    read: (key: string) => Found | Promise<Found>
+  ): Promise<Place> {
+    if (this.#zone.isRemoving(primary)) return { key: primary, record: undefined, stored: undefined }
+    const found = await read(primary)
     if (found === undefined || !isRecord(found)) {
       return { key: primary, record: undefined, stored: this.#accept(request, found, undefined) }
     }
     const key = this.#variantKey(request, primary, found)
-    const variant = store.peek(key) ?? (await store.find(key))
-    return { key, record: found, stored: this.#accept(request, variant, found) }
+    return { key, record: found, stored: this.#accept(request, await read(key), found) }
   }
 
   /** Where a response with these fields is stored; undefined = it varies on too much. */

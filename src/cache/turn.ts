@@ -90,17 +90,24 @@ export function openTurn(
   policy: Pick<ResolvedRouteCache, 'cookies'>
 ): Turn {
   const { fields, hasBody, private: isPrivate } = parts.request
-  const credentials = isPrivate || fields.authorization !== undefined
   return {
     ...parts,
     // A HEAD miss is fetched as GET.
     facts: { method: 'GET', fields, hasBody, private: isPrivate },
     directives: parseCacheControl(fields['cache-control']),
-    personal: credentials || hasPersonalCookie(fields, policy.cookies),
+    personal: isPersonal(parts.request, policy),
     collapsed: undefined,
     alone: false,
     counted: false
   }
+}
+
+/** Whether the request carries credentials, or a cookie that counts under this policy. */
+export function isPersonal(
+  { fields, private: isPrivate }: Pick<CacheRequest, 'fields' | 'private'>,
+  { cookies }: Pick<ResolvedRouteCache, 'cookies'>
+): boolean {
+  return isPrivate || fields.authorization !== undefined || hasPersonalCookie(fields, cookies)
 }
 
 /** Evaluates a route's `key`, `bypass` and `noStore` for a request, to be laid over its CacheRequest; undefined when it has none. */

@@ -6,37 +6,15 @@ import { prepareDirectory, type ScannedFile, scanDirectory, sweepTemporary } fro
 import type { FileRecord } from './disk-entry'
 import { DiskFiles, type FileName, isForeign } from './disk-files'
 import { DiskIndex } from './disk-index'
-import { type DiskFs, DiskIo, errnoOf } from './disk-io'
+import { DiskIo, errnoOf } from './disk-io'
 import { digestOf, idOf } from './disk-name'
+import type { DiskOptions, DiskStore, DiskWatcher } from './disk-options'
 import { DiskSpace } from './disk-space'
 import { type DiskWriter, openWriter, type Published, type WrittenFile } from './disk-write'
 import { KeyedQueue } from './keyed-queue'
-import type { CacheStore, EntryWriter, StoredEntry, StoredHead, StoreStats, VaryRecord } from './store'
+import type { EntryWriter, Found, StoredHead, StoreStats, VaryRecord } from './store'
 
-/** Resolved options of a disk tier, its clock and its file system. */
-export interface DiskOptions {
-  readonly path: string
-  readonly maxBytes: number
-  /** What has not been used for so long is deleted; undefined or 0: never. */
-  readonly inactiveMs?: number | undefined
-  readonly now: () => number
-  readonly fs?: DiskFs
-}
-
-/** What a tier above wants to know of, by `idOf(digestOf(key))`. */
-export interface DiskWatcher {
-  /** Deleted to make room. */
-  gone(id: string): void
-  /** True: it is in use above, take another one. */
-  spare(id: string): boolean
-}
-
-/** A store on disk. */
-export interface DiskStore extends CacheStore {
-  watch(watcher: DiskWatcher): void
-  /** Whether a file is known to be there; without a look at the disk. */
-  knows(key: string): boolean
-}
+export type { DiskOptions, DiskStore, DiskWatcher } from './disk-options'
 
 /** So many files are counted before the store is ready; the rest in the background, nothing is written until then. */
 const COUNTED_AT_START = 1_000
@@ -110,16 +88,27 @@ class Disk implements DiskStore {
     return undefined
   }
 
-  async find(key: string): Promise<StoredEntry | VaryRecord | undefined> {
+  find(key: string): Promise<Found> {
+    return this.#ask(key, (name, now) => this.#read(name, now))
+  }
+
+  /** Not even what is wrong with a file has consequences here. */
+  look(key: string): Promise<Found> {
+    return this.#ask(key, async (name) => {
+      const found = await this.#files.find(name)
+      return found.kind === 'found' ? found.stored : undefined
+    })
+  }
+
+  async #ask(key: string, read: (name: FileName, now: number) => Promise<Found>): Promise<Found> {
     const digest = digestOf(key)
     const id = idOf(digest)
     const now = this.#options.now()
     const varying = this.#varying.get(id)
     if (varying !== undefined) return varying
     if (this.#closed || this.#doomed.has(id) || !this.#reading.allows(now)) return undefined
-    this.#expire(now)
     try {
-      const reading = this.#read({ key, digest, bytes: this.#index.get(digest) }, now)
+      const reading = read({ key, digest, bytes: this.#index.get(digest) }, now)
       const stored = await inTime(reading, () => this.#onHang(this.#reading))
       this.#reading.succeed()
       return this.#doomed.has(id) ? undefined : stored
@@ -186,7 +175,8 @@ class Disk implements DiskStore {
     living.delete(this.#files.start)
   }
 
-  async #read(name: FileName, now: number): Promise<StoredEntry | VaryRecord | undefined> {
+  async #read(name: FileName, now: number): Promise<Found> {
+    this.#expire(now)
     const found = await this.#files.find(name)
     if (found.kind === 'found') {
       this.#index.set(name.digest, found.bytes, now)

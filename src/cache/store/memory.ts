@@ -1,7 +1,7 @@
 // The memory tier: an LRU bounded by the bytes it really costs, fills under way included (nginx's keys_zone has no like).
 import { LRUCache } from 'lru-cache'
 import { BufferEntry, describesSame, isVaryRecord } from './buffer-entry'
-import type { CacheStore, EntryWriter, StoredEntry, StoredHead, StoreStats, VaryRecord } from './store'
+import type { CacheStore, EntryWriter, Found, StoredEntry, StoredHead, StoreStats, VaryRecord } from './store'
 
 // Measured on Node 20 and 26: entry, head, Map and list cells, Buffer with its ArrayBuffer.
 const ENTRY_BYTES = 600
@@ -61,12 +61,16 @@ class Memory implements MemoryStore {
     this.#entries.delete(key)
   }
 
-  peek(key: string): StoredEntry | VaryRecord | undefined {
+  peek(key: string): Found {
     return this.#entries.get(key)
   }
 
-  find(key: string): Promise<StoredEntry | VaryRecord | undefined> {
+  find(key: string): Promise<Found> {
     return Promise.resolve(this.#entries.get(key))
+  }
+
+  look(key: string): Promise<Found> {
+    return Promise.resolve(this.#entries.peek(key))
   }
 
   open(key: string, head: StoredHead, length: number | undefined): EntryWriter | undefined {

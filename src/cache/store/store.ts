@@ -53,12 +53,17 @@ export interface StoreStats {
   readonly degraded?: string
 }
 
+/** What stands under a key. */
+export type Found = StoredEntry | VaryRecord | undefined
+
 /** Where responses are kept. Nothing here rejects or throws because of a disk: trouble is a miss. */
 export interface CacheStore {
   /** What is in memory, at once; undefined = not there or only on disk. Counts as a use (LRU). */
-  peek(key: string): StoredEntry | VaryRecord | undefined
+  peek(key: string): Found
   /** As `peek`, the disk included. */
-  find(key: string): Promise<StoredEntry | VaryRecord | undefined>
+  find(key: string): Promise<Found>
+  /** As `find`, for who only wants to know: it is no use, and moves nothing between tiers. */
+  look(key: string): Promise<Found>
   /** `length`: the content's length when known, so that what cannot fit is refused at once (undefined). */
   open(key: string, head: StoredHead, length: number | undefined): EntryWriter | undefined
   /** Remembers what the responses under this key vary on. */

@@ -3,7 +3,7 @@ import { isVaryRecord } from './buffer-entry'
 import type { DiskStore } from './disk'
 import { digestOf, idOf } from './disk-name'
 import type { MemoryStore } from './memory'
-import type { CacheStore, EntryWriter, StoredEntry, StoredHead, StoreStats, VaryRecord } from './store'
+import type { CacheStore, EntryWriter, Found, StoredEntry, StoredHead, StoreStats, VaryRecord } from './store'
 
 /** So many large entries are brought up to memory at once; the others stay on disk until they are asked for again. */
 const MAX_PROMOTIONS = 4
@@ -14,7 +14,6 @@ export function createTieredStore(memory: MemoryStore, disk: DiskStore): CacheSt
 }
 
 type Writer = EntryWriter | undefined
-type Found = StoredEntry | VaryRecord | undefined
 
 /** A disk lookup that several callers may wait for. `current` until the key changes: then it must not reach memory. */
 interface Lookup {
@@ -79,6 +78,13 @@ class Tiered implements CacheStore {
     const stored = settling === undefined ? this.#disk.find(key) : settling.then(() => this.#disk.find(key))
     lookup.result = stored.then((found) => this.#found(key, lookup, found))
     return lookup.result
+  }
+
+  async look(key: string): Promise<Found> {
+    const found = await this.#memory.look(key)
+    if (found !== undefined) return found
+    await this.#settling.get(key)
+    return this.#disk.look(key)
   }
 
   open(key: string, head: StoredHead, length: number | undefined): EntryWriter | undefined {

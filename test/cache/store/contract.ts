@@ -67,6 +67,16 @@ export function contract(name: string, make: Make, settle: Settle = async () => 
     assert.deepEqual(await collect(entry.read(299_000)), body.subarray(299_000))
   })
 
+  check('tells who only wants to know', ROOMY, async (store) => {
+    assert.equal(await store.look('k'), undefined)
+    await fill(store, 'k', { body: Buffer.from('x') })
+    store.putVary('v', { vary: ['accept'], storedAt: 1 })
+    const found = await store.look('k')
+    assert.ok(found !== undefined && 'head' in found)
+    assert.deepEqual(await collect(found.read()), Buffer.from('x'))
+    assert.deepEqual(await store.look('v'), { vary: ['accept'], storedAt: 1 })
+  })
+
   check('shows nothing before commit', ROOMY, async (store) => {
     const writer = store.open('k', headOf(), undefined)
     assert.ok(writer)

@@ -75,6 +75,16 @@ test('tiered: a small disk hit comes up to memory', async (t) => {
   assert.ok(store.peek('k'))
 })
 
+test('tiered: a look leaves everything where it is', async (t) => {
+  const { memory, store } = await open(t)
+  await fill(store, 'k')
+  await store.find('other')
+  memory.forget('k')
+  const found = await store.look('k')
+  assert.ok(found !== undefined && 'head' in found)
+  assert.equal(store.peek('k'), undefined)
+})
+
 test('tiered: a large disk hit comes up to memory in the background', async (t) => {
   const { memory, store } = await open(t)
   await fill(store, 'k', { body: bytesOf(300_000) })
