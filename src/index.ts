@@ -7,6 +7,9 @@ import { plugin } from './plugin'
 import type * as record from './proxy/exchange'
 import type * as api from './setup/api'
 import { check } from './setup/check'
+import type * as explanation from './setup/explanation'
+import type * as pretend from './setup/pretend'
+import type * as shown from './setup/shown'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -43,6 +46,9 @@ declare namespace sluice {
   export type RouteOptions<U extends string = string, C extends string = string> = options.RouteOptions<U, C>
   export type Sluice = api.Sluice
   export type SluiceStats = api.SluiceStats
+  export type Explanation = explanation.Explanation
+  export type ExplainRequest = pretend.ExplainRequest
+  export type ShownRoute = shown.ShownRoute
   export type Exchange = record.Exchange
   export type SluiceError = errors.SluiceError
   export type SluiceErrorCode = errors.SluiceErrorCode

@@ -68,3 +68,25 @@ export function parseRate(text: string): number | undefined {
   if (match === null || count === 0 || !Number.isSafeInteger(count)) return undefined
   return count / (RATE_WINDOWS[match[2] as string] as number)
 }
+
+/** Units that a duration is shown in; weeks and months are left to those who write them. */
+const SHOWN_DURATIONS = ['y', 'd', 'h', 'm', 's', 'ms'] as const
+
+/** The duration as an option would say it: `5400000` is `'1h30m'`. */
+export function formatDuration(ms: number): Duration {
+  let rest = ms
+  let text = ''
+  for (const unit of SHOWN_DURATIONS) {
+    const scale = DURATION_UNITS[unit] as number
+    const count = Math.floor(rest / scale)
+    if (count > 0) text += `${count}${unit}`
+    rest -= count * scale
+  }
+  return (text === '' ? '0s' : text) as Duration
+}
+
+/** The size in the largest unit that says it exactly: `65536` is `'64k'`; what no unit says is a count of bytes. */
+export function formatSize(bytes: number): Size | `${number} bytes` {
+  const unit = ['t', 'g', 'm', 'k'].find((name) => bytes > 0 && bytes % (SIZE_UNITS[name] as number) === 0)
+  return unit === undefined ? `${bytes} bytes` : (`${bytes / (SIZE_UNITS[unit] as number)}${unit}` as Size)
+}

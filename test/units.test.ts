@@ -4,6 +4,8 @@ import fc from 'fast-check'
 import {
   type Duration,
   durationMs,
+  formatDuration,
+  formatSize,
   parseDuration,
   parseRate,
   parseSize,
@@ -154,4 +156,27 @@ test('a wrong option is named with what to write', () => {
   assert.throws(() => sizeBytes('60', 'a.b'), {
     message: `a.b: "60" is not a size; write '16k', '64m' or '1g'`
   })
+})
+
+const SHOWN: [ms: number, text: string][] = [
+  [0, '0s'],
+  [5, '5ms'],
+  [60_000, '1m'],
+  [5_400_000, '1h30m'],
+  [7 * DAY, '7d'],
+  [365 * DAY, '1y'],
+  [365 * DAY + 1500, '1y1s500ms']
+]
+for (const [ms, text] of SHOWN)
+  test(`${ms} ms is shown as ${text}`, () => assert.equal(formatDuration(ms), text))
+
+test('a shown duration or size means what it was', () => {
+  fc.assert(
+    fc.property(fc.nat(Number.MAX_SAFE_INTEGER), (value) => {
+      assert.equal(parseDuration(formatDuration(value)), value)
+      const size = formatSize(value)
+      assert.equal(size.endsWith(' bytes') ? Number.parseInt(size, 10) : parseSize(size), value)
+    })
+  )
+  assert.deepEqual([0, 1000, 65_536, 1 << 30].map(formatSize), ['0 bytes', '1000 bytes', '64k', '1g'])
 })

@@ -9,37 +9,53 @@ export type AccessRule = { allow: string } | { deny: string }
 /** The decision about one client. */
 export type AccessVerdict = 'allow' | 'deny'
 
+/** A verdict and the place in the list of the rule that gave it; undefined when no rule matched. */
+export interface AccessMatch {
+  readonly verdict: AccessVerdict
+  readonly rule: number | undefined
+}
+
 /** Decides about a normalised client address (`clientAddress`). */
-export type Access = (address: string) => AccessVerdict
+export interface Access {
+  (address: string): AccessVerdict
+  /** The same verdict with its rule. */
+  match(address: string): AccessMatch
+}
+
+const UNMATCHED: AccessMatch = { verdict: 'allow', rule: undefined }
 
 /** Compiles the rules once. An address that no rule matches is allowed; a unix-socket peer matches only `all`. */
 export function compileAccess(rules: readonly AccessRule[], path: string): Access {
-  const entries: AddressEntry<AccessVerdict>[] = []
-  let otherwise: AccessVerdict = 'allow'
+  const entries: AddressEntry<AccessMatch>[] = []
+  let otherwise = UNMATCHED
   for (const [index, rule] of rules.entries()) {
     const [verdict, text] = readRule(rule)
     if (text === 'all') {
       refuseUnreachable(rules, index, path)
-      otherwise = verdict
+      otherwise = { verdict, rule: index }
     } else {
-      entries.push({ range: readRange(text, `${path}[${index}].${verdict}`), value: verdict })
+      entries.push({
+        range: readRange(text, `${path}[${index}].${verdict}`),
+        value: { verdict, rule: index }
+      })
     }
   }
   return decide(addressTable(entries), otherwise)
 }
 
-function decide(table: AddressTable<AccessVerdict>, otherwise: AccessVerdict): Access {
-  return (text) => {
+function decide(table: AddressTable<AccessMatch>, otherwise: AccessMatch): Access {
+  const match = (text: string): AccessMatch => {
     const address = parseAddress(text)
     return (address && table(address)) ?? otherwise
   }
+  return Object.assign((text: string) => match(text).verdict, { match })
 }
 
 function readRule(rule: AccessRule): [verdict: AccessVerdict, text: string] {
   return 'allow' in rule ? ['allow', rule.allow] : ['deny', rule.deny]
 }
 
-function readRange(text: string, path: string): AddressEntry<AccessVerdict>['range'] {
+function readRange(text: string, path: string): AddressEntry<AccessMatch>['range'] {
   const range = parseCidr(text)
   if (range === undefined) throw notAnAddress(text, path)
   const base = parseAddress(text.split('/', 1)[0] as string)

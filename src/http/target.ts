@@ -137,7 +137,7 @@ function readingsOf(path: string): string[][] {
 }
 
 /** The most specific mount for the decoded segments of a path, as the router would choose. */
-export function bestMount(segments: readonly string[], mounts: readonly Mount[]): Mount | undefined {
+function bestMount(segments: readonly string[], mounts: readonly Mount[]): Mount | undefined {
   let best: Mount | undefined
   for (const mount of mounts) {
     if (matches(segments, mount) && (best === undefined || rank(mount) > rank(best))) best = mount

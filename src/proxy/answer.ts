@@ -45,12 +45,11 @@ function contentOf(exchange: RequestExchange): Body {
   return new RequestBody(exchange, settings.bodyLimit)
 }
 
+/** What of an exchange says how its request is sent on. */
+export type Sendable = Pick<RequestExchange, 'request' | 'settings' | 'target' | 'authFields'>
+
 /** The client's request as it goes to this upstream, with this content. */
-export function upstreamRequest(
-  exchange: RequestExchange,
-  upstream: UpstreamRef,
-  body: Body
-): UpstreamRequest {
+export function upstreamRequest(exchange: Sendable, upstream: UpstreamRef, body: Body): UpstreamRequest {
   const { request, settings, target, authFields } = exchange
   const { raw } = request
   const { ips, ip, protocol, host, id } = request

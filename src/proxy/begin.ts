@@ -30,8 +30,7 @@ export function beginHook(route: Route, log: FastifyBaseLogger) {
       reply.hijack()
       return
     }
-    const verdict = parseTarget(request.raw.url ?? '', request.headers.host ?? request.host)
-    const target: Target = verdict.kind === 'target' ? verdict : { path: request.raw.url ?? '', query: '' }
+    const { target, problem } = judgeRequest(request, route)
     const exchange = new RequestExchange(request, reply, route, target)
     request.sluice = exchange
     exchange.expectsContinue = waitsForContinue(request)
@@ -42,10 +41,6 @@ export function beginHook(route: Route, log: FastifyBaseLogger) {
     if (request.raw.httpVersionMajor >= 2 && hasContent(request.raw))
       endStreamWithAnswer(request.raw as unknown as Http2ServerRequest)
     setSecurityFields(exchange)
-    const problem =
-      verdict.kind === 'refused'
-        ? sluiceError('SLUICE_BAD_TARGET', { detail: verdict.reason })
-        : refusal(exchange)
     if (problem === undefined) {
       setContentTypeAside(request)
       next()
@@ -53,6 +48,18 @@ export function beginHook(route: Route, log: FastifyBaseLogger) {
       refuse(exchange, problem)
     }
   }
+}
+
+/** The request's target, and why the request is refused before anything else is asked; `detail` says it to the operator. */
+export function judgeRequest(
+  request: FastifyRequest,
+  route: Route
+): { readonly target: Target; readonly problem: SluiceError | undefined } {
+  const { url = '' } = request.raw
+  const verdict = parseTarget(url, request.headers.host ?? request.host)
+  if (verdict.kind === 'target') return { target: verdict, problem: refusal(request, route, verdict) }
+  const problem = sluiceError('SLUICE_BAD_TARGET', { detail: verdict.reason })
+  return { target: { path: url, query: '' }, problem }
 }
 
 /** The last step of every exchange, taken once: what still runs for it ends, and its record is written. */
@@ -65,9 +72,9 @@ function end(exchange: RequestExchange, log: FastifyBaseLogger): void {
   logExchange(log, exchange)
 }
 
-function refusal({ request, settings, target }: RequestExchange): SluiceError | undefined {
-  if (!takes(settings, request.method)) return sluiceError('SLUICE_METHOD_NOT_ALLOWED')
-  if (readsElsewhere(target.path, settings.mount, settings.mounts)) {
+function refusal(request: FastifyRequest, route: Route, target: Target): SluiceError | undefined {
+  if (!takes(route, request.method)) return sluiceError('SLUICE_METHOD_NOT_ALLOWED')
+  if (readsElsewhere(target.path, route.mount, route.mounts)) {
     return sluiceError('SLUICE_BAD_TARGET', {
       detail: 'reads as another route when // is merged or %2F decoded'
     })
@@ -76,7 +83,7 @@ function refusal({ request, settings, target }: RequestExchange): SluiceError | 
   if (!hasKnownCoding(request)) return sluiceError('SLUICE_BAD_REQUEST', { detail: 'Transfer-Encoding' })
   if (lostFields(request)) return sluiceError('SLUICE_TOO_MANY_FIELDS')
   if (expectsTooMuch(request)) return sluiceError('SLUICE_EXPECTATION')
-  if (hasLoop(request.headers.via, settings.viaId)) {
+  if (hasLoop(request.headers.via, route.viaId)) {
     return sluiceError('SLUICE_LOOP', {
       detail: 'the request has been here before: an upstream leads back to this app'
     })

@@ -3,7 +3,8 @@ import type { FastifyRequest } from 'fastify'
 import { type CacheRequest, evaluateTests } from '../cache/turn'
 import { sluiceError } from '../errors'
 import type { Fields } from '../http/message'
-import { cutSegments } from '../http/target'
+import { cutSegments, type Target } from '../http/target'
+import type { Sendable } from './answer'
 import { hasContent } from './body'
 import { answerError } from './error-page'
 import type { RequestExchange } from './exchange'
@@ -11,7 +12,7 @@ import { publicAuthority } from './request'
 import { fromOptions } from './requestable'
 import { localPath } from './response'
 import { evaluateRules } from './response-rules'
-import type { UpstreamRef } from './route'
+import type { Route, UpstreamRef } from './route'
 import { countPiped, send } from './send'
 
 /** The handler of every route. It returns nothing: for a returned reply Fastify watches the whole response once more. */
@@ -30,20 +31,22 @@ export function handle(request: FastifyRequest): void {
 }
 
 function sendRedirect({ reply, target }: RequestExchange, redirect: { to: string; status: number }): void {
-  const { to } = redirect
+  reply.code(redirect.status).header('location', redirectLocation(redirect.to, target)).send()
+}
+
+/** Where a redirect leads. */
+export function redirectLocation(to: string, target: Target): string {
   const filled = to.replace(/\$(?:path|query)/g, (word) => (word === '$path' ? target.path : target.query))
   // A path that begins with `//` would name another host.
-  const location = to.startsWith('$path') ? localPath(filled) : filled
-  reply.code(redirect.status).header('location', location).send()
+  return to.startsWith('$path') ? localPath(filled) : filled
 }
 
 type Files = NonNullable<RequestExchange['settings']['static']>
 
 function serveFile(exchange: RequestExchange, files: Files): void {
   const { request, reply, settings, target } = exchange
-  const path = cutSegments(target.path, settings.mount.segments.length) || '/'
   files
-    .serve(request, reply, path)
+    .serve(request, reply, pathBelow(settings, target))
     .then((outcome) => {
       if (outcome === 'sent') countPiped(exchange)
       else if (outcome === 'next') toEdge(exchange)
@@ -54,6 +57,11 @@ function serveFile(exchange: RequestExchange, files: Files): void {
       }
     })
     .catch((error) => answerError(exchange, error))
+}
+
+/** The raw path below the route's prefix: what `static` looks for. */
+export function pathBelow({ mount }: Pick<Route, 'mount'>, { path }: Target): string {
+  return cutSegments(path, mount.segments.length) || '/'
 }
 
 /** Without an upstream the app's own 404 answers. */
@@ -89,9 +97,19 @@ function lookup(exchange: RequestExchange, upstream: UpstreamRef): void {
 }
 
 function cacheRequest(exchange: RequestExchange, upstream: UpstreamRef): CacheRequest {
-  const { request, target, authFields } = exchange
+  const { request } = exchange
   const { policy } = exchange.settings.cache as NonNullable<RequestExchange['settings']['cache']>
-  const facts = {
+  const facts = cacheFacts(exchange, upstream)
+  const tests = evaluateTests(policy, request, facts.fields)
+  return tests === undefined ? facts : { ...facts, ...tests }
+}
+
+/** The request as the cache sees it, before the route's own tests. */
+export function cacheFacts(
+  { request, target, authFields }: Omit<Sendable, 'settings'>,
+  upstream: UpstreamRef
+): CacheRequest {
+  return {
     method: request.method,
     scheme: request.protocol,
     authority: publicAuthority(request),
@@ -101,6 +119,4 @@ function cacheRequest(exchange: RequestExchange, upstream: UpstreamRef): CacheRe
     hasBody: hasContent(request.raw),
     private: authFields !== undefined
   }
-  const tests = evaluateTests(policy, request, facts.fields)
-  return tests === undefined ? facts : { ...facts, ...tests }
 }

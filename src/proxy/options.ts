@@ -75,6 +75,8 @@ export interface ResolvedHeaders {
     | ((request: FastifyRequest) => string)
   readonly request: readonly (readonly [string, FieldRule])[]
   readonly response: readonly (readonly [string, FieldRule | { readonly append: string }])[]
+  /** Hidden names; `*` at the end stands for the rest. */
+  readonly hidden: readonly string[]
   readonly hides: (name: string) => boolean
 }
 
@@ -196,6 +198,7 @@ export function resolveHeaders(options: HeaderOptions, path: string): ResolvedHe
     host,
     request,
     response,
+    hidden,
     hides: hides(hidden, passed)
   }
 }

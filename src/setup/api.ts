@@ -2,7 +2,11 @@
 import type { CacheZone, ZoneStats } from '../cache/zone'
 import { optionError } from '../errors'
 import type { ServerState } from '../upstream/server'
-import type { Registry, ShownRoute } from './registry'
+import { explain } from './explain'
+import type { Explanation } from './explanation'
+import type { ExplainRequest } from './pretend'
+import type { Registry } from './registry'
+import { type ShownRoute, showRoute } from './shown'
 
 /** What to take out of the caches. */
 export interface PurgeRequest {
@@ -32,6 +36,8 @@ export interface Sluice {
   upstream(name: string): { servers(): ServerState[] }
   /** What is in force, as `nginx -T`. */
   routes(): ShownRoute[]
+  /** What becomes of a request, and why. Nothing runs, nothing is counted, nobody is asked. */
+  explain(request: ExplainRequest): Promise<Explanation>
   /** Counters and gauges of caches and upstreams. */
   stats(): SluiceStats
 }
@@ -52,7 +58,8 @@ export function createApi(registry: Registry): Sluice {
       const group = registry.upstream(name, 'upstream').group
       return { servers: () => group.states() }
     },
-    routes: () => registry.mounted.map(({ shown }) => shown),
+    routes: () => registry.mounted.map((mounted) => showRoute(mounted, registry.parts.catchAll)),
+    explain: (request) => explain(registry, request),
     stats: () => ({
       caches: Object.fromEntries([...registry.caches].map(([name, zone]) => [name, zone.stats()])),
       upstreams: Object.fromEntries(

@@ -20,12 +20,16 @@ export class CatchAll {
         }
       },
       validate: () => true,
-      deriveConstraint: (request: { method?: string }) =>
-        this.#taken.has(request.method ?? '') ? undefined : 'edge',
+      deriveConstraint: ({ method = '' }: { method?: string }) => this.derive(method),
       mustMatchWhenDerived: false
     } as never)
     // Only now are all routes known, in whichever plugin of the app they were registered.
     app.addHook('onReady', async () => this.#look(app))
+  }
+
+  /** What the router derives for a method: undefined where the app's own catch-all wins. */
+  derive(method: string): 'edge' | undefined {
+    return this.#taken.has(method) ? undefined : 'edge'
   }
 
   /** A catch-all of ours exists. */

@@ -66,19 +66,19 @@ export function mount(
   registry: Registry,
   { named, route, methods, patterns }: Mounting
 ): void {
-  const { options } = named
   const websocket = websocketOf(named)
   const { upgrades, catchAll } = registry.parts
   if (route.name === '/') catchAll.noteMounted()
   const tunnel = tunnelHook(upgrades, websocket)
+  const taken: string[] = []
   const extend = (more: readonly string[]): void => {
+    taken.push(...more)
     for (const url of patterns) {
       addRoute(child, fastifyRoute(child, named, { url, methods: more, route, upgrades, tunnel }), named)
     }
   }
   registry.mounts.push(route.mount)
-  const shown = { route: route.name, hosts: options.hosts, methods: [...methods], options }
-  registry.mounted.push({ route, websocket, extend, shown })
+  registry.mounted.push({ named, route, websocket, patterns, methods: taken, extend })
   extend(methods)
   child.log.info(`${patternOf(route)} → ${destinationOf(named)}`)
 }

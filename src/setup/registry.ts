@@ -13,24 +13,20 @@ import type { ResolvedWebsocket } from '../websocket/options'
 import type { Upgrades } from '../websocket/upgrade'
 import type { CatchAll } from './catch-all'
 import { didYouMean } from './did-you-mean'
+import type { NamedRoute } from './routes'
 
 /** A route as mounted. */
 export interface Mounted {
+  /** As the user wrote it, merged with the defaults; the options are frozen. */
+  readonly named: NamedRoute
   readonly route: Route
   readonly websocket: ResolvedWebsocket
-  readonly shown: ShownRoute
+  /** URLs in the router's words. */
+  readonly patterns: readonly string[]
+  /** All methods that lead to it, those too that it answers with 405. */
+  readonly methods: readonly string[]
   /** Mounts it for further methods: an unusual one that a later registration names must not walk around it. */
   readonly extend: (methods: readonly string[]) => void
-}
-
-/** One line of `app.sluice.routes()`: what is in force. */
-export interface ShownRoute {
-  /** Prefix or path. */
-  readonly route: string
-  readonly hosts: readonly string[] | undefined
-  readonly methods: readonly string[]
-  /** The route's options merged with the defaults. */
-  readonly options: object
 }
 
 /** The parts that live as long as the server. */
@@ -47,11 +43,11 @@ export class Registry {
   readonly caches = new Map<string, CacheZone>()
   readonly mounts: Mount[] = []
   readonly mounted: Mounted[] = []
-  readonly #app: FastifyInstance
+  readonly app: FastifyInstance
   #parts: ServerParts | undefined
 
   constructor(app: FastifyInstance) {
-    this.#app = app
+    this.app = app
   }
 
   /** Set by the first registration. */
@@ -69,7 +65,7 @@ export class Registry {
     const { name, servers, warnings } = resolved
     if (this.upstreams.has(name))
       throw optionError(path, `the upstream ${JSON.stringify(name)} is already defined`)
-    const { log } = this.#app
+    const { log } = this.app
     for (const warning of warnings) log.warn(warning)
     const group = new Upstream(resolved, {
       now: () => performance.now(),

@@ -1,7 +1,6 @@
 // Joins websocket/ to the proxy: the upgrade's request is made like any other, and its end fills the exchange's record.
 import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { bestMount, parseTarget, segmentsOf } from '../http/target'
 import { destinationOf, upstreamRequest } from '../proxy/answer'
 import { answerError } from '../proxy/error-page'
 import type { RequestExchange } from '../proxy/exchange'
@@ -9,29 +8,22 @@ import { forwardUpgrade } from '../proxy/forward'
 import type { ResolvedWebsocket } from '../websocket/options'
 import { createUpgrades, type Upgrades } from '../websocket/upgrade'
 import type { Registry } from './registry'
+import { mountedFor } from './router'
 
 /** The upgrades of an app: which paths are ours follows from the mounts. */
 export function openUpgrades(app: FastifyInstance, registry: Registry): Upgrades {
-  return createUpgrades(app, { log: app.log, owns: (request) => ownsUpgrade(app, registry, request) })
+  return createUpgrades(app, { log: app.log, owns: (request) => ownsUpgrade(registry, request) })
 }
 
 /** A catch-all without `websocket` leaves upgrades to other listeners of the server, if there are any. */
-function ownsUpgrade({ server }: FastifyInstance, registry: Registry, request: IncomingMessage): boolean {
+function ownsUpgrade(registry: Registry, request: IncomingMessage): boolean {
   const mounted = mountedFor(registry, request)
   if (mounted === undefined || mounted.route.upstream === null) return false
   return (
     mounted.websocket.enabled ||
     mounted.route.mount.segments.length > 0 ||
-    server.listenerCount('upgrade') <= 1
+    registry.app.server.listenerCount('upgrade') <= 1
   )
-}
-
-/** The route that the request's path leads to, hosts aside. */
-export function mountedFor(registry: Registry, request: IncomingMessage) {
-  const verdict = parseTarget(request.url ?? '', request.headers.host ?? '')
-  if (verdict.kind === 'refused') return undefined
-  const best = bestMount(segmentsOf(verdict.path), registry.mounts)
-  return registry.mounted.find(({ route }) => route.mount === best)
 }
 
 /** The route's first step: an upgrade that is no handshake comes again as an ordinary request. */

@@ -1,6 +1,7 @@
 // Surroundings of the app that make an edge unsafe or slow: said once, at start, with the option to change.
 import cluster from 'node:cluster'
 import type { FastifyInstance } from 'fastify'
+import { internal } from './internal'
 import type { NamedRoute } from './routes'
 
 /** Documentation addresses (RFC 5737): a proxy at the second that speaks for the first. Nobody has reason to trust it. */
@@ -25,7 +26,9 @@ function* warningsOf(app: FastifyInstance, routes: readonly NamedRoute[]): Gener
     yield 'requestTimeout is 0: a client may take for ever to send a request; set Fastify({ requestTimeout: 300000 })'
   }
   if (trustsStrangers(app)) yield `trustProxy is true: every client can say it has any address; ${TRUST}`
-  if (typeof internal(app, 'fastify.options', 'trustProxy') === 'number') {
+  if (
+    typeof (internal(app, 'fastify.options') as { trustProxy?: unknown } | undefined)?.trustProxy === 'number'
+  ) {
     yield `trustProxy is a number, which trusts nobody: every client has the address of the proxy in front; ${TRUST}`
   }
   for (const option of ['ignoreDuplicateSlashes', 'useSemicolonDelimiter']) {
@@ -43,17 +46,8 @@ function* warningsOf(app: FastifyInstance, routes: readonly NamedRoute[]): Gener
 
 /** Asked of Fastify's own getter, since trustProxy may be a list, a text or a function. */
 function trustsStrangers(app: FastifyInstance): boolean {
-  const prototype = internal(app, 'fastify.Request', 'prototype')
-  if (prototype === undefined) return false
-  const request = Object.assign(Object.create(prototype as object), { raw: STRANGER }) as { ips?: string[] }
+  const Request = internal(app, 'fastify.Request') as { prototype: object } | undefined
+  if (Request === undefined) return false
+  const request = Object.assign(Object.create(Request.prototype), { raw: STRANGER }) as { ips?: string[] }
   return request.ips?.includes('192.0.2.1') ?? false
-}
-
-/** Fastify shows neither; where a version has them elsewhere the warning is left out. */
-function internal(app: FastifyInstance, description: string, property: string): unknown {
-  for (let level: object | null = app; level !== null; level = Object.getPrototypeOf(level)) {
-    const symbol = Object.getOwnPropertySymbols(level).find((own) => own.description === description)
-    if (symbol !== undefined) return (level as Record<symbol, Record<string, unknown>>)[symbol]?.[property]
-  }
-  return undefined
 }

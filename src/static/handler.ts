@@ -3,7 +3,7 @@ import { realpathSync, statSync } from 'node:fs'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { optionError } from '../errors'
 import { acceptableCodings, type Coding } from './accept-encoding'
-import { type LocatedFile, locate } from './locate'
+import { type LocatedFile, locate, type Unlocated } from './locate'
 import { createLookup, type FileSystem, type Found, type Lookup, nodeFileSystem } from './lookup'
 import type { ResolvedStatic } from './options'
 import { lifetimeOf, ruleFor } from './rules'
@@ -16,10 +16,23 @@ import { candidatesFor, type Try } from './try-files'
  */
 export type Outcome = 'sent' | 'next' | 'missing' | 'method'
 
+/** What `serve` would do, and which files it would look for. */
+export interface StaticExplanation {
+  readonly outcome: Outcome
+  /** Why the path has no name that is looked up. */
+  readonly reason: Unlocated['reason'] | undefined
+  /** Names below the root, in the order in which they are tried. */
+  readonly tried: readonly string[]
+  /** The file that would be sent. */
+  readonly file: string | undefined
+}
+
 /** The files of one route. */
 export interface Static {
   /** `path` is the raw path below the route's prefix, starting with a slash, without the query. Rejects with a SluiceError (403, 500). */
   serve(request: FastifyRequest, reply: FastifyReply, path: string): Promise<Outcome>
+  /** The same without an answer. */
+  explain(request: FastifyRequest, path: string): Promise<StaticExplanation>
 }
 
 /** What a test replaces. */
@@ -38,12 +51,25 @@ export function createStatic(options: ResolvedStatic, environment: StaticEnviron
   const { root, symlinks, rules } = options
   const lookup = createLookup({ root, symlinks, fileSystem, clock })
 
+  const find = (request: FastifyRequest, located: LocatedFile): Promise<Match | undefined> => {
+    const codings = acceptableCodings(acceptEncoding(request), options.codings)
+    return firstMatch({ lookup, tries: options.tries, codings }, located)
+  }
+
   return {
+    async explain(request, path) {
+      const verdict = judge(options, request.method, path)
+      const located = locate(path, options.dotfiles)
+      const reason = located.kind === 'file' ? undefined : located.reason
+      if (typeof verdict === 'string') return { outcome: verdict, reason, tried: [], file: undefined }
+      const tried = candidatesFor(options.tries, verdict.located).map((candidate) => candidate.path)
+      const file = (await find(request, verdict.located))?.file.realPath
+      return { outcome: file === undefined ? verdict.nothing : 'sent', reason, tried, file }
+    },
     async serve(request, reply, path) {
       const verdict = judge(options, request.method, path)
       if (typeof verdict === 'string') return verdict
-      const codings = acceptableCodings(acceptEncoding(request), options.codings)
-      const match = await firstMatch({ lookup, tries: options.tries, codings }, verdict.located)
+      const match = await find(request, verdict.located)
       if (match === undefined) return verdict.nothing
       if (match.kind === 'index' && !publicPath(request, path).endsWith('/')) {
         redirectToFolder(request, reply, path)

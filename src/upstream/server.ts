@@ -73,9 +73,12 @@ export function isResting(server: Server, now: number): boolean {
   )
 }
 
-/** Whether the server may take a request, its failures aside. */
-export function hasRoom(server: Server): boolean {
-  return !server.down && !server.draining && (server.maxConns === 0 || server.active < server.maxConns)
+/** Why the server may not take a request; undefined when it may. `full`: it has `maxConns` exchanges. */
+export function whyNot(server: Server, now: number): 'down' | 'drain' | 'failed' | 'full' | undefined {
+  if (server.down) return 'down'
+  if (server.draining) return 'drain'
+  if (isResting(server, now)) return 'failed'
+  return server.maxConns > 0 && server.active >= server.maxConns ? 'full' : undefined
 }
 
 /** The server takes a request. The first one after the rest is the probe: it restarts the rest for all others. */
@@ -118,7 +121,6 @@ function fail(server: Server, now: number): void {
 }
 
 function word(server: Server, now: number): ServerState['state'] {
-  if (server.down) return 'down'
-  if (server.draining) return 'drain'
-  return isResting(server, now) ? 'failed' : 'up'
+  const reason = whyNot(server, now)
+  return reason === undefined || reason === 'full' ? 'up' : reason
 }

@@ -5,7 +5,6 @@ import type { Balance, ResolvedServer, ResolvedUpstream } from './options'
 import {
   createServer,
   forgive,
-  hasRoom,
   isResting,
   noteLatency,
   type Outcome,
@@ -13,7 +12,8 @@ import {
   type Server,
   type ServerState,
   stateOf,
-  take
+  take,
+  whyNot
 } from './server'
 import type { Transport } from './transport'
 
@@ -104,12 +104,27 @@ export class Upstream {
     for (const { transport } of this.#members.values()) transport.destroy(error)
   }
 
+  /** The servers with why each could not be chosen now: its own state, or `backup` while a primary can be. */
+  candidates(): { readonly url: string; readonly why: ReturnType<typeof whyNot> | 'backup' }[] {
+    const now = this.#deps.now()
+    const spared = this.#eligible(this.#primaries, undefined, now).length > 0 ? 'backup' : undefined
+    return [...this.#members.keys()].map((server) => ({
+      url: server.url,
+      why: whyNot(server, now) ?? (server.backup ? spared : undefined)
+    }))
+  }
+
   #pick(group: readonly Server[], tried: ReadonlySet<Server> | undefined, now: number): Server | undefined {
+    const eligible = this.#eligible(group, tried, now)
+    return eligible.length > 1 ? this.#balance(eligible) : eligible[0]
+  }
+
+  #eligible(group: readonly Server[], tried: ReadonlySet<Server> | undefined, now: number): Server[] {
     const eligible: Server[] = []
     for (const server of group) {
-      if (hasRoom(server) && !tried?.has(server) && !isResting(server, now)) eligible.push(server)
+      if (!tried?.has(server) && whyNot(server, now) === undefined) eligible.push(server)
     }
-    return eligible.length > 1 ? this.#balance(eligible) : eligible[0]
+    return eligible
   }
 
   #lease({ server, transport }: Member): Lease {

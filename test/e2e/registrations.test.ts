@@ -1,7 +1,7 @@
 // Ways to register (decision 5): flat, with routes, twice, in plugins of the app, with prefixes.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
+import type { FastifyInstance, FastifyPluginAsync, FastifyRequest } from 'fastify'
 import { startEdge, startError } from '../support/edge'
 import { get } from '../support/http-client'
 import { startOrigin } from '../support/origin'
@@ -167,21 +167,32 @@ test('the user’s objects are neither frozen nor changed, instances go by refer
     defineCommand(): void {}
   }
   const redis = new Client()
+  let configured: unknown
   const options = {
     redis,
     upstreams: { app: { servers: [{ url: origin.url, weight: 2 }] } },
     defaults: { headers: { request: { a: '1' } } },
-    routes: [{ prefix: '/', upstream: 'app', headers: { request: { b: '2' } }, config: { mine: redis } }]
+    routes: [
+      {
+        prefix: '/',
+        upstream: 'app',
+        headers: { request: { b: '2' } },
+        config: { mine: redis },
+        onRequest: (request: FastifyRequest, _reply: unknown, done: () => void) => {
+          configured = (request.routeOptions.config as { mine?: unknown }).mine
+          done()
+        }
+      }
+    ]
   }
   const before = JSON.stringify(options)
   const edge = await startEdge(t, options)
   assert.equal(JSON.stringify(options), before)
   for (const part of [options, options.upstreams.app.servers[0], options.defaults, options.routes[0], redis])
     assert.equal(Object.isFrozen(part), false)
-  const [shown] = edge.app.sluice.routes() as { options: { config: { mine: unknown } } }[]
-  assert.equal(shown?.options.config.mine, redis)
   ;(options.routes[0] as { upstream: string }).upstream = 'changed'
   assert.equal(await seenAt(`${edge.url}/x`), '/x')
+  assert.equal(configured, redis)
 })
 
 test('constraints and config are Fastify’s own', async (t) => {

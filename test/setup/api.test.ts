@@ -24,22 +24,6 @@ async function scene(t: Parameters<typeof startEdge>[0]) {
   return { edge, origin, word, sluice: edge.app.sluice }
 }
 
-test('routes: what is in force, defaults merged, frozen', async (t) => {
-  const { sluice, origin } = await scene(t)
-  const [cached, api] = sluice.routes()
-  assert.equal(cached?.route, '/cached')
-  assert.deepEqual(cached?.options, {
-    prefix: '/cached',
-    cache: 'pages',
-    upstream: 'app',
-    timeouts: { read: '7s' }
-  })
-  assert.equal(Object.isFrozen(cached?.options), true)
-  assert.deepEqual(api?.hosts, ['a.example'])
-  assert.ok(api?.methods.includes('POST'))
-  assert.equal(origin.requests.length, 0)
-})
-
 test('upstream: the servers as they stand, and an unknown name with what is known', async (t) => {
   const { edge, sluice, origin } = await scene(t)
   assert.deepEqual(sluice.upstream('app').servers(), [

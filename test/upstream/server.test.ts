@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { hasRoom, isResting, noteLatency, release, stateOf, take } from '../../src/upstream/server'
+import { isResting, noteLatency, release, stateOf, take, whyNot } from '../../src/upstream/server'
 import { server } from './fixtures'
 
 function failAt(target: ReturnType<typeof server>, now: number): void {
@@ -80,13 +80,13 @@ test('a neutral end counts neither way', () => {
 })
 
 test('no room: down, draining, or maxConns reached', () => {
-  assert.equal(hasRoom(server('a')), true)
-  assert.equal(hasRoom(server('a', { down: true })), false)
-  assert.equal(hasRoom({ ...server('a'), draining: true }), false)
+  assert.equal(whyNot(server('a'), 0), undefined)
+  assert.equal(whyNot(server('a', { down: true }), 0), 'down')
+  assert.equal(whyNot({ ...server('a'), draining: true }, 0), 'drain')
   const a = server('a', { maxConns: 1 })
-  assert.equal(hasRoom(a), true)
+  assert.equal(whyNot(a, 0), undefined)
   take(a, 0)
-  assert.equal(hasRoom(a), false)
+  assert.equal(whyNot(a, 0), 'full')
 })
 
 test('the public state names what keeps a server from being used', () => {
