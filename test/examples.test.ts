@@ -63,6 +63,24 @@ test('cache: MISS, HIT with Age, BYPASS on demand, purge', async (t) => {
   assert.equal(word(await ask('/news')), 'MISS')
 })
 
+test('explain: why, line by line, for operators only', async (t) => {
+  const { ask, url } = await start(t, 'explain.js')
+  const headers = { authorization: 'Bearer operator' }
+  const why = async (target: string) =>
+    (await ask(`/admin/explain?url=${encodeURIComponent(target)}`, { headers })).text
+  assert.equal((await ask('/admin/explain?url=/')).status, 401)
+  assert.match(
+    await why(`${url}/news`),
+    /^GET http:.*\n→ asks app\n {2}route .*the longest prefix\n[^]*MISS \(absent\)/
+  )
+  await ask('/news')
+  assert.match(await why(`${url}/news`), /→ HIT from pages\n/)
+  assert.match(await why('/internal/x'), /→ 403: access\n[^]*access .*deny: \{"deny":"all"\}/)
+  const data = await ask('/admin/explain?url=/x', { headers: { ...headers, accept: 'application/json' } })
+  assert.equal(json(data).verdict, 'asks app')
+  assert.equal((await ask('/admin/routes', { headers })).json<unknown[]>().length, 2)
+})
+
 test('cache-disk: a HIT after a restart', async (t) => {
   const env = { CACHE_DIR: tempDir(t) }
   const first = await start(t, 'cache-disk.js', env)
