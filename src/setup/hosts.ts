@@ -51,8 +51,9 @@ export function hostStore(): HostStore {
     set: (hosts, mask) => {
       lists.set(hosts, mask)
       for (const host of hosts) {
-        if (host.startsWith('*.')) below.set(bareHost(host.slice(2)), mask)
-        else exact.set(bareHost(host), mask)
+        const [names, name] = host.startsWith('*.') ? [below, host.slice(2)] : [exact, host]
+        // Another handler may have the same host and differ by another constraint.
+        names.set(bareHost(name), (names.get(bareHost(name)) ?? 0) | mask)
       }
     }
   }

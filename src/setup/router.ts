@@ -135,8 +135,16 @@ function allows({ named }: Mounted, derived: Derived): boolean {
   return Object.entries(named.options.constraints ?? {}).every(([name, wanted]) => {
     const given = derived[name]
     if (name === 'host' && wanted instanceof RegExp) return wanted.test(String(given ?? ''))
-    return name === 'version' ? given !== undefined : given === wanted
+    return name === 'version' ? isVersion(String(wanted), String(given ?? '')) : given === wanted
   })
+}
+
+/** Whether the request's Accept-Version, such as `1.x`, means this version. */
+function isVersion(version: string, asked: string): boolean {
+  const parts = version.split('.')
+  return (
+    asked !== '' && asked.split('.').every((part, index) => /^[x*]$/i.test(part) || part === parts[index])
+  )
 }
 
 /** As the router chooses among the handlers of one pattern: the most constraints win, then the later one. */

@@ -48,6 +48,29 @@ test('a host that no route names is the app’s 404', async (t) => {
   assert.equal(await ask('b.example'), '404')
 })
 
+test('one host, two versions: each has its route', async (t) => {
+  const hosts = ['a.example']
+  const origin = await startOrigin()
+  t.after(origin.close)
+  const routes = ['1.0.0', '2.0.0'].map((version) => ({
+    prefix: '/',
+    hosts,
+    constraints: { version },
+    ...name(version)
+  }))
+  const { url, app } = await startEdge(t, { defaults: { upstream: origin.url }, routes })
+  for (const version of ['1.0.0', '2.0.0', '1.x', '2']) {
+    const headers = { Host: 'a.example', 'Accept-Version': version }
+    const { text } = await get(`${url}/`, { headers })
+    const answered = JSON.parse(text).headers['x-route']
+    assert.equal(answered[0], version[0])
+    const { forwarded } = await app.sluice.explain({ url: '/', headers })
+    assert.equal(forwarded?.fields['x-route'], answered, 'explain names the same route')
+  }
+  const other = await get(`${url}/`, { headers: { Host: 'b.example', 'Accept-Version': '1.x' } })
+  assert.equal(other.status, 404)
+})
+
 test('forty hosts, each a route of its own or all of one route', async (t) => {
   const hosts = Array.from({ length: 100 }, (_, index) => `h${index}.example`)
   const one = await edgeFor(t, [{ prefix: '/', hosts, ...name('all') }])

@@ -84,3 +84,16 @@ test('what may stand in hosts', () => {
   ])
     assert.equal(isHostPattern(host), false, host)
 })
+
+test('two handlers of one host, told apart by another constraint, both stay', () => {
+  const store = hostStore()
+  const [one, two] = [
+    ['a.example', '*.b.example'],
+    ['a.example', '*.b.example']
+  ]
+  store.set(one, 1)
+  store.set(two, 2)
+  assert.equal(store.get('a.example'), 3)
+  assert.equal(store.get('x.b.example'), 3)
+  assert.deepEqual([store.get(one), store.get(two)], [1, 2])
+})
