@@ -16,7 +16,7 @@ import { addMethods, mount } from './setup/mount'
 import { patternsOf, shareMethods } from './setup/places'
 import { quietOurs, quietRequests } from './setup/quiet'
 import { type Registry, registryOf } from './setup/registry'
-import { FILES, resolveRoute, type Surroundings } from './setup/resolve'
+import { resolveRoute, type Surroundings } from './setup/resolve'
 import { mountedFor } from './setup/router'
 import type { NamedRoute } from './setup/routes'
 import { readRegistration } from './setup/schema'
@@ -74,6 +74,11 @@ function install(app: FastifyInstance, registry: Registry): void {
     ends.push(...furtherServers(app).map(attach))
     refuseSelf(app, registry)
   })
+  // Later registrations and handlers of the app may use what earlier ones define: only now is it known.
+  app.addHook('onReady', async () => {
+    const unused = registry.unused()
+    if (unused.length > 0) app.log.warn(`defined and used by no route: ${unused.join(', ')}`)
+  })
   app.addHook('preClose', async () => {
     for (const end of ends) end()
     await upgrades.close()
@@ -107,7 +112,6 @@ async function mountAll(
   addMethods(child, registry, routes)
   const shares = shareMethods(routes, child.supportedMethods)
   const around: Surroundings = {
-    files: FILES,
     registry,
     bodyLimit: child.initialConfig.bodyLimit ?? FASTIFY_BODY_LIMIT,
     limiter: routes.some(({ options }) => options.rateLimit) ? await limiterFor(child, redis) : undefined

@@ -2,6 +2,7 @@
 import { optionError } from '../errors'
 import { parseTarget } from '../http/target'
 import type { RouteOptions } from '../options'
+import type { StaticOptions } from '../static/options'
 import type { NamedRoute } from './routes'
 
 /** Variables that a configuration brought over from nginx may still have; in our texts they are nothing but text. */
@@ -11,10 +12,12 @@ const NGINX_VARIABLE =
 const HOOKS = ['onRequest', 'preParsing', 'preValidation', 'preHandler'] as const
 
 /** Throws SLUICE_OPTIONS for the first of them. The route has been validated. */
-export function refusePitfalls({ options, path, url }: NamedRoute): void {
+export function refusePitfalls({ options, own, path, url }: NamedRoute): void {
   const at = (name: string): string => (path === '' ? name : `${path}.${name}`)
   refuseUnreachable(url, at(options.path === undefined ? 'prefix' : 'path'))
   refuseIdle(options, path || 'options')
+  refuseIgnored(options, own, at)
+  refuseOpenLimit(options, at('rateLimit'))
   refuseOpenAccess(options, at('access'))
   refuseVariables(options, at)
 }
@@ -38,6 +41,60 @@ function refuseIdle(options: RouteOptions, path: string): void {
   const { upstream, static: files, redirect, access } = options
   if (upstream || files || redirect || access || HOOKS.some((hook) => options[hook] !== undefined)) return
   throw optionError(path, 'does nothing: it needs one of `upstream`, `static` and `redirect`')
+}
+
+/** What only an upstream gives a meaning to. */
+const NEEDS_UPSTREAM = [
+  'cache',
+  'websocket',
+  'rewritePrefix',
+  'retry',
+  'buffering',
+  'interceptErrors'
+] as const
+/** What concerns the auth server's messages as well. */
+const NEEDS_EITHER = ['timeouts', 'forwarded', 'rewriteLocation', 'cookies'] as const
+const NEEDS_EITHER_IN_HEADERS = ['host', 'request', 'hide', 'pass'] as const
+
+/** Options that the route itself sets and that do nothing on it. What it inherits may idle: defaults are for all routes. */
+function refuseIgnored(options: RouteOptions, own: RouteOptions, at: (name: string) => string): void {
+  if (options.redirect) {
+    for (const name of ['upstream', 'static'] as const) {
+      if (isOn(own[name])) throw optionError(at(name), 'does nothing: a route with `redirect` only redirects')
+    }
+  }
+  if (options.upstream && !options.redirect) return
+  const without = 'does nothing without `upstream`'
+  const idle = NEEDS_UPSTREAM.find((name) => isOn(own[name]))
+  if (idle !== undefined) throw optionError(at(idle), without)
+  if (own.static && goesOn(own.static)) {
+    throw optionError(
+      at('static'),
+      'goes on to an upstream that is not there; without `upstream` missing is 404'
+    )
+  }
+  if (options.authRequest) return
+  const either = NEEDS_EITHER.find((name) => isOn(own[name]))
+  if (either !== undefined) throw optionError(at(either), without)
+  const field = NEEDS_EITHER_IN_HEADERS.find((name) => isOn(own.headers?.[name]))
+  if (field !== undefined) throw optionError(at(`headers.${field}`), without)
+}
+
+/** Switched off, removed or empty is no mistake. */
+function isOn(value: unknown): boolean {
+  if (value === undefined || value === null || value === false) return false
+  return typeof value !== 'object' || Object.keys(value).length > 0
+}
+
+function goesOn({ missing, rules = [], tryFiles = [] }: StaticOptions): boolean {
+  return (
+    missing === 'next' || rules.some((rule) => rule.missing === 'next') || !!tryFiles.at(-1)?.startsWith('@')
+  )
+}
+
+function refuseOpenLimit({ rateLimit }: RouteOptions, path: string): void {
+  if (!Array.isArray(rateLimit) || rateLimit.length > 0) return
+  throw optionError(path, 'limits nobody: it is empty; write false to switch an inherited limit off')
 }
 
 /** As in nginx, an address that no rule matches is allowed. */

@@ -44,6 +44,8 @@ export class Registry {
   readonly mounts: Mount[] = []
   readonly mounted: Mounted[] = []
   readonly app: FastifyInstance
+  /** Names under which a route, or the app, has taken a group or a zone. */
+  readonly #used = new Set<string>()
   #parts: ServerParts | undefined
 
   constructor(app: FastifyInstance) {
@@ -107,6 +109,7 @@ export class Registry {
   /** A name in `upstreams`, or a URL, which is a group of its own. The path of a URL stands for `rewritePrefix`. */
   upstreamFor(text: string, path: string): { ref: UpstreamRef; rewrite: string | undefined } {
     const known = this.upstreams.get(text)
+    this.#used.add(`upstreams.${text}`)
     if (known !== undefined) return { ref: known, rewrite: undefined }
     if (!/^(?:https?:\/\/|unix:)/.test(text))
       throw unknownName('upstream', text, { known: this.upstreams, path })
@@ -117,6 +120,7 @@ export class Registry {
         `${JSON.stringify(text)} is a URL; did you mean the upstream ${JSON.stringify(origin.hostname)}?`
       )
     }
+    this.#used.add(`upstreams.${origin.url}`)
     const ref =
       this.upstreams.get(origin.url) ??
       this.defineUpstream(resolveUpstream(origin.url, origin.url, path), path)
@@ -133,9 +137,18 @@ export class Registry {
 
   /** A zone by name. */
   zone(name: string, path: string): CacheZone {
+    this.#used.add(`caches.${name}`)
     const zone = this.caches.get(name)
     if (zone === undefined) throw unknownName('cache', name, { known: this.caches, path })
     return zone
+  }
+
+  /** Groups and zones that no route names. With an upstream function on a route any group may be meant. */
+  unused(): string[] {
+    const isChosen = this.mounted.some(({ named }) => typeof named.options.upstream === 'function')
+    const groups = isChosen ? [] : [...this.upstreams.keys()].map((name) => `upstreams.${name}`)
+    const zones = [...this.caches.keys()].map((name) => `caches.${name}`)
+    return [...groups, ...zones].filter((name) => !this.#used.has(name))
   }
 
   /** Ends everything: upstream connections first, then the stores. */

@@ -6,6 +6,8 @@ import { isPlain, mergeOptions } from './merge'
 /** A route before it is resolved: `path` is the option's path for messages, `url` the full prefix or path. */
 export interface NamedRoute {
   readonly options: RouteOptions
+  /** What the route says itself, without the defaults. */
+  readonly own: RouteOptions
   readonly path: string
   readonly url: string
 }
@@ -23,7 +25,7 @@ export function routesOf(given: SluiceOptions, base: string): NamedRoute[] {
     const path = `routes[${index}]`
     if (!isPlain(route)) throw optionError(path, 'must be an object')
     const merged = mergeOptions(defaults as Record<string, unknown>, route) as RouteOptions
-    return named(merged, path, joined(base, String(prefix)))
+    return { ...named(merged, path, joined(base, String(prefix))), own: route }
   })
 }
 
@@ -33,10 +35,10 @@ function flatRoutes(options: Readonly<Record<string, unknown>>, base: string): N
   const names = Object.keys(own)
   if (names.length === 0) return []
   if (names.length === 1 && names[0] === 'prefix' && options.upstreams !== undefined) return []
-  return [named(mergeOptions({}, own) as RouteOptions, '', base)]
+  return [{ ...named(mergeOptions({}, own) as RouteOptions, '', base), own }]
 }
 
-function named(options: RouteOptions, path: string, outer: string): NamedRoute {
+function named(options: RouteOptions, path: string, outer: string): Omit<NamedRoute, 'own'> {
   const at = (name: string): string => (path === '' ? name : `${path}.${name}`)
   const { prefix, path: exact } = options
   if ((prefix === undefined) === (exact === undefined))

@@ -195,6 +195,33 @@ test('the user’s objects are neither frozen nor changed, instances go by refer
   assert.equal(configured, redis)
 })
 
+test('groups and zones that no route names are said once, when all registrations are known', async (t) => {
+  const origin = await originFor(t)
+  const shared = {
+    upstreams: {
+      app: origin.url,
+      later: origin.url.replace('127.0.0.1', 'localhost'),
+      idle: 'http://127.0.0.1:1'
+    },
+    caches: { pages: {}, spare: {} },
+    prefix: '/',
+    routes: [{ prefix: '/', upstream: 'app', cache: 'pages' }]
+  }
+  const edge = await startEdge(t, [shared, { prefix: '/later', upstream: 'later' }])
+  const said = edge.logged('used by no route').map(({ msg }) => msg)
+  assert.deepEqual(said, ['defined and used by no route: upstreams.idle, caches.spare'])
+  const chosen = await startEdge(t, {
+    ...shared,
+    routes: [{ prefix: '/', upstream: () => 'app', cache: 'pages' }]
+  })
+  assert.deepEqual(
+    chosen.logged('used by no route').map(({ msg }) => msg),
+    ['defined and used by no route: caches.spare']
+  )
+  const used = await startEdge(t, { prefix: '/', upstream: origin.url })
+  assert.deepEqual(used.logged('used by no route'), [])
+})
+
 test('constraints and config are Fastify’s own', async (t) => {
   const origin = await originFor(t)
   const configs: unknown[] = []

@@ -39,6 +39,54 @@ const REFUSED: [string, object, RegExp][] = [
     /redirect\.to: .*\$path, \$query/
   ],
   ['half a word', { prefix: '/', redirect: { to: '/x$pathname' } }, /redirect\.to/],
+  ['a limit of nobody', { prefix: '/', ...UP, rateLimit: [] }, /^routes\[0\]\.rateLimit: limits nobody/],
+  ...(
+    [
+      ['cache', 'pages'],
+      ['websocket', true],
+      ['rewritePrefix', '/'],
+      ['retry', { tries: 3 }],
+      ['interceptErrors', [502]],
+      ['timeouts', { read: '1s' }],
+      ['forwarded', { rfc7239: true }],
+      ['rewriteLocation', true],
+      ['cookies', { flags: ['Secure'] }]
+    ] as [string, unknown][]
+  ).map(([name, value]): [string, object, RegExp] => [
+    `${name} without upstream`,
+    { prefix: '/', static: { root: '.' }, [name]: value },
+    new RegExp(`^routes\\[0\\]\\.${name}: does nothing without`)
+  ]),
+  [
+    'fields of a request that nobody sends',
+    { prefix: '/', static: { root: '.' }, headers: { request: { a: 'b' } } },
+    /^routes\[0\]\.headers\.request: does nothing without `upstream`/
+  ],
+  [
+    'on to an upstream that is not there',
+    { prefix: '/', static: { root: '.', missing: 'next' } },
+    /^routes\[0\]\.static: goes on to an upstream that is not there/
+  ],
+  [
+    'the same by a rule',
+    { prefix: '/', static: { root: '.', rules: [{ match: ['js'], missing: 'next' }] } },
+    /^routes\[0\]\.static: goes on/
+  ],
+  [
+    'the same by tryFiles',
+    { prefix: '/', static: { root: '.', tryFiles: ['$uri', '@app'] } },
+    /static: goes on/
+  ],
+  [
+    'an upstream beside a redirect',
+    { prefix: '/', redirect: { to: '/x' }, ...UP },
+    /^routes\[0\]\.upstream: does nothing: .*only redirects/
+  ],
+  [
+    'a cache beside a redirect',
+    { prefix: '/', redirect: { to: '/x' }, cache: 'pages' },
+    /^routes\[0\]\.cache: does nothing/
+  ],
   ['a group in rewritePrefix', { prefix: '/', ...UP, rewritePrefix: '/$1' }, /rewritePrefix/]
 ]
 for (const [name, route, message] of REFUSED) {
@@ -64,6 +112,42 @@ for (const [name, route] of ACCEPTED) {
     assert.doesNotThrow(() => named && refusePitfalls(named))
   })
 }
+
+test('what a route inherits may idle on it', () => {
+  const defaults = {
+    ...UP,
+    cache: 'pages',
+    websocket: true,
+    timeouts: { read: '1s' },
+    headers: { request: { a: 'b' } },
+    static: { root: '.', missing: 'next' }
+  }
+  const routes = [
+    { prefix: '/a', upstream: null },
+    { prefix: '/b', redirect: { to: '/x' } },
+    {
+      prefix: '/c',
+      upstream: null,
+      cache: false,
+      retry: false,
+      interceptErrors: [],
+      headers: { request: {} }
+    }
+  ]
+  for (const route of routesOf({ defaults, routes } as never, '')) refusePitfalls(route)
+})
+
+test('an auth server gives timeouts and fields a meaning', () => {
+  const authRequest = { upstream: 'auth', path: '/' }
+  const route = {
+    prefix: '/',
+    static: { root: '.' },
+    authRequest,
+    timeouts: { read: '1s' },
+    headers: { host: 'a' }
+  }
+  for (const named of routesOf({ routes: [route] } as never, '')) refusePitfalls(named)
+})
 
 test('a Redis client is one that the limits can ask', () => {
   const ask = async (): Promise<number> => 1
