@@ -71,6 +71,8 @@ export interface FailureFacts {
 export interface SluiceError extends Error, FailureFacts {
   readonly code: SluiceErrorCode
   readonly statusCode: number
+  /** Of `check`: every wrong option, each with its path; the message is the first of them. */
+  readonly problems?: readonly string[]
 }
 
 const constructors = Object.fromEntries(

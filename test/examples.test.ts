@@ -71,11 +71,11 @@ test('explain: why, line by line, for operators only', async (t) => {
   assert.equal((await ask('/admin/explain?url=/')).status, 401)
   assert.match(
     await why(`${url}/news`),
-    /^GET http:.*\n→ asks app\n {2}route .*the longest prefix\n[^]*MISS \(absent\)/
+    /^GET http:.*\n→ asks app\n {2}route .*the longest prefix\n[\s\S]*MISS \(absent\)/
   )
   await ask('/news')
   assert.match(await why(`${url}/news`), /→ HIT from pages\n/)
-  assert.match(await why('/internal/x'), /→ 403: access\n[^]*access .*deny: \{"deny":"all"\}/)
+  assert.match(await why('/internal/x'), /→ 403: access\n[\s\S]*access .*deny: \{"deny":"all"\}/)
   const data = await ask('/admin/explain?url=/x', { headers: { ...headers, accept: 'application/json' } })
   assert.equal(json(data).verdict, 'asks app')
   assert.equal((await ask('/admin/routes', { headers })).json<unknown[]>().length, 2)
@@ -246,7 +246,7 @@ test('edge: the backend killed and revived', async (t) => {
 test('each example is in examples/README.md, says how to run it, and stays short', () => {
   const index = readFileSync(join(ROOT, 'examples', 'README.md'), 'utf8')
   const names = readdirSync(join(ROOT, 'examples')).filter((name) => /\.c?ts$/.test(name))
-  assert.equal(names.length, 16)
+  assert.ok(names.length >= 16)
   for (const name of names) {
     const lines = readFileSync(join(ROOT, 'examples', name), 'utf8')
       .trimEnd()

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { before, test } from 'node:test'
+import { before, type TestContext, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { CACHE_SCHEMA, CACHE_ZONE_SCHEMA, resolveCacheZone, resolveRouteCache } from '../src/cache/options'
@@ -272,11 +272,12 @@ test('every program and every piece of options in the documentation compiles', a
   await compile()
 })
 
-/** As compiled, but from the source beside the tests, and without waiting for connections. */
+/** As compiled, but from the source beside the tests, with files of its own, and without waiting for connections. */
 function runnable(name: string): string {
   const file = join(SNIPPETS, 'out', 'build', 'readme', name.replace('.mts', '.mjs'))
   const entry = join(__dirname, '..', 'src', 'index.js')
   const text = readFileSync(file, 'utf8')
+    .replaceAll('/srv/app/', './')
     .replace(/from (['"])fastify-sluice\1/g, `from ${JSON.stringify(pathToFileURL(entry).href)}`)
     .replace(/require\((['"])fastify-sluice\1\)/g, `require(${JSON.stringify(entry)})`)
     .replace(/\.listen\(\{[^}]*\}\)/g, ".listen({ port: 0, host: '127.0.0.1' })")
@@ -286,19 +287,28 @@ function runnable(name: string): string {
   return file
 }
 
+/** A folder with the files that the documentation names. */
+function siteDir(t: TestContext): string {
+  const dir = tempDir(t)
+  mkdirSync(join(dir, 'public', 'assets'), { recursive: true })
+  writeFileSync(join(dir, '50x.html'), 'away')
+  return dir
+}
+
 for (const { name } of programs) {
   test(`${name} starts and ends`, async (t) => {
     await compile()
-    const dir = tempDir(t)
-    mkdirSync(join(dir, 'public', 'assets'), { recursive: true })
-    writeFileSync(join(dir, '50x.html'), 'away')
+    const dir = siteDir(t)
     const { stdout } = await run(process.execPath, [runnable(name)], { cwd: dir, timeout: 60_000 })
     assert.match(stdout, /^started$/m)
   })
 }
 
-test('every piece of options passes the check', async () => {
+test('every piece of options passes the check', async (t) => {
   await compile()
+  const before = process.cwd()
+  t.after(() => process.chdir(before))
+  process.chdir(siteDir(t))
   for (const { name } of pieces) {
     const module = (await import(pathToFileURL(runnable(name)).href)) as {
       default: Parameters<typeof check>[0]

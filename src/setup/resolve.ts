@@ -19,7 +19,7 @@ import { resolveSecurityHeaders } from '../proxy/security'
 import type { RateLimiter } from '../rate-limit/hook'
 import { resolveRateLimit } from '../rate-limit/options'
 import { createStatic } from '../static/handler'
-import { type ResolvedStatic, resolveStatic } from '../static/options'
+import { resolveStatic } from '../static/options'
 import { sizeBytes } from '../units'
 import { methodsOf } from './places'
 import type { Registry } from './registry'
@@ -28,18 +28,8 @@ import type { NamedRoute } from './routes'
 /** Content-Length up to which a body is sent whole (DESIGN §5.3). */
 const WHOLE_BODY_BYTES = 64 * 1024
 
-/** What looks at files; check() looks at none. */
-export interface Files {
-  readonly openStatic: (options: ResolvedStatic) => Route['static']
-  readonly readErrorPages: (...page: Parameters<typeof readErrorPages>) => Route['errorPages']
-}
-
-/** The files as they are at start. */
-export const FILES: Files = { openStatic: (options) => createStatic(options), readErrorPages }
-
 /** What a route is resolved in. */
 export interface Surroundings {
-  readonly files: Files
   readonly registry: Registry
   /** The app's own limit of a request body. */
   readonly bodyLimit: number
@@ -67,7 +57,7 @@ export function resolveRoute(named: NamedRoute, around: Surroundings & { readonl
     collect: options.buffering === false ? 0 : WHOLE_BODY_BYTES,
     bodyLimit: resolveBodyLimit(options.bodyLimit, `${path}bodyLimit`, around),
     security: resolveSecurityHeaders(options.securityHeaders, `${path}securityHeaders`),
-    errorPages: resolveErrorPages(options, path, around.files),
+    errorPages: resolveErrorPages(options, path),
     rewrite:
       to === undefined ? null : { segments: segments.length, to: checkRewrite(to, `${path}rewritePrefix`) },
     rewriteLocation: options.rewriteLocation ?? true,
@@ -75,7 +65,7 @@ export function resolveRoute(named: NamedRoute, around: Surroundings & { readonl
     redirect: resolveRedirect(options, path),
     guards: resolveGuards(named, around),
     authNames: resolveAuthRequest(options.authRequest, `${path}authRequest`)?.copyFields ?? new Set(),
-    static: options.static ? around.files.openStatic(resolveStatic(options.static, `${path}static`)) : null,
+    static: options.static ? createStatic(resolveStatic(options.static, `${path}static`)) : null,
     cache: resolveCacheOption(options, path, around.registry),
     upstream: target.choose,
     viaId: around.registry.viaId
@@ -155,8 +145,7 @@ function resolveAuthOption(
 
 function resolveErrorPages(
   { errorPages, interceptErrors = [] }: RouteOptions,
-  path: string,
-  files: Files
+  path: string
 ): Route['errorPages'] {
   const statuses = Object.keys(errorPages ?? {})
   const stray = interceptErrors.findIndex(
@@ -166,9 +155,7 @@ function resolveErrorPages(
     const listed = interceptErrors[stray]
     throw optionError(`${path}interceptErrors[${stray}]`, `there is no page for ${listed} in errorPages`)
   }
-  return errorPages === undefined
-    ? null
-    : files.readErrorPages(errorPages, interceptErrors, `${path}errorPages`)
+  return errorPages === undefined ? null : readErrorPages(errorPages, interceptErrors, `${path}errorPages`)
 }
 
 /** Whether a listed status or class and that of a page have a status in common. */

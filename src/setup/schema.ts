@@ -91,18 +91,30 @@ const validateRoute = validator(routeSchema)
 const validateDefaults = validator(defaultsSchema)
 const validateShared = validator(sharedSchema)
 
+/** Runs a step; one that goes on after an error returns undefined for the step that failed. */
+export type Attempt = <T>(step: () => T) => T | undefined
+
 /** The routes of a registration, each merged and checked; throws SLUICE_OPTIONS with the path of the wrong option. */
-export function readRegistration(given: SluiceOptions, base: string): NamedRoute[] {
+export function readRegistration(
+  given: SluiceOptions,
+  base: string,
+  attempt: Attempt = (step) => step()
+): NamedRoute[] {
   const options = given as Readonly<Record<string, unknown>>
-  checkNames(options)
   const { upstreams = {}, caches = {}, redis, defaults } = options
-  validateShared({ upstreams, caches, ...(redis !== undefined && { redis }) }, '')
-  if (defaults !== undefined) validateDefaults(defaults, 'defaults')
-  const routes = routesOf(given, base)
-  refuseRedis(redis as object | undefined)
+  attempt(() => checkNames(options))
+  attempt(() => validateShared({ upstreams, caches, ...(redis !== undefined && { redis }) }, ''))
+  const inherits = attempt(() => {
+    if (defaults !== undefined) validateDefaults(defaults, 'defaults')
+    return true
+  })
+  const routes = inherits === undefined ? [] : (attempt(() => routesOf(given, base)) ?? [])
+  attempt(() => refuseRedis(redis as object | undefined))
   for (const route of routes) {
-    validateRoute(route.options, route.path)
-    refusePitfalls(route)
+    attempt(() => {
+      validateRoute(route.options, route.path)
+      refusePitfalls(route)
+    })
   }
   return routes
 }

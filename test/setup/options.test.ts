@@ -1,8 +1,12 @@
 // What a wrong option is answered with: its path, and what is allowed. As at the start, so in check().
 import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
+import type { SluiceError } from '../../src/errors'
 import { check } from '../../src/setup/check'
 import { startError } from '../support/edge'
+import { tempDir } from '../support/temp-dir'
 
 const app = 'http://127.0.0.1:1'
 const route = (options: object): object => ({ routes: [{ prefix: '/', upstream: app, ...options }] })
@@ -353,4 +357,67 @@ test('check takes registrations of one app in order', () => {
   check(first as never, second as never)
   assert.throws(() => check(second as never), /no upstream named "app"/)
   assert.throws(() => check(first as never, first as never), /^.*upstreams\.app: .*already defined/)
+})
+
+/** The paths that the problems begin with. */
+function problemsOf(...registrations: object[]): string[] {
+  try {
+    check(...(registrations as never[]))
+  } catch (error) {
+    const { message, problems = [] } = error as SluiceError
+    assert.equal(problems[0], message)
+    return problems.map((problem) => problem.slice(0, problem.indexOf(': ')))
+  }
+  return []
+}
+
+test('check names every wrong option', () => {
+  const forms = {
+    upstreams: { app },
+    defaults: { upstream: 'app' },
+    routes: [
+      { prefix: '/a', timeouts: { read: 60 } },
+      { prefix: '/b' },
+      { prefix: '/c', access: [] },
+      { prefix: '/d', static: {} }
+    ]
+  }
+  assert.deepEqual(problemsOf(forms), ['routes[0].timeouts.read', 'routes[2].access', 'routes[3].static'])
+  const groups = {
+    upstreams: { one: `${app}/v1`, two: app, three: { servers: [app, app] } },
+    caches: { small: { memory: '1m', maxObject: '2m' } },
+    routes: [{ prefix: '/', upstream: 'one' }]
+  }
+  assert.deepEqual(problemsOf(groups), [
+    'upstreams.one',
+    'upstreams.three.servers[1]',
+    'caches.small.maxObject'
+  ])
+  const names = {
+    upstreams: { app },
+    routes: [
+      { prefix: '/a', upstream: 'ap' },
+      { prefix: '/b', upstream: 'app', cache: 'pages' },
+      { prefix: '/b', upstream: 'app' }
+    ]
+  }
+  assert.deepEqual(problemsOf(names), ['routes[2]', 'routes[0].upstream', 'routes[1].cache'])
+  assert.deepEqual(problemsOf({ upstreams: { app } }, { prefix: '/', upstream: 'ap' }), ['upstream'])
+})
+
+test('a wrong default is one problem, however many routes have it', () => {
+  const routes = [{ prefix: '/a' }, { prefix: '/b' }]
+  assert.deepEqual(problemsOf({ defaults: { upstream: app, timeouts: { read: 60 } }, routes }), [
+    'defaults.timeouts.read'
+  ])
+})
+
+test('check looks for the files that the routes name', (t) => {
+  const root = tempDir(t)
+  const page = join(root, '502.html')
+  const options = { prefix: '/', upstream: app, static: { root, missing: 'next' }, errorPages: { 502: page } }
+  assert.deepEqual(problemsOf(options), ['errorPages[502]'])
+  writeFileSync(page, 'away')
+  assert.deepEqual(problemsOf(options), [])
+  assert.deepEqual(problemsOf({ ...options, static: { root: join(root, 'no') } }), ['static.root'])
 })
