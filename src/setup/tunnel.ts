@@ -8,22 +8,24 @@ import { forwardUpgrade } from '../proxy/forward'
 import type { ResolvedWebsocket } from '../websocket/options'
 import { createUpgrades, type Upgrades } from '../websocket/upgrade'
 import type { Registry } from './registry'
-import { mountedFor } from './router'
+import { answering } from './router'
 
 /** The upgrades of an app: which paths are ours follows from the mounts. */
 export function openUpgrades(app: FastifyInstance, registry: Registry): Upgrades {
   return createUpgrades(app, { log: app.log, owns: (request) => ownsUpgrade(registry, request) })
 }
 
-/** A catch-all without `websocket` leaves upgrades to other listeners of the server, if there are any. */
+/**
+ * A catch-all without `websocket` leaves upgrades to other listeners of the server, if there are any. So does a path that no
+ * route can have: else the router answers it, and its 400 ends the connection.
+ */
 function ownsUpgrade(registry: Registry, request: IncomingMessage): boolean {
-  const mounted = mountedFor(registry, request)
-  if (mounted === undefined || mounted.route.upstream === null) return false
-  return (
-    mounted.websocket.enabled ||
-    mounted.route.mount.segments.length > 0 ||
-    registry.app.server.listenerCount('upgrade') <= 1
-  )
+  const answer = answering(registry, request)
+  const isAlone = registry.app.server.listenerCount('upgrade') <= 1
+  if (answer.kind === 'router') return isAlone
+  if (answer.kind !== 'route' || answer.mounted.route.upstream === null) return false
+  const { websocket, route } = answer.mounted
+  return websocket.enabled || route.mount.segments.length > 0 || isAlone
 }
 
 /** The route's first step: an upgrade that is no handshake comes again as an ordinary request. */
