@@ -18,7 +18,8 @@ export interface Facts {
 
 type Make = (request: Received, facts: Facts) => Answer
 
-const DATE = 'Date: Sun, 06 Nov 1994 08:49:37 GMT'
+/** Stands for the origin's clock, which is read as the bytes are sent. */
+export const DATE = 'Date: DATE'
 const MODIFIED = 'Last-Modified: Sat, 05 Nov 1994 08:49:37 GMT'
 const TEXT = '0123456789'
 const LARGE = 'large body '.repeat(12_000)
@@ -111,13 +112,13 @@ export const HONEST: Readonly<Record<string, Make>> = {
   'bad-gateway': status('502 Bad Gateway'),
   unavailable: status('503 Service Unavailable', 'Retry-After: 120'),
   'gateway-timeout': status('504 Gateway Timeout'),
-  'early-hints': keep(
-    `HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n${reply('200 OK', [PLAIN])}`
+  'early-hints': end(
+    `HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n${reply('200 OK', [PLAIN, 'Connection: close'])}`
   ),
-  'two-interim': keep(
-    `HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n${reply('200 OK', [PLAIN])}`
+  'two-interim': end(
+    `HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n${reply('200 OK', [PLAIN, 'Connection: close'])}`
   ),
-  continue: keep(`HTTP/1.1 100 Continue\r\n\r\n${reply('200 OK', [PLAIN])}`),
+  continue: end(`HTTP/1.1 100 Continue\r\n\r\n${reply('200 OK', [PLAIN, 'Connection: close'])}`),
   cookies: ok('Set-Cookie: a=1; Path=/; HttpOnly', 'Set-Cookie: b=2', 'Set-Cookie: c=3; Secure'),
   'twice-fields': ok('X-Two: 1', 'X-Two: 2', 'Warning: 199 - "a"', 'Warning: 199 - "b"'),
   'empty-field': ok('X-Empty:'),
@@ -139,7 +140,12 @@ export const HONEST: Readonly<Record<string, Make>> = {
   age: ok('Age: 17', 'Cache-Control: max-age=60'),
   'alt-svc': ok('Alt-Svc: h3=":443"; ma=60'),
   expires: ok('Expires: Thu, 01 Dec 2044 16:00:00 GMT'),
-  events: coded(chunk('data: 1\n\n') + chunk('data: 2\n\n') + EMPTY_END, 'Content-Type: text/event-stream'),
+  events: keep(
+    reply('200 OK', ['Content-Type: text/event-stream', 'Transfer-Encoding: chunked'], null) +
+      chunk('data: 1\n\n') +
+      chunk('data: 2\n\n') +
+      EMPTY_END
+  ),
   'other-date': keep(`HTTP/1.1 200 OK\r\n${PLAIN}\r\nContent-Length: 10\r\n\r\n${TEXT}`)
 }
 
@@ -172,6 +178,7 @@ export const BROKEN: Readonly<Record<string, Make>> = {
   'folded-field': end(reply('200 OK', [PLAIN, 'X-Folded: a\r\n b'])),
   'bad-name': end(reply('200 OK', [PLAIN, 'X(Bad): 1'])),
   'nul-in-value': end(reply('200 OK', [PLAIN, 'X-Nul: a\0b'])),
+  'two-types': end(reply('200 OK', [PLAIN, 'Content-Type: text/html'])),
   'bare-lf': end(`HTTP/1.1 200 OK\n${PLAIN}\nContent-Length: 10\n\n${TEXT}`),
   'uninvited-101': end(
     'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'
@@ -203,32 +210,32 @@ export const CACHEABLE: Readonly<Record<string, Make>> = {
   'vary-language': ok('Cache-Control: max-age=60', 'Vary: Accept-Language'),
   'aged-out': ok('Cache-Control: max-age=60', 'Age: 100'),
   'expired-then-other': (_, { times }) => ({
-    bytes: reply('200 OK', [PLAIN, 'X-Accel-Expires: @1000000', 'ETag: "a"'], `body ${times}`),
+    bytes: reply('200 OK', [PLAIN, 'X-Accel-Expires: @PAST', 'ETag: "a"'], `body ${times}`),
     ending: 'keep'
   }),
   'expired-then-304': (request, { times }) => ({
     bytes:
       times > 1 && request.fields.some(([name]) => name === 'if-none-match')
         ? reply('304 Not Modified', ['ETag: "a"', 'X-New: 1'], null)
-        : reply('200 OK', [PLAIN, 'X-Accel-Expires: @1000000', 'ETag: "a"'], `body ${times}`),
+        : reply('200 OK', [PLAIN, 'X-Accel-Expires: @PAST', 'ETag: "a"'], `body ${times}`),
     ending: 'keep'
   }),
   'expired-then-reset': (_, { times }) =>
     times > 1
       ? { bytes: '', ending: 'reset' }
-      : { bytes: reply('200 OK', [PLAIN, 'X-Accel-Expires: @1000000', 'ETag: "a"']), ending: 'keep' },
+      : { bytes: reply('200 OK', [PLAIN, 'X-Accel-Expires: @PAST', 'ETag: "a"']), ending: 'keep' },
   'expired-then-500': (_, { times }) => ({
     bytes:
       times > 1
         ? reply('500 Internal Server Error', [PLAIN], 'broken')
-        : reply('200 OK', [PLAIN, 'X-Accel-Expires: @1000000', 'ETag: "a"']),
+        : reply('200 OK', [PLAIN, 'X-Accel-Expires: @PAST', 'ETag: "a"']),
     ending: 'keep'
   }),
   'must-revalidate-then-reset': (_, { times }) =>
     times > 1
       ? { bytes: '', ending: 'reset' }
       : {
-          bytes: reply('200 OK', [PLAIN, 'X-Accel-Expires: @1000000', 'Cache-Control: must-revalidate']),
+          bytes: reply('200 OK', [PLAIN, 'X-Accel-Expires: @PAST', 'Cache-Control: must-revalidate']),
           ending: 'keep'
         },
   counted: (_, { times }) => ({

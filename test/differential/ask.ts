@@ -20,6 +20,8 @@ export interface Case {
   readonly name: string
   /** Which listener. Default `http`. */
   readonly over?: 'http' | 'tls' | 'redirect'
+  /** False: what follows on the connection would be content. */
+  readonly probe?: false
   readonly steps: readonly Step[]
 }
 
@@ -49,7 +51,7 @@ export interface Seen {
 export interface Outcome {
   readonly answers: readonly Seen[]
   /** Whether the connection took another request. */
-  readonly connection: 'kept' | 'closed' | 'silent'
+  readonly connection: 'kept' | 'closed' | 'silent' | 'not asked'
   readonly received: readonly Received[]
 }
 
@@ -58,14 +60,14 @@ const PATIENCE_MS = 20_000
 const NOTHING = { fields: [], body: '', framing: '', trailers: '', information: '' } as const
 
 /** Sends the steps one after the other, each when the one before is answered, then asks whether the connection goes on. */
-export async function ask(side: Side, { over = 'http', steps }: Case): Promise<Outcome> {
+export async function ask(side: Side, { over = 'http', steps, probe }: Case): Promise<Outcome> {
   side.origin.received.length = 0
   const client = await connectRaw(side[over], over === 'tls' ? { alpn: ['http/1.1'] } : {})
   try {
     const answers: Seen[] = []
     for (const step of steps) answers.push(...(await take(client, step)))
     const tunnel = answers.at(-1)?.tunnel !== undefined
-    const connection = await (tunnel ? endTunnel(client) : probe(client))
+    const connection = probe === false ? 'not asked' : await (tunnel ? endTunnel(client) : goesOn(client))
     return { answers, connection, received: [...side.origin.received] }
   } finally {
     client.destroy()
@@ -119,7 +121,7 @@ function seenOf(response: RawResponse): Seen {
   }
 }
 
-async function probe(client: RawClient): Promise<Outcome['connection']> {
+async function goesOn(client: RawClient): Promise<Outcome['connection']> {
   await client.send(PROBE)
   try {
     const { status } = await within('the probe', client.response(), PATIENCE_MS)

@@ -95,19 +95,16 @@ function normal(seen: Seen): Lines {
   const dates = Object.fromEntries(seen.fields)
   const lines: [string, string][] = []
   for (const [name, value] of seen.fields) {
-    if (name === 'server') continue
-    else if (name === 'date') lines.push([name, dateOf(value)])
+    if (name === 'server' || name === 'x-origin-date') continue
+    else if (name === 'age') lines.push([name, 'some seconds'])
+    else if (name === 'date')
+      lines.push([name, value === dates['x-origin-date'] ? 'of the origin' : 'of the edge'])
     else if (name === 'expires') lines.push([name, expiresOf(value, dates.date)])
     else if (name === 'content-type') lines.push([name, value.replace(/boundary=\S+/, 'boundary=…')])
     else if (name === 'content-length' && isMultipart(seen)) continue
-    else lines.push([name, value.replace(/127\.0\.0\.1:\d+/g, '127.0.0.1:port')])
+    else lines.push([name, value.replace(/(127\.0\.0\.1|example\.test):\d+/g, '$1:port')])
   }
   return lines
-}
-
-/** The origin's own date is one of 1994; any other is the edge's. */
-function dateOf(value: string): string {
-  return value.endsWith('1994 08:49:37 GMT') ? 'of the origin' : 'of the edge'
 }
 
 /** A lifetime from now, to the minute, when it counts from now. */

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { type ScriptConnection, startScript } from '../support/script-server'
 import { tempDir } from '../support/temp-dir'
-import { type Answer, answerFor } from './answers'
+import { type Answer, answerFor, DATE } from './answers'
 
 /** One request as it stood on the wire. */
 export interface Received {
@@ -87,7 +87,7 @@ async function readLine(peer: ScriptConnection): Promise<string> {
 
 /** Whether the connection goes on with another request. */
 async function answer(peer: ScriptConnection, { bytes, ending }: Answer): Promise<boolean> {
-  await peer.send(bytes)
+  await peer.send(dated(bytes))
   if (ending === 'keep') return true
   if (ending === 'echo') {
     const echo = (): void => {
@@ -99,6 +99,19 @@ async function answer(peer: ScriptConnection, { bytes, ending }: Answer): Promis
     peer.ended.then(() => peer.end())
     return false
   }
-  peer[ending]()
+  // A unix socket knows no reset; closing is the worst that can be done to it.
+  const abrupt = 'remotePort' in peer.socket && peer.socket.remotePort !== undefined ? 'reset' : 'destroy'
+  peer[ending === 'reset' ? abrupt : ending]()
   return false
+}
+
+/** The origin's clock runs behind, and it says so once more in a field of its own: so it is seen whose Date the client got. */
+const BEHIND_MS = 7000
+
+function dated(bytes: string): string {
+  const time = Date.now() - BEHIND_MS
+  const now = new Date(time).toUTCString()
+  return bytes
+    .replace('@PAST', `@${Math.floor(time / 1000)}`)
+    .replace(DATE, `Date: ${now}\r\nX-Origin-Date: ${now}`)
 }

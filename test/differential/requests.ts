@@ -13,10 +13,13 @@ function one(method: string, target: string, lines?: readonly string[], body?: s
   return { bytes: request(method, target, lines, body), methods: [method] }
 }
 
-function simple(method: string, target: string, lines?: readonly string[], body?: string): Case {
-  const name = [method, target.length > 60 ? `${target.slice(0, 60)}…` : target, ...(lines ?? [])].join(' | ')
-  return { name: name.slice(0, 140), steps: [one(method, target, lines, body)] }
+function simple(method: string, target: string, lines: readonly string[] = [], body?: string): Case {
+  const name = [method, ...[target, ...lines].map(shortened)].join(' | ')
+  return { name, steps: [one(method, target, lines, body)] }
 }
+
+const shortened = (text: string): string =>
+  text.length > 90 ? `${text.slice(0, 60)}… (${text.length})` : text
 
 function raw(name: string, bytes: string, methods?: readonly string[]): Case {
   return { name, steps: [{ bytes, ...(methods !== undefined && { methods }) }] }
@@ -30,7 +33,11 @@ const answersByBlock: Case[] = [...names(HONEST), ...names(BROKEN)].flatMap((ans
   simple('GET', `/group/${answer}`),
   simple('GET', `/events/${answer}`)
 ])
-const answersToHead = [...names(HONEST), ...names(BROKEN)].map((answer) => simple('HEAD', `/group/${answer}`))
+/** Debian's nginx takes an interim answer, and bytes that are no HTTP, for the final one, and then says nothing to HEAD. */
+const SILENT_TO_HEAD = ['early-hints', 'two-interim', 'continue', 'garbage', 'bad-status']
+const answersToHead = [...names(HONEST), ...names(BROKEN)]
+  .filter((answer) => !SILENT_TO_HEAD.includes(answer))
+  .map((answer) => simple('HEAD', `/group/${answer}`))
 const answersToPost = [
   'ok',
   'created',
@@ -242,11 +249,11 @@ const bodies: Case[] = [
   simple('POST', '/group/ok', ['Content-Length: 100000'], 'b'.repeat(100_000)),
   simple('POST', '/group/ok', ['Content-Length: 1048576'], 'b'.repeat(1_048_576)),
   simple('POST', '/group/ok', ['Content-Length: 1048577'], 'b'.repeat(1_048_577)),
-  simple('POST', '/group/ok', ['Content-Length: 99999999999']),
+  { ...simple('POST', '/group/ok', ['Content-Length: 99999999999']), probe: false },
   simple('POST', '/group/ok', ['Content-Length: 4', 'Expect: 100-continue'], 'body'),
   simple('POST', '/group/ok', ['Content-Length: 4', 'Expect: 100-Continue'], 'body'),
   simple('POST', '/group/ok', ['Content-Length: 4', 'Expect: something'], 'body'),
-  simple('POST', '/group/ok', ['Content-Length: 2000000', 'Expect: 100-continue']),
+  { ...simple('POST', '/group/ok', ['Content-Length: 2000000', 'Expect: 100-continue']), probe: false },
   simple('GET', '/group/ok', ['Expect: 100-continue']),
   simple('POST', '/group/ok', ['Content-Length: 4', 'Content-Encoding: gzip'], 'body')
 ]
@@ -271,10 +278,16 @@ const framing: Case[] = [
   simple('POST', '/group/ok', ['Transfer-Encoding: xchunked'], EMPTY_END),
   simple('POST', '/group/ok', ['Transfer-Encoding:\x0bchunked'], EMPTY_END),
   simple('POST', '/group/ok', ['Transfer-Encoding : chunked'], EMPTY_END),
-  simple('POST', '/group/ok', [CHUNKED], 'x\r\n\r\n'),
-  simple('POST', '/group/ok', [CHUNKED], `4\nbody\n${EMPTY_END}`),
-  simple('POST', '/group/ok', [CHUNKED], `fffffffffffffffff\r\nbody\r\n${EMPTY_END}`),
-  simple('POST', '/group/ok', [CHUNKED], `4\r\nbodyXX${EMPTY_END}`),
+  { ...simple('POST', '/group/ok', [CHUNKED], 'x\r\n\r\n'), name: 'a chunk size of no sense' },
+  { ...simple('POST', '/group/ok', [CHUNKED], `4\nbody\n${EMPTY_END}`), name: 'bare LF behind a chunk size' },
+  {
+    ...simple('POST', '/group/ok', [CHUNKED], `fffffffffffffffff\r\nbody\r\n${EMPTY_END}`),
+    name: 'a chunk size beyond 64 bits'
+  },
+  {
+    ...simple('POST', '/group/ok', [CHUNKED], `4\r\nbodyXX${EMPTY_END}`),
+    name: 'a chunk longer than it says'
+  },
   raw(
     'HTTP/1.0 with chunked',
     `POST /group/ok HTTP/1.0\r\n${HOST}\r\n${CHUNKED}\r\n\r\n4\r\nbody\r\n${EMPTY_END}`,
@@ -298,7 +311,7 @@ const framing: Case[] = [
   raw('HTTP/1.0 keep-alive', `GET /group/ok HTTP/1.0\r\n${HOST}\r\nConnection: keep-alive\r\n\r\n`),
   raw('HTTP/1.2', `GET /group/ok HTTP/1.2\r\n${HOST}\r\n\r\n`),
   raw('HTTP/2.0 in a line', `GET /group/ok HTTP/2.0\r\n${HOST}\r\n\r\n`),
-  raw('HTTP/0.9', 'GET /group/ok\r\n'),
+  raw('HTTP/0.9', 'GET /group/ok\r\n\r\n'),
   raw('no version', `GET /group/ok HTTP\r\n${HOST}\r\n\r\n`),
   raw('lower-case http', `GET /group/ok http/1.1\r\n${HOST}\r\n\r\n`),
   raw('two spaces', `GET  /group/ok HTTP/1.1\r\n${HOST}\r\n\r\n`),
@@ -640,13 +653,6 @@ export const STREAMS: readonly StreamCase[] = [
     path: '/group/ok',
     body: 'body',
     headers: { 'content-length': '4' }
-  },
-  {
-    name: 'h2 POST too large',
-    method: 'POST',
-    path: '/group/ok',
-    headers: { 'content-length': '2000000' },
-    body: 'b'.repeat(2_000_000)
   },
   { name: 'h2 HEAD', method: 'HEAD', path: '/group/ok' },
   { name: 'h2 DELETE', method: 'DELETE', path: '/group/ok' },
