@@ -1,6 +1,16 @@
 // Which listed difference each found one belongs to, and the list as a table with counts. PURE.
 import type { Found } from './compare'
-import type { Difference } from './differences'
+
+/** A difference by name: the facts that belong to it, and why it is so. The first that fits a fact counts. */
+export interface Difference {
+  readonly name: string
+  /** A section of an RFC, or a decision of the design. */
+  readonly reason: string
+  readonly aspect: string | RegExp
+  readonly cases?: RegExp
+  readonly nginx?: RegExp
+  readonly sluice?: RegExp
+}
 
 /** What came of holding the found differences against the list. */
 export interface Judgement {
