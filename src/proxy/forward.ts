@@ -88,17 +88,21 @@ async function tryServers<R>(errand: Errand<R>): Promise<R> {
     freeUsed: false,
     last: undefined
   }
+  let lease = to.upstream.choose()
   for (;;) {
-    const lease = to.upstream.choose(progress.tried)
     if (lease === undefined) throw progress.last ?? noServer(to.upstream)
     progress.tried.add(lease.server)
     progress.done += 1
     const outcome = await tryOnce(errand, lease)
     const verdict = verdictOn(errand, outcome, progress)
     if (verdict === 'give-up') return giveUp(errand, lease, outcome)
+    // What a server answered is better than nothing: it is let go only for another server.
+    const next = outcome.result === undefined ? undefined : to.upstream.choose(progress.tried)
+    if (outcome.result !== undefined && next === undefined) return giveUp(errand, lease, outcome)
     letGo(errand, lease, outcome)
     if (verdict === 'again') tryAgain(progress, lease.server)
     progress.last = outcome.error ?? progress.last
+    lease = next ?? to.upstream.choose(progress.tried)
   }
 }
 
