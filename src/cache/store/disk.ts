@@ -9,9 +9,10 @@ import { DiskIndex } from './disk-index'
 import { type DiskFs, DiskIo, errnoOf } from './disk-io'
 import { digestOf, idOf } from './disk-name'
 import { DiskSpace } from './disk-space'
+import type { DiskStore, DiskWatcher } from './disk-store'
 import { type DiskWriter, openWriter, type Published, type WrittenFile } from './disk-write'
 import { KeyedQueue } from './keyed-queue'
-import type { CacheStore, EntryWriter, StoredEntry, StoredHead, StoreStats, VaryRecord } from './store'
+import type { EntryWriter, StoredEntry, StoredHead, StoreStats, VaryRecord } from './store'
 
 /** Resolved options of a disk tier, its clock and its file system. */
 export interface DiskOptions {
@@ -21,21 +22,8 @@ export interface DiskOptions {
   readonly inactiveMs?: number | undefined
   readonly now: () => number
   readonly fs?: DiskFs
-}
-
-/** What a tier above wants to know of, by `idOf(digestOf(key))`. */
-export interface DiskWatcher {
-  /** Deleted to make room. */
-  gone(id: string): void
-  /** True: it is in use above, take another one. */
-  spare(id: string): boolean
-}
-
-/** A store on disk. */
-export interface DiskStore extends CacheStore {
-  watch(watcher: DiskWatcher): void
-  /** Whether a file is known to be there; without a look at the disk. */
-  knows(key: string): boolean
+  /** Told when the tier goes off for a while, with the reason, and when it is back. */
+  readonly onState?: (what: 'reading' | 'writing', errno: string | undefined) => void
 }
 
 /** So many files are counted before the store is ready; the rest in the background, nothing is written until then. */
@@ -62,8 +50,8 @@ class Disk implements DiskStore {
   readonly #index = new DiskIndex()
   readonly #space: DiskSpace
   readonly #queue = new KeyedQueue()
-  readonly #reading = new DiskBreaker()
-  readonly #writing = new DiskBreaker()
+  readonly #reading: DiskBreaker
+  readonly #writing: DiskBreaker
   readonly #writers = new Map<string, Set<DiskWriter>>()
   /** Removed but not yet gone from the disk: never to be served. */
   readonly #doomed = new Map<string, Buffer>()
@@ -79,6 +67,8 @@ class Disk implements DiskStore {
   constructor(io: DiskIo, options: DiskOptions) {
     this.#io = io
     this.#options = options
+    this.#reading = new DiskBreaker((errno) => options.onState?.('reading', errno))
+    this.#writing = new DiskBreaker((errno) => options.onState?.('writing', errno))
     this.#files = new DiskFiles(io, options.path, {
       onDamage: (digest) => void this.#queue.run(idOf(digest), () => this.#unlink(digest)),
       onTrouble: (error) => this.#reading.fail(errnoOf(error), options.now())
