@@ -5,6 +5,7 @@ import { sluiceError } from '../errors'
 import type { Fields } from '../http/message'
 import { cutSegments } from '../http/target'
 import { hasContent } from './body'
+import { countAnswer, countPiped } from './count'
 import { answerError } from './error-page'
 import type { RequestExchange } from './exchange'
 import { publicAuthority } from './request'
@@ -12,7 +13,7 @@ import { fromOptions } from './requestable'
 import { localPath } from './response'
 import { evaluateRules } from './response-rules'
 import type { UpstreamRef } from './route'
-import { countPiped, send } from './send'
+import { send } from './send'
 
 /** The handler of every route. It returns nothing: for a returned reply Fastify watches the whole response once more. */
 export function handle(request: FastifyRequest): void {
@@ -47,7 +48,7 @@ function serveFile(exchange: RequestExchange, files: Files): void {
     .then((outcome) => {
       if (outcome === 'sent') countPiped(exchange)
       else if (outcome === 'next') toEdge(exchange)
-      else if (outcome === 'missing') reply.callNotFound()
+      else if (outcome === 'missing') answerNotFound(exchange)
       else if (outcome === 'method') {
         reply.header('allow', 'GET, HEAD')
         answerError(exchange, sluiceError('SLUICE_METHOD_NOT_ALLOWED'))
@@ -58,9 +59,9 @@ function serveFile(exchange: RequestExchange, files: Files): void {
 
 /** Without an upstream the app's own 404 answers. */
 function toEdge(exchange: RequestExchange): void {
-  const { request, reply, settings } = exchange
+  const { request, settings } = exchange
   if (settings.upstream === null) {
-    reply.callNotFound()
+    answerNotFound(exchange)
     return
   }
   try {
@@ -71,6 +72,11 @@ function toEdge(exchange: RequestExchange): void {
   } catch (error) {
     answerError(exchange, error)
   }
+}
+
+function answerNotFound(exchange: RequestExchange): void {
+  countAnswer(exchange)
+  exchange.reply.callNotFound()
 }
 
 /** A fresh hit in memory is answered here, without touching reply.from. */
