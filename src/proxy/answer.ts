@@ -40,9 +40,13 @@ function contentOf(exchange: RequestExchange): Body {
   const { settings, request } = exchange
   if (!hasContent(request.raw)) return null
   const length = announcedLength(request.raw)
-  if (settings.bodyLimit > 0 && length !== undefined && length > settings.bodyLimit)
-    throw sluiceError('SLUICE_BODY_TOO_LARGE')
-  return new RequestBody(exchange, settings.bodyLimit)
+  const { bodyLimit, timeouts } = settings
+  if (bodyLimit > 0 && length !== undefined && length > bodyLimit) {
+    throw sluiceError('SLUICE_BODY_TOO_LARGE', {
+      detail: `${length} bytes announced, ${bodyLimit} allowed`
+    })
+  }
+  return new RequestBody(exchange, { bytes: bodyLimit, idleMs: timeouts.body })
 }
 
 /** The client's request as it goes to this upstream, with this content. */
