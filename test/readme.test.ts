@@ -167,7 +167,10 @@ test('the table of errors has each code with its status', () => {
 
 test('the table of faults is the one that the log is made of', () => {
   const lines = README.slice(README.indexOf('<!-- faults -->')).split('\n\n')[1]?.split('\n').slice(2)
-  assert.deepEqual(lines, troubleshooting())
+  assert.deepEqual(
+    lines?.map((line) => line.replace(/ +\|/g, ' |')),
+    troubleshooting()
+  )
 })
 
 test('the table of cache words has all seven', () => {

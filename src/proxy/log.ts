@@ -1,15 +1,15 @@
 // One log line per request, at its end, with nginx's times (nginx: access_log).
 import type { FastifyBaseLogger } from 'fastify'
-import { errorRow, isSluiceError, type SluiceError, sluiceError } from '../errors'
+import { errorRow, isSluiceError, type SluiceError, type SluiceErrorCode, sluiceError } from '../errors'
 import type { Try } from '../http/message'
 import { type Diagnosis, diagnose, diagnoseAnswer, type Places } from './diagnosis'
 import type { RequestExchange } from './exchange'
 
-/** Writes the record: `error` for a failure of upstream or edge, `warn` for one of the configuration, else `info`. */
+/** Writes the record: `error` for a failure of upstream or edge, `warn` for one of the configuration or one that stale covered, else `info`. */
 export function logExchange(log: FastifyBaseLogger, exchange: RequestExchange): void {
   const { request, error } = exchange
   const status = statusOf(exchange)
-  const level = levelOf(error)
+  const level = levelOf(exchange)
   if (!isWritten(log, level)) return
   const seconds = (performance.now() - exchange.startedAt) / 1000
   const record = {
@@ -29,7 +29,7 @@ export function logExchange(log: FastifyBaseLogger, exchange: RequestExchange): 
     bytesOut: exchange.bytesOut,
     requestTime: Math.round(seconds * 1000) / 1000,
     error: error === undefined ? undefined : failureOf(error, exchange),
-    hint: error === undefined && status >= 400 ? hintOf(exchange) : undefined
+    hint: error === undefined ? hintOf(exchange, status) : undefined
   }
   log[level](record, `${request.method} ${exchange.target.path} ${status}`)
 }
@@ -63,11 +63,16 @@ export function isAborted({ request, reply, tunnel }: RequestExchange): boolean 
   return request.raw.httpVersionMajor < 2 ? !reply.raw.writableFinished : request.raw.aborted
 }
 
-function levelOf(error: SluiceError | undefined): 'error' | 'warn' | 'info' {
-  if (error === undefined) return 'info'
+function levelOf({ error, cache, tries }: RequestExchange): 'error' | 'warn' | 'info' {
+  // The client is none the wiser, the operator should be.
+  if (error === undefined) return cache === 'STALE' && failedTry(tries) ? 'warn' : 'info'
   const { fault } = errorRow(error.code)
   if (fault === 'upstream' || error.code === 'SLUICE_INTERNAL') return 'error'
   return fault === 'options' ? 'warn' : 'info'
+}
+
+function failedTry(tries: readonly Try[]): Try | undefined {
+  return tries.findLast((each) => each.error !== undefined)
 }
 
 /** What an operator needs: which server, which phase, which errno, and what to do. Never sent to the client. */
@@ -91,15 +96,21 @@ function placesOf({ settings, to }: RequestExchange): Places {
   return { prefix: settings.optionPrefix, upstream: to, urlOption: 'upstream' }
 }
 
-function hintOf(exchange: RequestExchange): Diagnosis | undefined {
+/** What went wrong behind an answer that is none of our errors: another server or the cache covered it, or it is the server's own. */
+function hintOf(exchange: RequestExchange, status: number): Diagnosis | undefined {
   const { response, to, settings, tries } = exchange
-  if (response === undefined || to === undefined) return undefined
+  const places = placesOf(exchange)
+  const failed = failedTry(tries)
+  if (failed !== undefined) {
+    const { error, errno, server } = failed
+    return diagnose({ code: error as SluiceErrorCode, errno, server }, places)
+  }
+  if (status < 400 || response === undefined || to === undefined) return undefined
   const { secure } = to
-  const server = tries.at(-1)?.server
   return diagnoseAnswer(response, {
     host: settings.headers.host,
     secure,
-    server,
-    places: placesOf(exchange)
+    server: tries.at(-1)?.server,
+    places
   })
 }

@@ -166,8 +166,17 @@ test('the origin of a covered failure is named in the log, not to the client', a
   const answer = await get(`${edge.url}/`)
   assert.equal(JSON.stringify(answer.headers).includes(origin.url.slice(5)), false)
   await until('two records', () => edge.logged('GET /').length === 2)
-  const tries = edge.logged('GET /')[1]?.tries as { server: string; error: string }[]
-  assert.deepEqual([tries[0]?.server, tries[0]?.error], [origin.url, 'SLUICE_CONNECT_FAILED'])
+  const [, record] = edge.logged('GET /')
+  const [failed] = (record?.tries ?? []) as { server: string; error: string; errno: string }[]
+  assert.deepEqual(failed && [failed.server, failed.error, failed.errno], [
+    origin.url,
+    'SLUICE_CONNECT_FAILED',
+    'ENOENT'
+  ])
+  const { option, next } = (record?.hint ?? {}) as { option?: string; next?: string }
+  assert.equal(option, 'routes[0].upstream')
+  assert.match(next ?? '', /does not exist: start the server/)
+  assert.equal(record?.level, 40)
 })
 
 test('a refresh beside a request leaves that request’s record alone, and its failure is one line with the next step', async (t) => {

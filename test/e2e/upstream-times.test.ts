@@ -25,6 +25,20 @@ async function triesOf(t: TestContext, servers: readonly string[], route: object
   return edge.logged('GET /x')[0]?.tries as Try[]
 }
 
+test('a failure that another server covered is a hint in the record', async (t) => {
+  const closed = await startOrigin()
+  await closed.close()
+  const origin = await startOrigin()
+  t.after(origin.close)
+  const upstreams = { app: { servers: [closed.url, origin.url] } }
+  const edge = await startEdge(t, { upstreams, prefix: '/', upstream: 'app' })
+  assert.equal((await get(`${edge.url}/x`)).status, 200)
+  await until('the record', () => edge.logged('GET /x').length === 1)
+  const [record] = edge.logged('GET /x')
+  assert.deepEqual([record?.level, record?.error], [30, undefined])
+  assert.equal((record?.hint as { option: string } | undefined)?.option, 'upstreams.app.servers[0]')
+})
+
 async function scripted(t: TestContext, script: Script): Promise<string> {
   const server = await startScript(script)
   t.after(server.close)

@@ -86,7 +86,7 @@ export const ANSWER_FAULTS: readonly Fault[] = [
   {
     name: 'auth service too slow',
     code: 'SLUICE_READ_TIMEOUT',
-    when: ({ phase }) => phase === undefined,
+    when: ({ detail }) => detail?.startsWith('authRequest') === true,
     option: 'authRequest.timeout',
     next: 'the service of authRequest does not answer in time: see why, or raise {option}'
   },

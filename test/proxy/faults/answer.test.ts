@@ -22,7 +22,8 @@ const CASES: [facts: FaultFacts, name: string][] = [
   [{ code: 'SLUICE_BAD_RESPONSE', errno: 'UND_ERR_HEADERS_OVERFLOW' }, 'answer head too big'],
   [{ code: 'SLUICE_BAD_RESPONSE', received: 'SSH-2.0' }, 'answer is no HTTP'],
   [{ code: 'SLUICE_BAD_RESPONSE', detail: 'status 700' }, 'answer breaks the rules of HTTP'],
-  [{ code: 'SLUICE_READ_TIMEOUT' }, 'auth service too slow'],
+  [{ code: 'SLUICE_READ_TIMEOUT', detail: 'authRequest: upstream auth gave …' }, 'auth service too slow'],
+  [{ code: 'SLUICE_READ_TIMEOUT' }, 'no answer in time'],
   [{ code: 'SLUICE_READ_TIMEOUT', phase: 'header' }, 'no answer in time'],
   [{ code: 'SLUICE_READ_TIMEOUT', phase: 'body' }, 'answer stops half-way']
 ]
