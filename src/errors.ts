@@ -63,8 +63,10 @@ export interface FailureFacts {
   requestSent?: boolean
   /** The connection had carried another exchange before. */
   reused?: boolean
-  /** For the log: what to look at next. */
+  /** For the log: what exactly was wrong. */
   detail?: string
+  /** How the server's answer began, when it was no HTTP. */
+  received?: string
 }
 
 /** An error of the table with the facts of this failure. */

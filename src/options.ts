@@ -48,7 +48,7 @@ export interface RouteOptions<U extends string = string, C extends string = stri
   readonly headers?: HeaderOptions
   /** X-Forwarded-*, X-Real-IP, Via, X-Request-Id, Forwarded. @default all on but `rfc7239` */
   readonly forwarded?: boolean | ForwardedOptions
-  /** Upstream timers. @default connect 5s, send 60s, read 60s, total off */
+  /** Timers of an exchange. @default connect 5s, send 60s, read 60s, body 60s, total off */
   readonly timeouts?: TimeoutOptions
   /** When a failed try goes to the next server. @default { on: ['error'], tries: 2 } (nginx: `proxy_next_upstream`) */
   readonly retry?: false | RetryOptions

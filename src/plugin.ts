@@ -46,7 +46,7 @@ export const plugin: FastifyPluginAsync<SluiceOptions> = async (app, given) => {
     install(app, created)
   })
   decorate(app, registry)
-  await define(registry, { upstreams, caches, redis })
+  await define(app, registry, { upstreams, caches, redis })
   await app.register(async (child) => mountAll(child, registry, { routes, redis }))
   if (first) warnAbout(app, routes)
 }
@@ -86,14 +86,18 @@ function install(app: FastifyInstance, registry: Registry): void {
   app.addHook('onClose', async () => registry.close())
 }
 
-async function define(registry: Registry, { upstreams, caches }: Shared): Promise<void> {
+async function define(
+  { log }: FastifyInstance,
+  registry: Registry,
+  { upstreams, caches }: Shared
+): Promise<void> {
   for (const resolved of resolveUpstreams(upstreams, 'upstreams').values()) {
     registry.defineUpstream(resolved, `upstreams.${resolved.name}`)
   }
   for (const [name, options] of Object.entries(caches)) {
     const path = `caches.${name}`
     registry.refuseKnownCache(name)
-    registry.defineCache(name, await openZone(name, resolveCacheZone(options, path), path))
+    registry.defineCache(name, await openZone(name, resolveCacheZone(options, path), { path, log }))
   }
 }
 

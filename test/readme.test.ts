@@ -35,6 +35,7 @@ import { type LogRecord, startEdge } from './support/edge'
 import { get } from './support/http-client'
 import { startOrigin } from './support/origin'
 import { tempDir } from './support/temp-dir'
+import { troubleshooting } from './support/troubleshooting'
 import { until } from './support/waiting'
 
 const ROOT = join(__dirname, '..', '..')
@@ -164,6 +165,14 @@ test('the table of errors has each code with its status', () => {
   )
 })
 
+test('the table of faults is the one that the log is made of', () => {
+  const lines = README.slice(README.indexOf('<!-- faults -->')).split('\n\n')[1]?.split('\n').slice(2)
+  assert.deepEqual(
+    lines?.map((line) => line.replace(/ +\|/g, ' |')),
+    troubleshooting()
+  )
+})
+
 test('the table of cache words has all seven', () => {
   const words = ['BYPASS', 'EXPIRED', 'HIT', 'MISS', 'REVALIDATED', 'STALE', 'UPDATING']
   assert.deepEqual(namesOf('words'), words)
@@ -172,6 +181,7 @@ test('the table of cache words has all seven', () => {
 test('the tables of app.sluice, request.sluice and the log are what there is', async (t) => {
   const origin = await startOrigin((request, response) => {
     if (request.url?.startsWith('/away') === true) response.destroy()
+    else if (request.url === '/misdirected') response.writeHead(421).end()
     else response.setHeader('set-cookie', 'a=b').end('content')
   })
   t.after(origin.close)
@@ -189,13 +199,14 @@ test('the tables of app.sluice, request.sluice and the log are what there is', a
   assert.deepEqual(Object.keys(edge.app.sluice).sort(), namesOf('api'))
   await get(`${edge.url}/private`)
   await get(`${edge.url}/away`)
+  await get(`${edge.url}/misdirected`)
   const records = (): LogRecord[] => edge.log.filter(({ requestTime }) => requestTime !== undefined)
-  await until('two records', () => records().length === 2)
+  await until('the records', () => records().length === 3)
   const pino = ['level', 'time', 'pid', 'hostname', 'msg']
   const keys = new Set(records().flatMap((record) => Object.keys(record)))
   assert.deepEqual([...keys].filter((key) => !pino.includes(key)).sort(), namesOf('log'))
   for (const key of namesOf('exchange')) assert.ok(key in seen, key)
-  const logged = ['status', 'url', 'host', 'method', 'reqId', 'remoteAddress', 'requestTime', 'error']
+  const logged = ['status', 'url', 'host', 'method', 'reqId', 'remoteAddress', 'requestTime', 'error', 'hint']
   assert.deepEqual(
     namesOf('exchange'),
     namesOf('log').filter((key) => !logged.includes(key))

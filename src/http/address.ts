@@ -52,6 +52,16 @@ export function clientAddress(ip: string | undefined, peer: string | undefined):
   return normaliseAddress(ip) ?? normaliseAddress(peer) ?? UNIX_PEER
 }
 
+/** RFC 1918, RFC 4193, RFC 3927, RFC 4291 §2.5.6, RFC 6598, loopback: addresses that no client on the Internet has. */
+const PRIVATE =
+  /^(?:127\.|10\.|192\.168\.|169\.254\.|172\.(?:1[6-9]|2\d|3[01])\.|100\.(?:6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.|::1$|f[cd][0-9a-f]{2}:|fe[89ab][0-9a-f]:)/
+
+/** Whether a peer is in the same machine or network; one without address, on a unix socket, is. */
+export function isPrivate(peer: string | undefined): boolean {
+  const address = normaliseAddress(peer)
+  return address === undefined || PRIVATE.test(address)
+}
+
 /** The default key of limits. IPv6 counts by /64, since one subscriber owns that many addresses. */
 export function limitKey(address: string): string {
   if (!address.includes(':') || address === UNIX_PEER) return address

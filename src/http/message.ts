@@ -28,11 +28,16 @@ export interface UpstreamResponse {
   trailers?: Fields
 }
 
-/** One try of one server, times in seconds as nginx's `$upstream_*_time`. */
+/** One try of one server, times in seconds since it began, as nginx's `$upstream_*_time`. */
 export interface Try {
   server: string
+  /** Of the response head. */
   status?: number
+  /** How it failed: a code of errors.ts; after a status when the content broke off. */
   error?: string
+  /** `ECONNREFUSED`, `CERT_HAS_EXPIRED`, … */
+  errno?: string
+  /** TCP and TLS, 0 on a connection that was there; absent when there was none to be had. */
   connectTime?: number
   headerTime?: number
   responseTime?: number

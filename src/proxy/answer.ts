@@ -1,11 +1,12 @@
 // The straight line, second half: forward, through the cache when the route has one → the answer that send gets.
 import { sluiceError } from '../errors'
 import { Abort } from '../http/abort'
-import type { Body, UpstreamRequest, UpstreamResponse } from '../http/message'
+import type { Body, Try, UpstreamRequest, UpstreamResponse } from '../http/message'
 import { announcedLength, hasContent, RequestBody } from './body'
 import type { RequestExchange } from './exchange'
 import { type Destination, forward } from './forward'
 import { relayInformation } from './information'
+import { logRefresh } from './log'
 import { publicAuthority, toUpstream } from './request'
 import type { UpstreamRef } from './route'
 
@@ -17,18 +18,35 @@ export async function answer(exchange: RequestExchange): Promise<UpstreamRespons
   if (timeouts.total > 0) limitTotal(exchange, timeouts.total)
   const request = upstreamRequest(exchange, upstream, contentOf(exchange))
   const destination = destinationOf(exchange, upstream)
-  const fetch = (asked: UpstreamRequest, abort: Abort) => forward(asked, destination, abort)
-  if (cache === null || facts === undefined) return fetch(request, exchange.abort)
+  if (cache === null || facts === undefined) return forward(request, destination, exchange.abort)
+  let aside: Abort | undefined
   const call = {
-    fetch,
+    fetch: (asked: UpstreamRequest, abort: Abort) =>
+      abort === aside ? refresh(exchange, asked, abort) : forward(asked, destination, abort),
     abort: exchange.abort,
     now: Date.now,
-    background: () => new Abort(),
+    background: () => {
+      aside = new Abort()
+      return aside
+    },
     log: exchange.request.log
   }
   const { response, outcome } = await cache.route.respond(facts, request, call)
   exchange.outcome = outcome
   return response
+}
+
+/** A fetch beside the request, whose record it may outlive: its tries are its own, and only a failure is worth a line. */
+async function refresh(exchange: RequestExchange, asked: UpstreamRequest, abort: Abort) {
+  const upstream = exchange.to as UpstreamRef
+  const tries: Try[] = []
+  const { timeouts, retry, collect } = exchange.settings
+  try {
+    return await forward(asked, { upstream: upstream.group, timeouts, retry, collect, tries }, abort)
+  } catch (error) {
+    logRefresh(exchange, tries, error)
+    throw error
+  }
 }
 
 function limitTotal(exchange: RequestExchange, total: number): void {
@@ -40,9 +58,13 @@ function contentOf(exchange: RequestExchange): Body {
   const { settings, request } = exchange
   if (!hasContent(request.raw)) return null
   const length = announcedLength(request.raw)
-  if (settings.bodyLimit > 0 && length !== undefined && length > settings.bodyLimit)
-    throw sluiceError('SLUICE_BODY_TOO_LARGE')
-  return new RequestBody(exchange, settings.bodyLimit)
+  const { bodyLimit, timeouts } = settings
+  if (bodyLimit > 0 && length !== undefined && length > bodyLimit) {
+    throw sluiceError('SLUICE_BODY_TOO_LARGE', {
+      detail: `${length} bytes announced, ${bodyLimit} allowed`
+    })
+  }
+  return new RequestBody(exchange, { bytes: bodyLimit, idleMs: timeouts.body })
 }
 
 /** What of an exchange says how its request is sent on. */

@@ -23,22 +23,34 @@ export function announcedLength(raw: Raw): number | undefined {
   return length === undefined ? undefined : Number(length)
 }
 
-/** The content as a stream that errors beyond `limit` bytes (0 = none) and when the client goes away half-way. */
+/** What bounds the content; 0 = nothing does. */
+export interface BodyLimits {
+  readonly bytes: number
+  /** The longest wait for the client (nginx: client_body_timeout). */
+  readonly idleMs: number
+}
+
+/** The content as a stream that errors beyond its limits and when the client goes away half-way. */
 export class RequestBody extends Readable {
   readonly #exchange: RequestExchange
   readonly #raw: Raw
-  readonly #limit: number
+  readonly #limits: BodyLimits
   #started = false
+  /** Runs on while the upstream holds us up, and means nothing then. */
+  #timer: NodeJS.Timeout | undefined
+  #waiting = false
 
-  constructor(exchange: RequestExchange, limit: number) {
+  constructor(exchange: RequestExchange, limits: BodyLimits) {
     super()
     this.#exchange = exchange
     this.#raw = exchange.request.raw
-    this.#limit = limit
+    this.#limits = limits
   }
 
   override _read(): void {
     if (!this.#started) this.#start()
+    if (!this.#waiting) this.#timer?.refresh()
+    this.#waiting = true
     this.#raw.resume()
   }
 
@@ -47,8 +59,9 @@ export class RequestBody extends Readable {
     this.#started = true
     const { reply } = this.#exchange
     if (this.#exchange.expectsContinue && !reply.raw.headersSent) reply.raw.writeContinue()
+    this.#startTimer()
     this.#raw.on('data', (chunk: Buffer) => this.#take(chunk))
-    this.#raw.on('end', () => this.push(null))
+    this.#raw.on('end', () => this.#end())
     this.#raw.on('error', () => this.#cut())
     this.#raw.on('close', () => this.#cut())
   }
@@ -56,11 +69,38 @@ export class RequestBody extends Readable {
   #take(chunk: Buffer): void {
     if (this.destroyed) return
     this.#exchange.bytesIn += chunk.length
-    if (this.#limit > 0 && this.#exchange.bytesIn > this.#limit) {
-      this.destroy(sluiceError('SLUICE_BODY_TOO_LARGE', { phase: 'send' }))
+    this.#timer?.refresh()
+    const { bytes } = this.#limits
+    if (bytes > 0 && this.#exchange.bytesIn > bytes) {
+      const detail = `more than the ${bytes} bytes allowed`
+      this.destroy(sluiceError('SLUICE_BODY_TOO_LARGE', { phase: 'send', detail }))
       return
     }
-    if (!this.push(chunk)) this.#raw.pause()
+    if (this.push(chunk)) return
+    this.#waiting = false
+    this.#raw.pause()
+  }
+
+  #end(): void {
+    clearTimeout(this.#timer)
+    this.push(null)
+  }
+
+  #startTimer(): void {
+    const { idleMs } = this.#limits
+    if (idleMs === 0) return
+    this.#timer = setTimeout(() => this.#idle(), idleMs)
+    // An upload that an early answer ended is never read again, nor destroyed.
+    this.#exchange.onClose(() => clearTimeout(this.#timer))
+  }
+
+  /** Looks again after the next round of I/O: perhaps it was this process that stood still. */
+  #idle(): void {
+    const { bytesIn } = this.#exchange
+    setImmediate(() => {
+      if (!this.#waiting || this.#raw.isPaused() || this.#exchange.bytesIn !== bytesIn) this.#timer?.refresh()
+      else this.destroy(sluiceError('SLUICE_BODY_TIMEOUT', { phase: 'send', errno: 'ETIMEDOUT' }))
+    })
   }
 
   #cut(): void {
@@ -68,6 +108,7 @@ export class RequestBody extends Readable {
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    clearTimeout(this.#timer)
     if (this.#started) this.#raw.pause()
     callback(error)
   }

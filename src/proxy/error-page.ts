@@ -5,6 +5,7 @@ import { extname, resolve } from 'node:path'
 import { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { errorRow, isSluiceError, optionError, type SluiceError, sluiceError } from '../errors'
+import { countAnswer } from './count'
 import type { RequestExchange } from './exchange'
 import { endWithAnswer } from './linger'
 import type { ErrorPage } from './options'
@@ -90,6 +91,7 @@ export function onRouteError(error: Error, { sluice }: FastifyRequest): void {
   const broken = response?.body instanceof Readable && response.body.errored === error
   if (!broken && !isSluiceError(error)) {
     exchange.takeBack()
+    countAnswer(exchange)
     throw error
   }
   answerError(exchange, broken ? exchange.error : error)
@@ -105,6 +107,7 @@ export function answerStatus(
   const { reply, request } = exchange
   endWithAnswer(request, reply)
   reply.code(status).header('cache-control', 'no-store')
+  countAnswer(exchange)
   if (page === undefined) sendPlain(reply, status, error)
   else if (page.kind === 'file') reply.type(page.type).send(page.content)
   else sendAnswer({ request, reply, error, status }, page.answer)

@@ -5,7 +5,7 @@ import type { Abort } from '../http/abort'
 import { discard } from '../http/discard'
 import type { Body, Fields, Try, UpstreamRequest, UpstreamResponse } from '../http/message'
 import { blames, type Failure, nextUpstream, type Verdict } from '../upstream/next-upstream'
-import type { Server } from '../upstream/server'
+import type { Server, ServerState } from '../upstream/server'
 import type { Call, Timeouts, Transport, UpgradeResult } from '../upstream/transport'
 import type { Lease, Upstream } from '../upstream/upstream'
 import type { ResolvedRetry } from './options'
@@ -88,17 +88,21 @@ async function tryServers<R>(errand: Errand<R>): Promise<R> {
     freeUsed: false,
     last: undefined
   }
+  let lease = to.upstream.choose()
   for (;;) {
-    const lease = to.upstream.choose(progress.tried)
     if (lease === undefined) throw progress.last ?? noServer(to.upstream)
     progress.tried.add(lease.server)
     progress.done += 1
     const outcome = await tryOnce(errand, lease)
     const verdict = verdictOn(errand, outcome, progress)
     if (verdict === 'give-up') return giveUp(errand, lease, outcome)
+    // What a server answered is better than nothing: it is let go only for another server.
+    const next = outcome.result === undefined ? undefined : to.upstream.choose(progress.tried)
+    if (outcome.result !== undefined && next === undefined) return giveUp(errand, lease, outcome)
     letGo(errand, lease, outcome)
     if (verdict === 'again') tryAgain(progress, lease.server)
     progress.last = outcome.error ?? progress.last
+    lease = next ?? to.upstream.choose(progress.tried)
   }
 }
 
@@ -110,7 +114,8 @@ function giveUp<R>(errand: Errand<R>, lease: Lease, outcome: Outcome<R>): R {
 }
 
 function letGo<R>({ to, dial }: Errand<R>, lease: Lease, outcome: Outcome<R>): void {
-  lease.done(blames(outcome, to.retry.on) ? 'failed' : 'neutral')
+  if (blames(outcome, to.retry.on)) lease.done('failed', undefined, failureText(outcome))
+  else lease.done('neutral')
   if (outcome.result !== undefined) discard(dial.busy(outcome.result))
 }
 
@@ -152,21 +157,36 @@ function handOver<R>({ to, dial }: Errand<R>, lease: Lease, result: R): R {
   const headTime = to.tries.at(-1)?.headerTime
   const headMs = headTime === undefined ? undefined : headTime * 1000
   const busy = dial.busy(result)
+  const failure = verdict === 'failed' ? failureText({ status: dial.status(result) }) : undefined
   if (busy === null || Buffer.isBuffer(busy)) {
-    lease.done(verdict, headMs)
+    lease.done(verdict, headMs, failure)
     return result
   }
   finished(busy, { writable: false }, (error) => {
-    const blamed = isSluiceError(error) && blames({ error }, to.retry.on)
-    lease.done(blamed ? 'failed' : error ? 'neutral' : verdict, headMs)
+    if (isSluiceError(error) && blames({ error }, to.retry.on))
+      lease.done('failed', headMs, failureText({ error }))
+    else lease.done(error ? 'neutral' : verdict, headMs, failure)
   })
   return result
 }
 
+/** As `servers()` and the log show it. */
+function failureText({ error, status }: Failure): string {
+  if (error === undefined) return `status ${status}`
+  const { errno, code, phase } = error
+  return phase === undefined ? (errno ?? code) : `${errno ?? code} (${phase})`
+}
+
 function noServer(upstream: Upstream): SluiceError {
-  const servers = upstream.states().map(({ url, state }) => `${url} ${state}`)
   return sluiceError('SLUICE_NO_SERVER', {
     phase: 'choose',
-    detail: `${upstream.name}: ${servers.join(', ')}`
+    detail: `${upstream.name}: ${upstream.states().map(serverText).join('; ')}`
   })
+}
+
+/** One that is up and was not chosen has as many exchanges under way as `maxConns` allows. */
+function serverText({ url, state, active, lastError, lastErrorAgoMs = 0 }: ServerState): string {
+  if (state === 'up') return `${url} full, ${active} exchanges under way`
+  if (lastError === undefined) return `${url} ${state}`
+  return `${url} ${state}, ${Math.round(lastErrorAgoMs / 1000)} s ago: ${lastError}`
 }

@@ -6,6 +6,7 @@ import type { Fields } from '../http/message'
 import { cutSegments, type Target } from '../http/target'
 import type { Sendable } from './answer'
 import { hasContent } from './body'
+import { countAnswer, countPiped } from './count'
 import { answerError } from './error-page'
 import type { RequestExchange } from './exchange'
 import { publicAuthority } from './request'
@@ -13,7 +14,7 @@ import { fromOptions } from './requestable'
 import { localPath } from './response'
 import { evaluateRules } from './response-rules'
 import type { Route, UpstreamRef } from './route'
-import { countPiped, send } from './send'
+import { send } from './send'
 
 /** The handler of every route. It returns nothing: for a returned reply Fastify watches the whole response once more. */
 export function handle(request: FastifyRequest): void {
@@ -50,7 +51,7 @@ function serveFile(exchange: RequestExchange, files: Files): void {
     .then((outcome) => {
       if (outcome === 'sent') countPiped(exchange)
       else if (outcome === 'next') toEdge(exchange)
-      else if (outcome === 'missing') reply.callNotFound()
+      else if (outcome === 'missing') answerNotFound(exchange)
       else if (outcome === 'method') {
         reply.header('allow', 'GET, HEAD')
         answerError(exchange, sluiceError('SLUICE_METHOD_NOT_ALLOWED'))
@@ -66,9 +67,9 @@ export function pathBelow({ mount }: Pick<Route, 'mount'>, { path }: Target): st
 
 /** Without an upstream the app's own 404 answers. */
 function toEdge(exchange: RequestExchange): void {
-  const { request, reply, settings } = exchange
+  const { request, settings } = exchange
   if (settings.upstream === null) {
-    reply.callNotFound()
+    answerNotFound(exchange)
     return
   }
   try {
@@ -79,6 +80,11 @@ function toEdge(exchange: RequestExchange): void {
   } catch (error) {
     answerError(exchange, error)
   }
+}
+
+function answerNotFound(exchange: RequestExchange): void {
+  countAnswer(exchange)
+  exchange.reply.callNotFound()
 }
 
 /** A fresh hit in memory is answered here, without touching reply.from. */

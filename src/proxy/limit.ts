@@ -1,31 +1,60 @@
 // The guards, in nginx's order: access → rate limit → concurrency → auth. A cached answer and a file pay them too.
-import type { FastifyReply, FastifyRequest } from 'fastify'
-import { sluiceError } from '../errors'
+import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify'
+import { isSluiceError, type SluiceErrorCode, sluiceError } from '../errors'
 import { limitConcurrency } from '../guard/concurrency'
-import { clientAddress } from '../http/address'
+import { clientAddress, isPrivate } from '../http/address'
 import { limitRequest } from '../rate-limit/hook'
 import { upstreamRequest } from './answer'
+import { diagnoseBucket } from './diagnosis'
 import { answerError } from './error-page'
 import type { RequestExchange } from './exchange'
 import type { Route } from './route'
 import { sendWhole } from './send'
 
 /** The route's second onRequest hook. A route without guards pays nothing. */
-export function limitHook({ guards }: Route) {
-  const { access, rateLimits, concurrency, auth } = guards
+export function limitHook(route: Route, log: FastifyBaseLogger) {
+  const { access, rateLimits, concurrency, auth } = route.guards
   if (access === null && rateLimits === null && concurrency === null && auth === null) {
     return (_request: FastifyRequest, _reply: FastifyReply, next: () => void): void => next()
   }
+  const noteRefusal = oneBucketWarning(route, log)
   return (request: FastifyRequest, _reply: FastifyReply, next: () => void): void => {
     const exchange = request.sluice as RequestExchange
     limit(exchange).then(
       (passed) => {
         if (passed) next()
       },
-      (error) => answerError(exchange, error)
+      (error) => {
+        noteRefusal(request, error)
+        answerError(exchange, error)
+      }
     )
   }
 }
+
+/**
+ * A refusal that came about because a proxy in front is taken for the client: all its clients share one bucket. Said once per
+ * route, for they are all refused from then on.
+ */
+function oneBucketWarning({ guards, name, optionPrefix }: Route, log: FastifyBaseLogger) {
+  let said = false
+  return ({ ip, headers, raw }: FastifyRequest, error: unknown): void => {
+    const limit = isSluiceError(error) ? LIMITS.get(error.code) : undefined
+    if (said || !guards.byAddress || limit === undefined) return
+    const { remoteAddress } = raw.socket
+    const behindProxy = headers['x-forwarded-for'] !== undefined && isPrivate(remoteAddress)
+    if (!behindProxy || ip !== remoteAddress) return
+    said = true
+    const peer = clientAddress(ip, remoteAddress)
+    const facts = { route: name, peer, ...diagnoseBucket(peer) }
+    log.warn(facts, `${optionPrefix}${limit}: a proxy in front is refused as if it were one client`)
+  }
+}
+
+const LIMITS = new Map<SluiceErrorCode, string>([
+  ['SLUICE_RATE_LIMITED', 'rateLimit'],
+  ['SLUICE_CONCURRENCY', 'concurrency']
+])
 
 /** False when the request has been answered already (by the auth server); refusals are thrown. */
 async function limit(exchange: RequestExchange): Promise<boolean> {

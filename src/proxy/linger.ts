@@ -45,8 +45,9 @@ function lingerOnClose(socket: Socket | null): void {
     socket.setTimeout(LINGER_PAUSE_MS, end)
     socket.once('close', () => clearTimeout(timer))
     socket.once('end', end)
-    // A listener for 'data' takes the socket back from the parser, which may have stopped its reading; 'resume' would not start it again.
-    socket.on('data', forget)
+    // A listener for 'data' takes the socket back from the parser; a paused request has paused it and stopped its reading, and
+    // 'resume' alone would not start that again.
+    socket.on('data', forget).resume()
     socket._read(0)
   }
 }

@@ -22,7 +22,7 @@ export interface HeaderOptions {
   readonly pass?: readonly string[]
 }
 
-/** Upstream timers, nginx's meaning: idle times, but for `total`. */
+/** Timers with nginx's meaning: idle times, but for `total`. */
 export interface TimeoutOptions {
   /** TCP and TLS. @default '5s' (nginx: `proxy_connect_timeout`, there 60s) */
   readonly connect?: Duration | false
@@ -30,6 +30,8 @@ export interface TimeoutOptions {
   readonly send?: Duration | false
   /** Before the head and between two chunks of the answer. @default '60s' (nginx: `proxy_read_timeout`) */
   readonly read?: Duration | false
+  /** Between two chunks of the client's content; 408 beyond it. @default '60s' (nginx: `client_body_timeout`) */
+  readonly body?: Duration | false
   /** All tries together, to the end of the answer. @default off */
   readonly total?: Duration | false
 }
@@ -90,6 +92,7 @@ export interface ResolvedTimeouts {
   readonly connect: number
   readonly send: number
   readonly read: number
+  readonly body: number
   readonly total: number
 }
 
@@ -124,7 +127,7 @@ export const headersSchema = {
 export const timeoutsSchema = {
   type: 'object',
   additionalProperties: false,
-  properties: { connect: duration, send: duration, read: duration, total: duration }
+  properties: { connect: duration, send: duration, read: duration, body: duration, total: duration }
 }
 
 const RETRY_ON: readonly RetryOn[] = [
@@ -247,6 +250,7 @@ export function resolveTimeouts(options: TimeoutOptions, path: string): Resolved
     connect: of('connect', '5s'),
     send: of('send', '60s'),
     read: of('read', '60s'),
+    body: of('body', '60s'),
     total: of('total', false)
   }
 }

@@ -24,6 +24,9 @@ export interface UpstreamRef {
   readonly secure: boolean
   /** `host:port` of its servers, for redirects that name them. */
   readonly authorities: ReadonlySet<string>
+  /** The option that defines it (`upstreams.app`), and those that name its servers by URL; undefined for a URL on a route. */
+  readonly optionPath: string | undefined
+  readonly serverPaths: ReadonlyMap<string, string>
 }
 
 /** Where a request of the route goes; a function of the user's may take its time. */
@@ -35,11 +38,15 @@ export interface Guards {
   readonly rateLimits: RateLimits | null
   readonly concurrency: Concurrency | null
   readonly auth: { readonly ask: Auth; readonly upstream: UpstreamRef } | null
+  /** A limit counts by the client's address. */
+  readonly byAddress: boolean
 }
 
 export interface Route {
   /** Prefix or path, as logged and as in `Exchange.route`. */
   readonly name: string
+  /** What stands before its options' names in messages: `routes[2].`, or nothing for a flat registration. */
+  readonly optionPrefix: string
   readonly mount: Mount
   /** Every mount of the app: another reading of a path must not lead to one of these. */
   readonly mounts: readonly Mount[]

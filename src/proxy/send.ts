@@ -9,6 +9,7 @@ import { discard } from '../http/discard'
 import { firstLine } from '../http/fields'
 import type { Fields, UpstreamResponse } from '../http/message'
 import { hasContent } from './body'
+import { countPiped } from './count'
 import { answerStatus } from './error-page'
 import type { RequestExchange } from './exchange'
 import { endWithAnswer } from './linger'
@@ -131,15 +132,6 @@ function sendStream(exchange: RequestExchange, response: UpstreamResponse, body:
   countPiped(exchange)
   if (flowsAtOnce(exchange, response.fields)) raw.once('pipe', () => setImmediate(flushHead, raw))
   reply.send(body)
-}
-
-/** Counts a stream where Fastify pipes it: what an onSend hook made of the body is what the client gets. */
-export function countPiped(exchange: RequestExchange): void {
-  exchange.reply.raw.once('pipe', (source: Readable) => {
-    source.on('data', (chunk: Buffer) => {
-      exchange.bytesOut += chunk.length
-    })
-  })
 }
 
 /** Unbuffered by option, by the upstream's word, or for what it is (nginx: proxy_buffering off, X-Accel-Buffering). */

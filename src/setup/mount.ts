@@ -138,7 +138,7 @@ function fastifyRoute(
     onRequest: [
       giveBackHook(upgrades),
       beginHook(route, child.log),
-      limitHook(route),
+      limitHook(route, child.log),
       ...listOf(options.onRequest)
     ] as never,
     ...(preParsing !== undefined && { preParsing }),

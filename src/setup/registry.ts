@@ -72,15 +72,20 @@ export class Registry {
     const group = new Upstream(resolved, {
       now: () => performance.now(),
       openTransport: ({ origin }) => openTransport(origin, resolved),
-      onFailed: ({ url, fails }) =>
-        log.warn({ upstream: name, server: url }, `upstream ${name}: ${url} rests after ${fails} failures`)
+      onFailed: ({ url, fails, lastError }) =>
+        log.warn(
+          { upstream: name, server: url, lastError },
+          `upstream ${name}: ${url} rests after ${fails} failures`
+        )
     })
     const secure = servers[0]?.origin.secure ?? false
     const ref = {
       name,
       group,
       secure,
-      authorities: new Set(servers.map(({ origin }) => origin.authority.toLowerCase()))
+      authorities: new Set(servers.map(({ origin }) => origin.authority.toLowerCase())),
+      optionPath: name === servers[0]?.origin.url ? undefined : resolved.optionPath,
+      serverPaths: new Map(servers.map(({ origin, optionPath }) => [origin.url, optionPath]))
     }
     this.upstreams.set(name, ref)
     return ref

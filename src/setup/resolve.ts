@@ -46,6 +46,7 @@ export function resolveRoute(named: NamedRoute, around: Surroundings & { readonl
   const to = options.rewritePrefix ?? target.rewrite
   return {
     name: url,
+    optionPrefix: path,
     mount: { segments, exact: options.path !== undefined },
     mounts: around.registry.mounts,
     methods: options.methods === undefined ? null : new Set(methodsOf(named)),
@@ -112,7 +113,8 @@ function resolveGuards(named: NamedRoute, { registry, limiter }: Surroundings): 
     access: resolveAccess(options.access, `${path}access`) ?? null,
     rateLimits: limits.length === 0 ? null : (limiter?.forRoute(limitName(named), limits) ?? null),
     concurrency: concurrency === undefined ? null : createConcurrency(concurrency),
-    auth: resolveAuthOption(options, path, registry)
+    auth: resolveAuthOption(options, path, registry),
+    byAddress: limits.some(({ key }) => key === 'ip') || concurrency?.key === 'ip'
   }
 }
 

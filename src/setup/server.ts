@@ -36,12 +36,14 @@ export function watchSessions(server: Server): () => void {
 /** An upstream server that is this very server would answer itself until all sockets are gone: it is taken out. */
 export function refuseSelf(app: FastifyInstance, registry: Registry): void {
   const addresses = app.addresses().filter((address): address is AddressInfo => typeof address === 'object')
-  for (const { name, group } of registry.upstreams.values()) {
+  for (const { name, group, serverPaths } of registry.upstreams.values()) {
     for (const { url } of group.states()) {
       if (!addresses.some((address) => leadsTo(url, address))) continue
-      group.takeDown(url)
+      group.takeDown(url, 'it is this server itself')
+      const option = serverPaths.get(url)
+      const next = 'name the app behind, or let it listen on another port'
       app.log.error(
-        { upstream: name, server: url },
+        { upstream: name, server: url, option, next },
         `upstream ${name}: ${url} is this server itself; it is taken out`
       )
     }

@@ -1,4 +1,5 @@
 // Opens a cache zone: its memory tier, and the disk tier behind it.
+import type { FastifyBaseLogger } from 'fastify'
 import type { ResolvedCacheZone } from '../cache/options'
 import { openDiskStore } from '../cache/store/disk'
 import { createMemoryStore } from '../cache/store/memory'
@@ -6,14 +7,28 @@ import { createTieredStore } from '../cache/store/tiered'
 import { CacheZone } from '../cache/zone'
 import { isSluiceError, optionError } from '../errors'
 import { openTemporaryFile } from '../spool/temporary-file'
+import { diskFault } from './disk-fault'
 
-/** A directory that cannot be used is an option error; `path` is the zone's. */
-export async function openZone(name: string, options: ResolvedCacheZone, path: string): Promise<CacheZone> {
+/** Where a zone is defined, and where its disk's troubles are told. */
+export interface ZonePlace {
+  /** The zone's option, `caches.pages`. */
+  readonly path: string
+  readonly log: FastifyBaseLogger
+}
+
+/** A directory that cannot be used is an option error. */
+export async function openZone(
+  name: string,
+  options: ResolvedCacheZone,
+  place: ZonePlace
+): Promise<CacheZone> {
   const { memoryBytes, maxObjectBytes, disk, version } = options
   const memory = createMemoryStore({ maxBytes: memoryBytes, maxObjectBytes })
   if (disk === undefined) return new CacheZone(name, memory, { version })
+  const onState = reporter(name, disk.path, place)
   try {
-    return new CacheZone(name, createTieredStore(memory, await openDiskStore({ ...disk, now: Date.now })), {
+    const store = await openDiskStore({ ...disk, now: Date.now, onState })
+    return new CacheZone(name, createTieredStore(memory, store), {
       version,
       openFile: () => openTemporaryFile(disk.path)
     })
@@ -21,6 +36,18 @@ export async function openZone(name: string, options: ResolvedCacheZone, path: s
     const problem = isSluiceError(error)
       ? error.message.replace(/^disk\.path: /, '')
       : String((error as Error).message)
-    throw optionError(`${path}.disk.path`, problem)
+    throw optionError(`${place.path}.disk.path`, problem)
+  }
+}
+
+/** A line when the disk goes off and one when it is back: never one for each request. */
+function reporter(cache: string, directory: string, { path, log }: ZonePlace) {
+  return (what: 'reading' | 'writing', errno: string | undefined): void => {
+    if (errno === undefined) {
+      log.info({ cache, directory }, `cache ${cache}: the disk is back for ${what}`)
+    } else {
+      const facts = { cache, directory, errno, ...diskFault(errno, directory, path) }
+      log.error(facts, `cache ${cache}: no ${what} on disk for now (${errno}); answers go on without it`)
+    }
   }
 }

@@ -25,8 +25,19 @@ export function failureOf(cause: Error, place: Place): SluiceError {
     ...place,
     phase: isDns(cause, errno) ? 'dns' : place.phase,
     cause,
-    errno
+    errno,
+    ...receivedOf(cause)
   })
+}
+
+/** Enough to tell another protocol by. */
+const RECEIVED_LENGTH = 24
+
+/** undici's parser keeps what it could not read. Only the very beginning is shown: anything after it may be somebody's data. */
+function receivedOf(cause: Error): { received?: string } {
+  const foreign = cause.message.includes('Expected HTTP/')
+  if (!foreign || !('data' in cause) || typeof cause.data !== 'string') return {}
+  return { received: cause.data.slice(0, RECEIVED_LENGTH) }
 }
 
 /** `ECONNREFUSED`, `CERT_HAS_EXPIRED`, `HPE_INVALID_CONSTANT`, …; the error's name when it has no code. */

@@ -58,6 +58,8 @@ export type Balance = 'round-robin' | 'least-conn'
 /** A server with every default applied. */
 export interface ResolvedServer {
   readonly origin: Origin
+  /** The option that names it, for messages: `upstreams.app.servers[1]`. */
+  readonly optionPath: string
   readonly weight: number
   readonly maxFails: number
   readonly failTimeoutMs: number
@@ -88,6 +90,8 @@ export interface ResolvedUpstream extends ResolvedConnections {
   readonly name: string
   readonly servers: readonly ResolvedServer[]
   readonly balance: Balance
+  /** The option that defines it, for messages: `upstreams.app`. */
+  readonly optionPath: string
   /** For the log at start. */
   readonly warnings: readonly string[]
 }
@@ -169,6 +173,7 @@ export function resolveUpstream(
     name,
     servers,
     balance: options.balance ?? 'round-robin',
+    optionPath: path,
     keepalive: options.keepalive ?? 32,
     maxConnections: options.maxConnections ?? 0,
     keepaliveTimeoutMs: durationMs(options.keepaliveTimeout ?? '4s', `${path}.keepaliveTimeout`),
@@ -187,6 +192,7 @@ export function resolveServer(server: string | ServerOptions, path: string): Res
   const urlPath = typeof server === 'string' ? path : `${path}.url`
   return {
     origin: parseOrigin(options.url, urlPath),
+    optionPath: path,
     weight: options.weight ?? 1,
     maxFails: options.maxFails ?? 3,
     failTimeoutMs: durationMs(options.failTimeout ?? '10s', `${path}.failTimeout`),

@@ -22,6 +22,8 @@ export interface Server {
   fails: number
   /** When the last failure was. */
   failedAt: number
+  /** What the last failure was: `ECONNREFUSED (connect)`. */
+  lastError: string | undefined
   /** When the window or the rest began; later than `failedAt` only while a probe is under way. */
   checkedAt: number
   /** Exchanges under way. */
@@ -39,6 +41,9 @@ export interface ServerState {
   readonly active: number
   readonly fails: number
   readonly latencyMs: number | undefined
+  /** The last failure, and how long ago it was; undefined before the first. */
+  readonly lastError: string | undefined
+  readonly lastErrorAgoMs: number | undefined
 }
 
 /** Weight of the newest sample in the latency average. */
@@ -60,6 +65,7 @@ export function createServer(options: ResolvedServer): Server {
     currentWeight: 0,
     fails: 0,
     failedAt: Number.NEGATIVE_INFINITY,
+    lastError: undefined,
     checkedAt: Number.NEGATIVE_INFINITY,
     active: 0,
     latencyMs: undefined
@@ -88,9 +94,9 @@ export function take(server: Server, now: number): void {
 }
 
 /** The request has ended. */
-export function release(server: Server, outcome: Outcome, now: number): void {
+export function release(server: Server, outcome: Outcome, now: number, error?: string): void {
   server.active--
-  if (outcome === 'failed') fail(server, now)
+  if (outcome === 'failed') fail(server, now, error)
   else if (outcome === 'ok' && server.failedAt < server.checkedAt) server.fails = 0
 }
 
@@ -108,12 +114,24 @@ export function noteLatency(server: Server, latencyMs: number): void {
 
 /** The public view. */
 export function stateOf(server: Server, now: number): ServerState {
-  const { url, weight, backup, active, fails, latencyMs } = server
-  return { url, weight, state: word(server, now), backup, active, fails, latencyMs }
+  const { url, weight, backup, active, fails, latencyMs, lastError, failedAt } = server
+  const lastErrorAgoMs = lastError === undefined ? undefined : Math.round(now - failedAt)
+  return {
+    url,
+    weight,
+    state: word(server, now),
+    backup,
+    active,
+    fails,
+    latencyMs,
+    lastError,
+    lastErrorAgoMs
+  }
 }
 
-function fail(server: Server, now: number): void {
+function fail(server: Server, now: number, error: string | undefined): void {
   server.fails++
+  server.lastError = error
   server.failedAt = now
   server.checkedAt = now
   if (server.maxFails === 0) return

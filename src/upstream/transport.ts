@@ -2,10 +2,10 @@
 import type { Duplex } from 'node:stream'
 import type { Abort } from '../http/abort'
 import type { Fields, Try, UpstreamRequest, UpstreamResponse } from '../http/message'
-import { errnoOf } from './failure'
 import type { ResolvedConnections } from './options'
 import type { Origin } from './origin'
 import { Pool } from './pool'
+import { noteFailure, secondsSince } from './record'
 import { upgrade } from './upgrade'
 
 /** Milliseconds, 0 = off. `connect` covers TCP and TLS; `send` and `read` are idle times between two chunks (nginx's meaning). */
@@ -49,21 +49,27 @@ export function openTransport(origin: Origin, connections: ResolvedConnections):
   const pool = new Pool(origin, connections)
   return {
     send: async (call) => {
-      const connection = await noting(call, pool.acquire(call))
-      return connection.send(call)
+      const startedAt = performance.now()
+      const connection = await noting(call, startedAt, pool.acquire(call))
+      return connection.send(call, startedAt)
     },
-    upgrade: async (call) => upgrade(await noting(call, pool.dial(call)), origin.url, call),
+    upgrade: async (call) => {
+      const startedAt = performance.now()
+      const socket = await noting(call, startedAt, pool.dial(call))
+      return upgrade({ socket, server: origin.url, startedAt }, call)
+    },
     close: () => pool.close(),
     destroy: (error) => pool.destroy(error)
   }
 }
 
 /** Before there is a connection nobody else writes the record. */
-async function noting<T>(call: Call, connecting: T | Promise<T>): Promise<T> {
+async function noting<T>({ record }: Call, startedAt: number, connecting: T | Promise<T>): Promise<T> {
   try {
     return await connecting
   } catch (error) {
-    call.record.error = error instanceof Error ? errnoOf(error) : 'unknown'
+    noteFailure(record, error as Error)
+    record.responseTime = secondsSince(startedAt)
     throw error
   }
 }

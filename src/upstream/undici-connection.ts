@@ -65,12 +65,12 @@ export class Connection {
     return !this.#socket.destroyed && this.#socket.writable
   }
 
-  /** Carries one exchange. */
-  send(call: Call): Promise<UpstreamResponse> {
+  /** Carries one exchange; its try began at `startedAt`, before there was a connection. */
+  send(call: Call, startedAt: number): Promise<UpstreamResponse> {
     return new Promise((resolve, reject) => {
       const reused = this.#used
       const onOver = (error?: Error) => this.#onOver(reused, error)
-      const line = { socket: this.#socket, server: this.#settings.server, reused, onOver }
+      const line = { socket: this.#socket, server: this.#settings.server, startedAt, reused, onOver }
       const exchange = new Exchange(call, line, { resolve, reject })
       this.#exchange = exchange
       this.#used = true

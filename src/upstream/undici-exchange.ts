@@ -6,7 +6,8 @@ import { type SluiceErrorCode, sluiceError } from '../errors'
 import { collectFields, endToEnd, trailerFields } from '../http/end-to-end'
 import type { UpstreamResponse } from '../http/message'
 import { ignore } from './dial'
-import { errnoOf, failureOf, type Place } from './failure'
+import { failureOf, type Place } from './failure'
+import { noteFailure, secondsSince } from './record'
 import { contentLength, hasNoContent, MAX_INTERIM, refuseHead } from './response-head'
 import type { Call } from './transport'
 import { Upload } from './upload'
@@ -15,6 +16,8 @@ import { Upload } from './upload'
 export interface Line {
   readonly socket: Socket
   readonly server: string
+  /** When the try began, the connection's opening included. */
+  readonly startedAt: number
   /** It has carried another exchange before. */
   readonly reused: boolean
   /** The exchange has ended: well, and the connection may be free; or with an error, and it is closed. */
@@ -40,7 +43,6 @@ export class Exchange implements Dispatcher.DispatchHandler {
   readonly #call: Call
   readonly #line: Line
   readonly #settle: Settle
-  readonly #startedAt = performance.now()
   readonly #bytesBefore: number
   #state: State = 'waiting'
   #handedOver = false
@@ -116,7 +118,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   fail(error: Error): void {
     if (this.#state === 'over') return
     const settled = this.#state === 'streaming' || this.#state === 'closing'
-    this.#call.record.error = errnoOf(error)
+    noteFailure(this.#call.record, error)
     this.#cut(error)
     if (settled) this.#stream?.destroy(error)
     else this.#settle.reject(error)
@@ -157,7 +159,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #onFinal(response: UpstreamResponse): void {
     const { collect, request, record } = this.#call
     record.status = response.status
-    record.headerTime = this.#seconds()
+    record.headerTime = secondsSince(this.#line.startedAt)
     // RFC 9112 §9.5: a refusal makes the rest of the upload pointless; a 2xx may need all of it.
     if (response.status >= 300) this.upload?.stop()
     const length = contentLength(response.fields)
@@ -232,7 +234,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   #finish(error?: Error): void {
     this.#state = 'over'
-    this.#call.record.responseTime = this.#seconds()
+    this.#call.record.responseTime = secondsSince(this.#line.startedAt)
     this.#line.socket.setTimeout(0)
     this.#line.onOver(error)
   }
@@ -246,10 +248,6 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #phase(requestSent: boolean): Place['phase'] {
     if (this.#state !== 'waiting') return 'body'
     return requestSent && this.#handedOver ? 'header' : 'send'
-  }
-
-  #seconds(): number {
-    return Math.round(performance.now() - this.#startedAt) / 1000
   }
 }
 

@@ -6,18 +6,25 @@ import { type Phase, type SluiceError, sluiceError } from '../errors'
 import { collectFields, endToEnd, trailerFields } from '../http/end-to-end'
 import type { Fields, UpstreamResponse } from '../http/message'
 import { ignore } from './dial'
-import { errnoOf, failureOf } from './failure'
+import { failureOf } from './failure'
+import { noteFailure, secondsSince } from './record'
 import { hasNoContent, MAX_HEAD_BYTES, MAX_INTERIM, refuseHead } from './response-head'
 import type { Call, UpgradeResult } from './transport'
 
-/** Asks for `request.fields.upgrade` on a fresh socket, which belongs to the caller once it has switched. */
-export function upgrade(socket: Socket, server: string, call: Call): Promise<UpgradeResult> {
-  return new Promise((resolve, reject) => new Handshake({ socket, server, call, resolve, reject }))
-}
-
-interface Parts {
+/** The connection on which to ask. */
+interface Line {
   readonly socket: Socket
   readonly server: string
+  /** When the try began, the connection's opening included. */
+  readonly startedAt: number
+}
+
+/** Asks for `request.fields.upgrade` on a fresh socket, which belongs to the caller once it has switched. */
+export function upgrade(line: Line, call: Call): Promise<UpgradeResult> {
+  return new Promise((resolve, reject) => new Handshake({ ...line, call, resolve, reject }))
+}
+
+interface Parts extends Line {
   readonly call: Call
   readonly resolve: (result: UpgradeResult) => void
   readonly reject: (error: Error) => void
@@ -25,7 +32,6 @@ interface Parts {
 
 class Handshake {
   readonly #parts: Parts
-  readonly #startedAt = performance.now()
   readonly #onIdle = () => this.#idle()
   #phase: Phase = 'header'
   #body: Readable | undefined
@@ -163,7 +169,7 @@ class Handshake {
   #fail(error: Error): void {
     if (this.#ended) return
     this.#end()
-    this.#parts.call.record.error = errnoOf(error)
+    noteFailure(this.#parts.call.record, error)
     this.#parts.socket.destroy()
     if (this.#body === undefined) this.#parts.reject(error)
     else this.#body.destroy(error)
@@ -171,12 +177,12 @@ class Handshake {
 
   #noteHead(status: number): void {
     this.#parts.call.record.status = status
-    this.#parts.call.record.headerTime = this.#seconds()
+    this.#parts.call.record.headerTime = secondsSince(this.#parts.startedAt)
   }
 
   #end(): void {
     this.#ended = true
-    this.#parts.call.record.responseTime = this.#seconds()
+    this.#parts.call.record.responseTime = secondsSince(this.#parts.startedAt)
     this.#parts.socket.setTimeout(0)
     this.#parts.socket.off('timeout', this.#onIdle)
   }
@@ -191,9 +197,5 @@ class Handshake {
 
   #place() {
     return { server: this.#parts.server, phase: this.#phase, requestSent: true, reused: false }
-  }
-
-  #seconds(): number {
-    return Math.round(performance.now() - this.#startedAt) / 1000
   }
 }

@@ -21,8 +21,8 @@ import type { Transport } from './transport'
 export interface Lease {
   readonly server: Server
   readonly transport: Transport
-  /** `headMs`: time to the response head, for `latencyMs`. */
-  done(outcome: Outcome, headMs?: number): void
+  /** `headMs`: time to the response head, for `latencyMs`; `error`: what a failure was, for `lastError`. */
+  done(outcome: Outcome, headMs?: number, error?: string): void
 }
 
 /** What the group needs from outside. */
@@ -90,8 +90,11 @@ export class Upstream {
   }
 
   /** Takes a server out for good. */
-  takeDown(url: string): void {
-    for (const server of this.#members.keys()) if (server.url === url) server.down = true
+  takeDown(url: string, reason: string): void {
+    const now = this.#deps.now()
+    for (const server of this.#members.keys()) {
+      if (server.url === url) Object.assign(server, { down: true, lastError: reason, failedAt: now })
+    }
   }
 
   /** Lets exchanges end, then closes all connections. */
@@ -132,19 +135,19 @@ export class Upstream {
     return {
       server,
       transport,
-      done: (outcome, headMs) => {
+      done: (outcome, headMs, error) => {
         if (!open) return
         open = false
-        this.#settle(server, outcome)
+        this.#settle(server, outcome, error)
         if (headMs !== undefined) noteLatency(server, headMs)
       }
     }
   }
 
-  #settle(server: Server, outcome: Outcome): void {
+  #settle(server: Server, outcome: Outcome, error: string | undefined): void {
     const now = this.#deps.now()
     const rested = isResting(server, now)
-    release(server, outcome, now)
+    release(server, outcome, now, error)
     // nginx: with no other server to turn to, a rest would only make a short failure long.
     if (this.#members.size === 1) forgive(server)
     else if (!rested && isResting(server, now)) this.#deps.onFailed?.(server)

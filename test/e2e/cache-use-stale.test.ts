@@ -166,6 +166,38 @@ test('the origin of a covered failure is named in the log, not to the client', a
   const answer = await get(`${edge.url}/`)
   assert.equal(JSON.stringify(answer.headers).includes(origin.url.slice(5)), false)
   await until('two records', () => edge.logged('GET /').length === 2)
-  const tries = edge.logged('GET /')[1]?.tries as { server: string; error: string }[]
-  assert.deepEqual([tries[0]?.server, tries[0]?.error], [origin.url, 'SLUICE_CONNECT_FAILED'])
+  const [, record] = edge.logged('GET /')
+  const [failed] = (record?.tries ?? []) as { server: string; error: string; errno: string }[]
+  assert.deepEqual(failed && [failed.server, failed.error, failed.errno], [
+    origin.url,
+    'SLUICE_CONNECT_FAILED',
+    'ENOENT'
+  ])
+  const { option, next } = (record?.hint ?? {}) as { option?: string; next?: string }
+  assert.equal(option, 'routes[0].upstream')
+  assert.match(next ?? '', /does not exist: start the server/)
+  assert.equal(record?.level, 40)
+})
+
+test('a refresh beside a request leaves that request’s record alone, and its failure is one line with the next step', async (t) => {
+  const clock = movableClock(t)
+  const fields = { 'cache-control': 'max-age=10, stale-while-revalidate=3600' }
+  const { edge, origin } = await startCached(t, { fields }, {}, { mortal: true })
+  await get(`${edge.url}/`)
+  await origin.close()
+  clock.advance(MINUTE)
+  const before = edge.log.length
+  assert.equal(wordOf(await get(`${edge.url}/`)), 'STALE')
+  const written = () => edge.log.slice(before)
+  await until('the record and the line', () => written().length === 2)
+  const record = written().find(({ requestTime }) => requestTime !== undefined)
+  const line = written().find(({ requestTime }) => requestTime === undefined)
+  assert.deepEqual([record?.cache, record?.tries, record?.error], ['STALE', undefined, undefined])
+  assert.equal(line?.msg, 'cache: a refresh beside GET / failed')
+  assert.equal(line?.level, 40)
+  const { error = {}, tries = [] } = (line ?? {}) as { error?: Record<string, string>; tries?: object[] }
+  const { code, errno, option, next } = error
+  assert.deepEqual([code, errno, option], ['SLUICE_CONNECT_FAILED', 'ENOENT', 'routes[0].upstream'])
+  assert.match(next ?? '', /does not exist: start the server/)
+  assert.equal(tries.length, 1)
 })

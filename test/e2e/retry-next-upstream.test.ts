@@ -107,6 +107,14 @@ test('a status goes on only when it is listed; the last server’s own answer is
   assert.deepEqual([last.status, last.text], [503, 'bad'])
 })
 
+test('a status that is listed is the answer where there is no other server to turn to', async (t) => {
+  const only = await startScript(status(503))
+  t.after(only.close)
+  const { url } = await startEdge(t, { prefix: '/', upstream: only.url, retry: { on: ['http_503'] } })
+  const { status: got, text } = await get(url)
+  assert.deepEqual([got, text], [503, 'bad'])
+})
+
 test('garbage goes on only with invalid_header', async (t) => {
   const garbage = replyThen('ICY 200 OK\r\n\r\n', 'end')
   const plain = await pair(t, garbage)

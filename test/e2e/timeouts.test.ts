@@ -11,6 +11,7 @@ import { startOrigin } from '../support/origin'
 import { connectRaw } from '../support/raw-client'
 import { startScript } from '../support/script-server'
 import { until, within } from '../support/waiting'
+import { startH2 } from './protocols'
 
 type Failure = { code: string; server?: string; phase?: string; errno?: string }
 
@@ -196,4 +197,21 @@ test('timers that are off never fire', async (t) => {
   const timeouts = { connect: false, send: false, read: false, total: false }
   const { url } = await startEdge(t, { prefix: '/', upstream: origin.url, timeouts })
   assert.equal((await get(url)).text, 'late')
+})
+
+test('HTTP/2: a client that stops sending gets 408, and its connection goes on', async (t) => {
+  const origin = await startOrigin()
+  t.after(origin.close)
+  const options = { prefix: '/', upstream: origin.url, timeouts: { body: '100ms' } }
+  const { h2, edge, ask } = await startH2(t, options)
+  const stream = h2?.open('/stops', { method: 'POST', body: new Readable({ read() {} }) })
+  assert.ok(stream)
+  stream.on('error', () => {})
+  stream.write('x')
+  const [fields] = await within('the answer', once(stream, 'response'), 30_000)
+  stream.resume()
+  assert.equal(fields[':status'], 408)
+  await until('the stream is closed', () => stream.closed)
+  assert.equal((await failureIn(edge, '/stops')).code, 'SLUICE_BODY_TIMEOUT')
+  assert.equal((await ask('/next')).status, 200)
 })

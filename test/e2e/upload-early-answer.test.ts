@@ -38,6 +38,27 @@ for (const ending of ['leave', 'end', 'reset'] as const) {
   })
 }
 
+test('an answer of the edge reaches a client that reads only when it has sent all, though the upstream held its upload up', async (t) => {
+  const upstream = await startScript(async (peer) => {
+    await peer.head()
+    peer.socket.pause()
+  })
+  t.after(upstream.close)
+  const timeouts = { send: '100ms' }
+  const options = { prefix: '/', upstream: upstream.url, bodyLimit: false, timeouts }
+  const edge = await startEdge(t, options)
+  const client = await connectRaw(edge.url)
+  t.after(client.destroy)
+  const length = 32 * 1024 * 1024
+  client.socket.pause()
+  await client.send(`POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: ${length}\r\n\r\n`)
+  await within('the upload', client.send(Buffer.alloc(length)), 60_000)
+  assert.equal(client.socket.destroyed, false)
+  client.socket.resume()
+  assert.equal((await within('the answer', client.response('POST'))).status, 504)
+  assert.equal(await within('the end of the connection', client.ended), 'end')
+})
+
 test('HTTP/2: the answer arrives, the stream ends, the connection goes on', async (t) => {
   const upstream = await startScript(async (peer) => {
     await peer.head()

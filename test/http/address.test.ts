@@ -5,6 +5,7 @@ import fc from 'fast-check'
 import {
   clientAddress,
   formatAddress,
+  isPrivate,
   limitKey,
   normaliseAddress,
   parseAddress,
@@ -78,6 +79,34 @@ const KEYS: [name: string, input: string, expected: string][] = [
 
 for (const [name, input, expected] of KEYS) {
   test(`limitKey counts ${name}`, () => assert.equal(limitKey(input), expected))
+}
+
+const PEERS: [peer: string | undefined, private_: boolean][] = [
+  ['127.0.0.1', true],
+  ['10.1.2.3', true],
+  ['172.16.0.1', true],
+  ['172.31.255.255', true],
+  ['192.168.0.1', true],
+  ['169.254.1.1', true],
+  ['100.64.0.1', true],
+  ['100.127.0.1', true],
+  ['::1', true],
+  ['::ffff:10.0.0.1', true],
+  ['fd00::1', true],
+  ['fe80::1', true],
+  [undefined, true],
+  ['172.15.0.1', false],
+  ['172.32.0.1', false],
+  ['100.63.0.1', false],
+  ['100.128.0.1', false],
+  ['11.0.0.1', false],
+  ['203.0.113.1', false],
+  ['2001:db8::1', false],
+  ['::ffff:8.8.8.8', false]
+]
+
+for (const [peer, expected] of PEERS) {
+  test(`${peer} is ${expected ? '' : 'not '}private`, () => assert.equal(isPrivate(peer), expected))
 }
 
 const CIDRS: [input: string, expected: string | undefined][] = [

@@ -34,7 +34,7 @@ interface Scene {
   readonly continued: () => number
 }
 
-function scene({ limit = 0, expectsContinue = false } = {}): Scene {
+function scene({ limit = 0, idleMs = 0, expectsContinue = false } = {}): Scene {
   const raw = new PassThrough()
   raw.on('error', () => {})
   let continued = 0
@@ -46,8 +46,14 @@ function scene({ limit = 0, expectsContinue = false } = {}): Scene {
       }
     }
   }
-  const exchange = { request: { raw }, reply, expectsContinue, bytesIn: 0 }
-  return { raw, body: new RequestBody(exchange as never, limit), exchange, continued: () => continued }
+  const onClose = () => {}
+  const exchange = { request: { raw }, reply, expectsContinue, bytesIn: 0, onClose }
+  return {
+    raw,
+    body: new RequestBody(exchange as never, { bytes: limit, idleMs }),
+    exchange,
+    continued: () => continued
+  }
 }
 
 async function textOf(stream: Readable): Promise<string> {
@@ -88,6 +94,34 @@ test('the first byte beyond the limit is an error', async () => {
   const { raw, body } = scene({ limit: 4 })
   raw.end('12345')
   await assert.rejects(textOf(body), { code: 'SLUICE_BODY_TOO_LARGE' })
+})
+
+test('a client that stops sending is an error', async () => {
+  const { raw, body } = scene({ idleMs: 20 })
+  raw.write('half')
+  await assert.rejects(textOf(body), { code: 'SLUICE_BODY_TIMEOUT', phase: 'send', errno: 'ETIMEDOUT' })
+})
+
+test('a client that is slow but goes on is none', async () => {
+  const { raw, body } = scene({ idleMs: 1000 })
+  const text = textOf(body)
+  for (let n = 0; n < 15; n++) {
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    raw.write('x')
+  }
+  raw.end()
+  assert.equal(await text, 'x'.repeat(15))
+})
+
+test('while the upstream takes no more the client cannot be late', async () => {
+  const { raw, body } = scene({ idleMs: 20 })
+  const content = Buffer.alloc(1_000_000)
+  raw.end(content)
+  body.once('readable', () => {})
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  assert.ok(raw.isPaused())
+  assert.equal(body.errored, null)
+  assert.equal((await textOf(body)).length, content.length)
 })
 
 test('a client that goes away half-way is an error, not an end', async () => {

@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { get } from 'node:http'
+import { Readable } from 'node:stream'
 import { test } from 'node:test'
 import { WebSocket, WebSocketServer } from 'ws'
-import { type Edge, type LogRecord, startEdge } from '../support/edge'
+import { type Edge, type LogRecord, logSink, startEdge } from '../support/edge'
 import { startOrigin } from '../support/origin'
 import { until } from '../support/waiting'
 
@@ -60,3 +61,64 @@ test('a client that left is 499', async (t) => {
   assert.equal((error as { code: string }).code, 'SLUICE_CLIENT_CLOSED')
   assert.equal(level, 30)
 })
+
+test('no record is made where nobody writes it: below the level, and without a logger', async (t) => {
+  const origin = await startOrigin((_, response) => response.end('content'))
+  t.after(origin.close)
+  const made: string[] = []
+  for (const [name, logger] of [
+    ['off', false],
+    ['warn', { level: 'warn', stream: logSink().stream }],
+    ['info', { level: 'info', stream: logSink().stream }]
+  ] as const) {
+    const edge = await startEdge(
+      t,
+      { prefix: '/', upstream: origin.url },
+      {
+        fastify: { logger },
+        // What only the record reads, when the answer is out.
+        after: (app) =>
+          app.addHook('onResponse', async ({ sluice }) => {
+            Object.defineProperty(sluice, 'route', { get: () => made.push(name) })
+          })
+      }
+    )
+    await fetch(edge.url).then((answer) => answer.text())
+    await edge.close()
+  }
+  assert.deepEqual(made, ['info'])
+})
+
+test('a hint stands beside an answer, not beside an error', async (t) => {
+  const origin = await startOrigin((_, response) => response.writeHead(421).end())
+  t.after(origin.close)
+  const edge = await startEdge(t, { prefix: '/', upstream: origin.url })
+  await fetch(`${edge.url}/x`)
+  const { error, hint, level } = await recordOf(edge, '/x')
+  assert.equal(error, undefined)
+  assert.equal((hint as { option: string }).option, 'headers.host')
+  assert.equal(level, 30)
+})
+
+for (const [name, page, length] of [
+  ['our own words', undefined, undefined],
+  ['a function that returns text', () => 'gone fishing', 12],
+  ['a function that streams', () => Readable.from([Buffer.from('gone '), Buffer.from('fishing')]), 12]
+] as const) {
+  test(`bytesOut counts the content of an error of the edge: ${name}`, async (t) => {
+    const errorPages = page && { 404: page, 502: page }
+    const edge = await startEdge(t, {
+      prefix: '/',
+      upstream: 'http://127.0.0.1:9',
+      ...(errorPages && { errorPages })
+    })
+    const answer = await fetch(`${edge.url}/x`).then((got) => got.arrayBuffer())
+    const { bytesOut, status } = await recordOf(edge, '/x')
+    assert.equal(status, 502)
+    assert.equal(bytesOut, answer.byteLength)
+    assert.equal(answer.byteLength, length ?? answer.byteLength)
+    assert.ok(answer.byteLength > 0)
+    await fetch(`${edge.url}/head`, { method: 'HEAD' })
+    if (page === undefined) assert.equal((await recordOf(edge, '/head')).bytesOut, 0)
+  })
+}

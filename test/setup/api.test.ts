@@ -27,7 +27,17 @@ async function scene(t: Parameters<typeof startEdge>[0]) {
 test('upstream: the servers as they stand, and an unknown name with what is known', async (t) => {
   const { edge, sluice, origin } = await scene(t)
   assert.deepEqual(sluice.upstream('app').servers(), [
-    { url: origin.url, weight: 3, state: 'up', backup: false, active: 0, fails: 0, latencyMs: undefined }
+    {
+      url: origin.url,
+      weight: 3,
+      state: 'up',
+      backup: false,
+      active: 0,
+      fails: 0,
+      latencyMs: undefined,
+      lastError: undefined,
+      lastErrorAgoMs: undefined
+    }
   ])
   await get(`${edge.url}/cached`)
   assert.ok(Number(sluice.upstream('app').servers()[0]?.latencyMs) >= 0)

@@ -72,6 +72,7 @@ test('a text is a group of one server with all defaults', () => {
     servers: [
       {
         origin: parseOrigin('http://127.0.0.1:3000', 'x'),
+        optionPath: 'upstreams.app',
         weight: 1,
         maxFails: 3,
         failTimeoutMs: 10_000,
@@ -81,6 +82,7 @@ test('a text is a group of one server with all defaults', () => {
       }
     ],
     balance: 'round-robin',
+    optionPath: 'upstreams.app',
     keepalive: 32,
     maxConnections: 0,
     keepaliveTimeoutMs: 4000,
@@ -118,6 +120,7 @@ test('every option of a group and a server is taken over', () => {
     { ...group.servers[0], origin: undefined },
     {
       origin: undefined,
+      optionPath: 'upstreams.app.servers[0]',
       weight: 5,
       maxFails: 1,
       failTimeoutMs: 3000,

@@ -98,7 +98,9 @@ test('the public state names what keeps a server from being used', () => {
     backup: false,
     active: 0,
     fails: 0,
-    latencyMs: undefined
+    latencyMs: undefined,
+    lastError: undefined,
+    lastErrorAgoMs: undefined
   })
   failAt(a, 0)
   assert.equal(stateOf(a, 1).state, 'failed')
@@ -112,4 +114,14 @@ test('latency is a moving average that starts at the first sample', () => {
   assert.equal(a.latencyMs, 100)
   noteLatency(a, 200)
   assert.equal(a.latencyMs, 120)
+})
+
+test('a server remembers its last failure and how long ago it was', () => {
+  const a = server('a')
+  take(a, 100)
+  release(a, 'failed', 100, 'ECONNREFUSED (connect)')
+  take(a, 200)
+  release(a, 'ok', 200)
+  const { lastError, lastErrorAgoMs } = stateOf(a, 1100)
+  assert.deepEqual([lastError, lastErrorAgoMs], ['ECONNREFUSED (connect)', 1000])
 })

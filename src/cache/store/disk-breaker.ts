@@ -10,6 +10,12 @@ export class DiskBreaker {
   #retryAt = 0
   /** A call that tells how things are is under way; what began before the trouble does not count. */
   #probing = false
+  readonly #onChange: (errno: string | undefined) => void
+
+  /** `onChange` is told when the disk goes off, with the reason, and when it is back. */
+  constructor(onChange: (errno: string | undefined) => void = () => undefined) {
+    this.#onChange = onChange
+  }
 
   /** Why the disk is off for now. */
   get errno(): string | undefined {
@@ -30,14 +36,17 @@ export class DiskBreaker {
     if (this.#errno === undefined) this.#pauseMs = FIRST_PAUSE_MS
     else if (this.#probing) this.#pauseMs = Math.min(this.#pauseMs * 2, MAX_PAUSE_MS)
     else return
+    const off = this.#errno === undefined
     this.#errno = errno
     this.#retryAt = now + this.#pauseMs
     this.#probing = false
+    if (off) this.#onChange(errno)
   }
 
   succeed(): void {
     if (this.#errno === undefined || !this.#probing) return
     this.#errno = undefined
     this.#probing = false
+    this.#onChange(undefined)
   }
 }

@@ -10,6 +10,8 @@ export interface DiskOptions {
   readonly inactiveMs?: number | undefined
   readonly now: () => number
   readonly fs?: DiskFs
+  /** Told when the tier goes off for a while, with the reason, and when it is back. */
+  readonly onState?: (what: 'reading' | 'writing', errno: string | undefined) => void
 }
 
 /** What a tier above wants to know of, by `idOf(digestOf(key))`. */

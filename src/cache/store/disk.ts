@@ -40,8 +40,8 @@ class Disk implements DiskStore {
   readonly #index = new DiskIndex()
   readonly #space: DiskSpace
   readonly #queue = new KeyedQueue()
-  readonly #reading = new DiskBreaker()
-  readonly #writing = new DiskBreaker()
+  readonly #reading: DiskBreaker
+  readonly #writing: DiskBreaker
   readonly #writers = new Map<string, Set<DiskWriter>>()
   /** Removed but not yet gone from the disk: never to be served. */
   readonly #doomed = new Map<string, Buffer>()
@@ -57,6 +57,8 @@ class Disk implements DiskStore {
   constructor(io: DiskIo, options: DiskOptions) {
     this.#io = io
     this.#options = options
+    this.#reading = new DiskBreaker((errno) => options.onState?.('reading', errno))
+    this.#writing = new DiskBreaker((errno) => options.onState?.('writing', errno))
     this.#files = new DiskFiles(io, options.path, {
       onDamage: (digest) => void this.#queue.run(idOf(digest), () => this.#unlink(digest)),
       onTrouble: (error) => this.#reading.fail(errnoOf(error), options.now())

@@ -1,7 +1,7 @@
 // Memory before disk: one fill feeds both, a disk hit comes up to memory, and what leaves the disk leaves memory too.
 import { isVaryRecord } from './buffer-entry'
-import type { DiskStore } from './disk'
 import { digestOf, idOf } from './disk-name'
+import type { DiskStore } from './disk-options'
 import type { MemoryStore } from './memory'
 import type { CacheStore, EntryWriter, Found, StoredEntry, StoredHead, StoreStats, VaryRecord } from './store'
 

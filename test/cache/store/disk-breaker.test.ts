@@ -46,3 +46,16 @@ test('a try that never tells is followed by another', () => {
   assert.equal(breaker.allows(9_999), false)
   assert.equal(breaker.allows(10_000), true)
 })
+
+test('it tells when the disk goes off and when it is back, not each failure in between', () => {
+  const told: (string | undefined)[] = []
+  const breaker = new DiskBreaker((errno) => told.push(errno))
+  breaker.fail('ENOSPC', 0)
+  breaker.fail('ENOSPC', 1)
+  assert.equal(breaker.allows(5_000), true)
+  breaker.fail('EIO', 5_000)
+  assert.equal(breaker.allows(15_000), true)
+  breaker.succeed()
+  breaker.succeed()
+  assert.deepEqual(told, ['ENOSPC', undefined])
+})
