@@ -1,0 +1,33 @@
+// The outcome of a table of tests, printed when its file has run.
+import { after, type TestContext, test } from 'node:test'
+
+/** A table that fills while the tests run. */
+export interface Table {
+  /** Runs a cell as a test of its own and writes down how it went. */
+  test(name: string, at: { row: string; column: string }, run: (t: TestContext) => Promise<void>): void
+}
+
+/** A table whose rows and columns come in the order of their tests. */
+export function table(title: string): Table {
+  const cells = new Map<string, Map<string, string>>()
+  after(() => console.log(`\n${title}\n${drawn(cells)}`))
+  return {
+    test: (name, { row, column }, run) => {
+      const line = cells.get(row) ?? new Map<string, string>()
+      cells.set(row, line.set(column, '…'))
+      test(name, async (t) => {
+        line.set(column, 'FAILED')
+        await run(t)
+        line.set(column, 'ok')
+      })
+    }
+  }
+}
+
+function drawn(cells: ReadonlyMap<string, ReadonlyMap<string, string>>): string {
+  const columns = [...new Set([...cells.values()].flatMap((line) => [...line.keys()]))]
+  const rows = [...cells].map(([name, line]) => [name, ...columns.map((column) => line.get(column) ?? '')])
+  const all = [['', ...columns], ...rows]
+  const widths = all[0]?.map((_, at) => Math.max(...all.map((row) => row[at]?.length ?? 0))) ?? []
+  return all.map((row) => row.map((text, at) => text.padEnd(widths[at] ?? 0)).join('  ')).join('\n')
+}
