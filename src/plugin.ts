@@ -12,7 +12,7 @@ import { createApi } from './setup/api'
 import { CatchAll } from './setup/catch-all'
 import { hostConstraint } from './setup/hosts'
 import { freezeCopy } from './setup/merge'
-import { addMethods, mount } from './setup/mount'
+import { addMethods, keepLast, mount } from './setup/mount'
 import { patternsOf, shareMethods } from './setup/places'
 import { quietOurs, quietRequests } from './setup/quiet'
 import { type Registry, registryOf } from './setup/registry'
@@ -103,6 +103,7 @@ async function mountAll(
   checkReplyFrom(replyFrom)
   await child.register(replyFrom, replyFromOptions)
   await child.register(fastifyStatic, fastifyStaticOptions)
+  keepLast(child)
   addMethods(child, registry, routes)
   const shares = shareMethods(routes, child.supportedMethods)
   const around: Surroundings = {

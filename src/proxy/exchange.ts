@@ -7,6 +7,7 @@ import { Abort } from '../http/abort'
 import { discard } from '../http/discard'
 import type { Fields, Try, UpstreamResponse } from '../http/message'
 import type { Target } from '../http/target'
+import type { SentContent } from './altered'
 import type { ResponseRule } from './response-rules'
 import type { Route, UpstreamRef } from './route'
 
@@ -44,6 +45,8 @@ export class RequestExchange implements Exchange {
   outcome: CacheOutcome | undefined
   /** The answer on its way to the client; whatever becomes of the exchange, its body ends with it. */
   response: UpstreamResponse | undefined
+  /** What was given to Fastify as the answer's content: a hook of the app may send something else in its place. */
+  content: SentContent | undefined
   /** The reply's fields before the answer's were laid over them: an error that takes its place begins from here. */
   fieldsBefore: ReturnType<FastifyReply['getHeaders']> | undefined
   /** Why the answer is an error of the edge, or why it broke off. */
@@ -100,6 +103,7 @@ export class RequestExchange implements Exchange {
   /** Before an error takes the answer's place: nothing of it goes out, neither its validators nor how long it may be kept. */
   takeBack(): void {
     const { reply, response, fieldsBefore } = this
+    this.content = undefined
     if (response !== undefined) discard(response.body)
     if (fieldsBefore === undefined || reply.raw.headersSent) return
     for (const name in reply.getHeaders()) reply.removeHeader(name)

@@ -42,11 +42,16 @@ type Files = NonNullable<RequestExchange['settings']['static']>
 function serveFile(exchange: RequestExchange, files: Files): void {
   const { request, reply, settings, target } = exchange
   const path = cutSegments(target.path, settings.mount.segments.length) || '/'
+  exchange.content = 'file'
   files
     .serve(request, reply, path)
     .then((outcome) => {
-      if (outcome === 'sent') countPiped(exchange)
-      else if (outcome === 'next') toEdge(exchange)
+      if (outcome === 'sent') {
+        countPiped(exchange)
+        return
+      }
+      exchange.content = undefined
+      if (outcome === 'next') toEdge(exchange)
       else if (outcome === 'missing') reply.callNotFound()
       else if (outcome === 'method') {
         reply.header('allow', 'GET, HEAD')

@@ -5,9 +5,11 @@ import type {
   FastifyReply,
   FastifyRequest,
   RouteOptions as FastifyRoute,
+  FastifySchema,
   HTTPMethods
 } from 'fastify'
 import { optionError } from '../errors'
+import { alteredHook } from '../proxy/altered'
 import { beginHook, restoreContentType } from '../proxy/begin'
 import { onRouteError } from '../proxy/error-page'
 import { handle } from '../proxy/handler'
@@ -25,6 +27,9 @@ import { giveBackHook, tunnelHook } from './tunnel'
 
 /** Fastify's own timeout of a handler must not cut a streamed answer: the longest that a timer takes. */
 const NO_HANDLER_TIMEOUT = 2 ** 31 - 1
+
+/** The hooks of a route that come behind those which plugins of the app add to it as it is registered. */
+const kLast = Symbol('sluice.last')
 
 /** One route on its way into the router. */
 export interface Mounting {
@@ -58,6 +63,14 @@ export function checkMethod(named: NamedRoute, method: string): void {
   if (METHODS.includes(method) && method !== 'CONNECT') return
   const path = `${named.path === '' ? '' : `${named.path}.`}methods[${methodsOf(named).indexOf(method)}]`
   throw optionError(path, `${JSON.stringify(method)} is no method that Node's server takes`)
+}
+
+/** To be called once for the instance of our routes: its own onRoute hook runs after all that it has inherited. */
+export function keepLast(child: FastifyInstance): void {
+  child.addHook('onRoute', (route) => {
+    const { [kLast]: last } = route as { [kLast]?: never[] }
+    if (last !== undefined) route.onSend = [...listOf(route.onSend), ...last] as never
+  })
 }
 
 /** Registers the route for its share of methods and remembers how to mount it for more. */
@@ -120,7 +133,7 @@ function fastifyRoute(
   child: FastifyInstance,
   { options }: NamedRoute,
   { url, methods, route, upgrades, tunnel }: Parts
-): FastifyRoute {
+): FastifyRoute & { [kLast]: unknown } {
   const timed = (child.initialConfig as { handlerTimeout?: number }).handlerTimeout ?? 0
   const { preParsing, preValidation } = options
   return {
@@ -144,7 +157,9 @@ function fastifyRoute(
     ...(preParsing !== undefined && { preParsing }),
     ...(preValidation !== undefined && { preValidation }),
     preHandler: [restoreHook, ...listOf(options.preHandler), tunnel] as never,
-    ...(route.headers.response.length > 0 && { onSend: responseRulesHook }),
+    [kLast]: [alteredHook, ...(route.headers.response.length > 0 ? [responseRulesHook(route)] : [])],
+    // Lists of the app's routes (OpenAPI) would show every method of a catch-all.
+    schema: { hide: true } as FastifySchema,
     errorHandler: onRouteError,
     handler: handle
   }
