@@ -35,7 +35,7 @@ const CORS: Neighbour = {
       const other = await ask({ Origin: 'https://b.example' })
       assert.equal(other.headers['access-control-allow-origin'], 'https://b.example')
       const before = scene.reached()
-      const preflight = await get(scene.edge.url + kind.path(0), {
+      const preflight = await get(`${scene.edge.url}${kind.path(0)}?preflight`, {
         method: 'OPTIONS',
         headers: { Origin: ORIGIN, 'Access-Control-Request-Method': 'PUT' }
       })

@@ -1,4 +1,5 @@
 // Fifteen plugins of an ordinary app × seven kinds of answer × registered before and after us: each does its own work, and we ours.
+import { test } from 'node:test'
 import { type Neighbour, type Order, runCell } from './cell'
 import { FIELD_PLUGINS } from './fields'
 import { GUARD_PLUGINS } from './guards'
@@ -14,9 +15,8 @@ for (const neighbour of NEIGHBOURS) {
   for (const order of ORDERS) {
     const row = `${neighbour.name} ${order} us`
     for (const kind of KINDS) {
-      matrix.test(`${row}: ${kind.name}`, { row, column: kind.name }, (t) =>
-        runCell(t, { neighbour, order, kind })
-      )
+      const run = matrix.cell({ row, column: kind.name }, (t) => runCell(t, { neighbour, order, kind }))
+      test(`${row}: ${kind.name}`, run)
     }
   }
 }

@@ -1,10 +1,12 @@
 // The outcome of a table of tests, printed when its file has run.
-import { after, type TestContext, test } from 'node:test'
+import { after, type TestContext } from 'node:test'
+
+type Run = (t: TestContext) => Promise<void>
 
 /** A table that fills while the tests run. */
 export interface Table {
-  /** Runs a cell as a test of its own and writes down how it went. */
-  test(name: string, at: { row: string; column: string }, run: (t: TestContext) => Promise<void>): void
+  /** The body of the cell's test: runs it and writes down how it went. */
+  cell(at: { row: string; column: string }, run: Run): Run
 }
 
 /** A table whose rows and columns come in the order of their tests. */
@@ -12,14 +14,14 @@ export function table(title: string): Table {
   const cells = new Map<string, Map<string, string>>()
   after(() => console.log(`\n${title}\n${drawn(cells)}`))
   return {
-    test: (name, { row, column }, run) => {
+    cell: ({ row, column }, run) => {
       const line = cells.get(row) ?? new Map<string, string>()
       cells.set(row, line.set(column, '…'))
-      test(name, async (t) => {
+      return async (t) => {
         line.set(column, 'FAILED')
         await run(t)
         line.set(column, 'ok')
-      })
+      }
     }
   }
 }
