@@ -49,6 +49,8 @@ export class RequestExchange implements Exchange {
   content: SentContent | undefined
   /** The reply's fields before the answer's were laid over them: an error that takes its place begins from here. */
   fieldsBefore: ReturnType<FastifyReply['getHeaders']> | undefined
+  /** The guards have let it in. */
+  admitted = false
   /** Why the answer is an error of the edge, or why it broke off. */
   error: SluiceError | undefined
   /** Fields that the auth server's answer adds to the upstream request. */
@@ -64,12 +66,28 @@ export class RequestExchange implements Exchange {
   /** The request became a tunnel: resolves at its end, and the exchange ends with it. */
   tunnel: Promise<void> | undefined
   #closers: (() => void)[] | undefined = []
+  #taken = false
 
   constructor(request: FastifyRequest, reply: FastifyReply, settings: Route, target: Target) {
     this.request = request
     this.reply = reply
     this.settings = settings
     this.target = target
+  }
+
+  /**
+   * True once, for whoever is to answer. A hook of the app that says twice that it is done sends the request down the line
+   * twice, and past what is still being asked.
+   */
+  take(): boolean {
+    if (this.#taken || !this.admitted || this.reply.sent) return false
+    this.#taken = true
+    return true
+  }
+
+  /** Not answered after all: another may. */
+  release(): void {
+    this.#taken = false
   }
 
   get route(): string {

@@ -17,6 +17,7 @@ import { countPiped, send } from './send'
 /** The handler of every route. It returns nothing: for a returned reply Fastify watches the whole response once more. */
 export function handle(request: FastifyRequest): void {
   const exchange = request.sluice as RequestExchange
+  if (!exchange.take()) return
   const { redirect, static: files } = exchange.settings
   try {
     evaluateRules(exchange)

@@ -14,17 +14,24 @@ import { sendWhole } from './send'
 export function limitHook({ guards }: Route) {
   const { access, rateLimits, concurrency, auth } = guards
   if (access === null && rateLimits === null && concurrency === null && auth === null) {
-    return (_request: FastifyRequest, _reply: FastifyReply, next: () => void): void => next()
+    return (request: FastifyRequest, _reply: FastifyReply, next: () => void): void => {
+      admit(request.sluice as RequestExchange, next)
+    }
   }
   return (request: FastifyRequest, _reply: FastifyReply, next: () => void): void => {
     const exchange = request.sluice as RequestExchange
     limit(exchange).then(
       (passed) => {
-        if (passed) next()
+        if (passed) admit(exchange, next)
       },
       (error) => answerError(exchange, error)
     )
   }
+}
+
+function admit(exchange: RequestExchange, next: () => void): void {
+  exchange.admitted = true
+  next()
 }
 
 /** False when the request has been answered already (by the auth server); refusals are thrown. */

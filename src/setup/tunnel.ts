@@ -49,10 +49,13 @@ export function tunnelHook(upgrades: Upgrades, options: ResolvedWebsocket) {
       next()
       return
     }
+    if (!exchange.take()) return
     openTunnel(exchange, upgrades, options).then(
       (outcome) => {
-        if (outcome.kind === 'ordinary') next()
-        else if (outcome.kind === 'joined') exchange.join(outcome.ended)
+        if (outcome.kind === 'ordinary') {
+          exchange.release()
+          next()
+        } else if (outcome.kind === 'joined') exchange.join(outcome.ended)
       },
       (error) => answerError(exchange, error)
     )

@@ -8,7 +8,10 @@ const FAREWELL_MS = 1000
 export class Handshakes {
   readonly #pending = new Set<Duplex>()
 
-  /** Destroys the socket at the client's FIN, until the function that it returns is called: one that nobody reads would tell of none. */
+  /**
+   * Destroys the socket at the client's FIN, of which one that nobody reads would not tell, and at the server's own timeout, until
+   * the function that it returns is called.
+   */
   watch(socket: Duplex): () => void {
     // Bytes that come stay where they are.
     const look = (): void => {
@@ -19,10 +22,10 @@ export class Handshakes {
     }
     const settle = (): void => {
       this.#pending.delete(socket)
-      socket.off('readable', look).off('end', leave).off('close', settle)
+      socket.off('readable', look).off('end', leave).off('timeout', leave).off('close', settle)
     }
     this.#pending.add(socket)
-    socket.on('readable', look).on('end', leave).on('close', settle)
+    socket.on('readable', look).on('end', leave).on('timeout', leave).on('close', settle)
     return settle
   }
 

@@ -183,6 +183,12 @@ function answer(request: IncomingMessage, response: ServerResponse, record: { co
     response.setHeader('etag', '"of-upstream"')
     response.setHeader('vary', 'accept-language')
     response.setHeader('x-frame-options', 'of-upstream')
+    if (request.url?.startsWith('/stored')) {
+      response.setHeader('cache-control', 'public, max-age=60')
+      for (let at = 0; at < LARGE.length; at += 16384) response.write(LARGE.subarray(at, at + 16384))
+      response.end()
+      return
+    }
     if (request.url?.startsWith('/large')) {
       response.setHeader('accept-ranges', 'bytes')
       response.setHeader('cache-control', 'no-store')
