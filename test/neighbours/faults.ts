@@ -120,6 +120,23 @@ const PATHS: Readonly<Partial<Record<Point, (request: FastifyRequest, done: Done
   onRequestAbort: () => {}
 }
 
+/**
+ * An answer that onSend sends off twice is written twice by Fastify, behind everything of ours, and one that it sends off again
+ * later throws where nobody catches; any route of an app has that.
+ */
+export function isLostInFastify(point: Point, fault: Fault, kind: Kind): boolean {
+  return (
+    point === 'onSend' &&
+    (fault === 'is done twice' || fault === 'is done again later') &&
+    kind.name !== 'upgrade'
+  )
+}
+
+/** Fastify answers twice and breaks the connection behind the first. */
+export function endsConnection(point: Point, fault: Fault): boolean {
+  return point === 'onError' && fault === 'is done twice'
+}
+
 /** What the client of the bad request sees: a status, or that nothing comes until it leaves. */
 export type Ending = number | 'own' | 'nothing' | 'closed'
 

@@ -1,26 +1,37 @@
 // The outcome of a table of tests, printed when its file has run.
 import { after, type TestContext } from 'node:test'
 
+interface At {
+  readonly row: string
+  readonly column: string
+}
+
 type Run = (t: TestContext) => Promise<void>
 
 /** A table that fills while the tests run. */
 export interface Table {
   /** The body of the cell's test: runs it and writes down how it went. */
-  cell(at: { row: string; column: string }, run: Run): Run
+  cell(at: At, run: Run): Run
+  /** A word in place of a test. */
+  note(at: At, word: string): void
 }
 
 /** A table whose rows and columns come in the order of their tests. */
 export function table(title: string): Table {
   const cells = new Map<string, Map<string, string>>()
   after(() => console.log(`\n${title}\n${drawn(cells)}`))
+  const set = ({ row, column }: At, word: string) => {
+    const line = cells.get(row) ?? new Map<string, string>()
+    cells.set(row, line.set(column, word))
+  }
   return {
-    cell: ({ row, column }, run) => {
-      const line = cells.get(row) ?? new Map<string, string>()
-      cells.set(row, line.set(column, '…'))
+    note: set,
+    cell: (at, run) => {
+      set(at, '…')
       return async (t) => {
-        line.set(column, 'FAILED')
+        set(at, 'FAILED')
         await run(t)
-        line.set(column, 'ok')
+        set(at, 'ok')
       }
     }
   }
