@@ -64,7 +64,7 @@ function install(app: FastifyInstance, registry: Registry): void {
   registry.parts = { upgrades, catchAll: new CatchAll(app) }
   app.addConstraintStrategy(hostConstraint as never)
   const attach = (server: Server): (() => void) => {
-    listenForContinue(server, (request) => mountedFor(registry, request) !== undefined)
+    listenForContinue(server, (request) => mountedFor(app, registry, request) !== undefined)
     upgrades.attach(server)
     return watchSessions(server)
   }
@@ -97,7 +97,7 @@ async function mountAll(
   registry: Registry,
   { routes, redis }: { routes: readonly NamedRoute[]; redis: Shared['redis'] }
 ): Promise<void> {
-  quietRequests(child)
+  const isLogDisabled = quietRequests(child)
   child.removeAllContentTypeParsers()
   child.addContentTypeParser('*', (_request, _payload, done) => done(null))
   checkReplyFrom(replyFrom)
@@ -120,7 +120,8 @@ async function mountAll(
       named: { ...named, options: freezeCopy(named.options) },
       route,
       methods,
-      patterns
+      patterns,
+      isLogDisabled
     })
   }
 }

@@ -3,11 +3,19 @@ import type { FastifyBaseLogger } from 'fastify'
 import { errorRow, type SluiceError } from '../errors'
 import type { RequestExchange } from './exchange'
 
-/** Writes the record: `error` for a failure of upstream or edge, `warn` for one of the configuration, else `info`. */
-export function logExchange(log: FastifyBaseLogger, exchange: RequestExchange): void {
+/**
+ * Writes the record: `error` for a failure of upstream or edge, `warn` for one of the configuration, else `info`. An app that
+ * wants no lines about requests still hears of failures (nginx: access_log off does not silence error_log).
+ */
+export function logExchange(
+  log: FastifyBaseLogger,
+  exchange: RequestExchange,
+  isLogDisabled: (request: object) => boolean
+): void {
   const { request, error } = exchange
   const status = statusOf(exchange)
   const level = levelOf(error)
+  if (level === 'info' && isLogDisabled(request)) return
   if ((log as { isLevelEnabled?: (level: string) => boolean }).isLevelEnabled?.(level) === false) return
   const seconds = (performance.now() - exchange.startedAt) / 1000
   const record = {

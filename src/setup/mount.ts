@@ -38,6 +38,8 @@ export interface Mounting {
   readonly methods: readonly string[]
   /** URLs in the router's words. */
   readonly patterns: readonly string[]
+  /** The app wants no line about the request (Fastify's disableRequestLogging). */
+  readonly isLogDisabled: (request: object) => boolean
 }
 
 /**
@@ -77,16 +79,21 @@ export function keepLast(child: FastifyInstance): void {
 export function mount(
   child: FastifyInstance,
   registry: Registry,
-  { named, route, methods, patterns }: Mounting
+  { named, route, methods, patterns, isLogDisabled }: Mounting
 ): void {
   const { options } = named
   const websocket = websocketOf(named)
   const { upgrades, catchAll } = registry.parts
   if (route.name === '/') catchAll.noteMounted()
   const tunnel = tunnelHook(upgrades, websocket)
+  const begin = beginHook(route, { log: child.log, isLogDisabled })
   const extend = (more: readonly string[]): void => {
     for (const url of patterns) {
-      addRoute(child, fastifyRoute(child, named, { url, methods: more, route, upgrades, tunnel }), named)
+      addRoute(
+        child,
+        fastifyRoute(child, named, { url, methods: more, route, upgrades, begin, tunnel }),
+        named
+      )
     }
   }
   registry.mounts.push(route.mount)
@@ -126,13 +133,14 @@ interface Parts {
   readonly methods: readonly string[]
   readonly route: Route
   readonly upgrades: Upgrades
+  readonly begin: Hook
   readonly tunnel: Hook
 }
 
 function fastifyRoute(
   child: FastifyInstance,
   { options }: NamedRoute,
-  { url, methods, route, upgrades, tunnel }: Parts
+  { url, methods, route, upgrades, begin, tunnel }: Parts
 ): FastifyRoute & { [kLast]: unknown } {
   const timed = (child.initialConfig as { handlerTimeout?: number }).handlerTimeout ?? 0
   const { preParsing, preValidation } = options
@@ -148,12 +156,7 @@ function fastifyRoute(
     config: { ...options.config },
     exposeHeadRoute: false,
     ...(timed > 0 && { handlerTimeout: NO_HANDLER_TIMEOUT }),
-    onRequest: [
-      giveBackHook(upgrades),
-      beginHook(route, child.log),
-      limitHook(route),
-      ...listOf(options.onRequest)
-    ] as never,
+    onRequest: [giveBackHook(upgrades), begin, limitHook(route), ...listOf(options.onRequest)] as never,
     ...(preParsing !== undefined && { preParsing }),
     ...(preValidation !== undefined && { preValidation }),
     preHandler: [restoreHook, ...listOf(options.preHandler), tunnel] as never,
