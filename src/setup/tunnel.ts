@@ -8,6 +8,7 @@ import type { RequestExchange } from '../proxy/exchange'
 import { forwardUpgrade } from '../proxy/forward'
 import type { ResolvedWebsocket } from '../websocket/options'
 import { createUpgrades, type Upgrades } from '../websocket/upgrade'
+import { internal } from './internal'
 import type { Registry } from './registry'
 
 /** The upgrades of an app: which paths are ours follows from the mounts. */
@@ -16,22 +17,34 @@ export function openUpgrades(app: FastifyInstance, registry: Registry): Upgrades
 }
 
 /** A catch-all without `websocket` leaves upgrades to other listeners of the server, if there are any. */
-function ownsUpgrade({ server }: FastifyInstance, registry: Registry, request: IncomingMessage): boolean {
-  const mounted = mountedFor(registry, request)
+function ownsUpgrade(app: FastifyInstance, registry: Registry, request: IncomingMessage): boolean {
+  const mounted = mountedFor(app, registry, request)
   if (mounted === undefined || mounted.route.upstream === null) return false
   return (
     mounted.websocket.enabled ||
     mounted.route.mount.segments.length > 0 ||
-    server.listenerCount('upgrade') <= 1
+    app.server.listenerCount('upgrade') <= 1
   )
 }
 
-/** The route that the request's path leads to, hosts aside. */
-export function mountedFor(registry: Registry, request: IncomingMessage) {
-  const verdict = parseTarget(request.url ?? '', request.headers.host ?? '')
+/** The route that the request's path leads to, hosts aside. Asked before Fastify has the request: the app's `rewriteUrl` is still to come. */
+export function mountedFor(app: FastifyInstance, registry: Registry, request: IncomingMessage) {
+  const verdict = parseTarget(rewrittenUrl(app, request), request.headers.host ?? '')
   if (verdict.kind === 'refused') return undefined
   const best = bestMount(segmentsOf(verdict.path), registry.mounts)
   return registry.mounted.find(({ route }) => route.mount === best)
+}
+
+function rewrittenUrl(app: FastifyInstance, request: IncomingMessage): string {
+  const { url = '' } = request
+  const rewrite = internal(app, 'fastify.options', 'rewriteUrl')
+  if (typeof rewrite !== 'function') return url
+  try {
+    return String(rewrite.call(app, request))
+  } catch {
+    // Fastify's own call of it fails as well, where it is caught.
+    return url
+  }
 }
 
 /** The route's first step: an upgrade that is no handshake comes again as an ordinary request. */

@@ -1,6 +1,7 @@
 // Surroundings of the app that make an edge unsafe or slow: said once, at start, with the option to change.
 import cluster from 'node:cluster'
 import type { FastifyInstance } from 'fastify'
+import { internal } from './internal'
 import type { NamedRoute } from './routes'
 
 /** Documentation addresses (RFC 5737): a proxy at the second that speaks for the first. Nobody has reason to trust it. */
@@ -47,13 +48,4 @@ function trustsStrangers(app: FastifyInstance): boolean {
   if (prototype === undefined) return false
   const request = Object.assign(Object.create(prototype as object), { raw: STRANGER }) as { ips?: string[] }
   return request.ips?.includes('192.0.2.1') ?? false
-}
-
-/** Fastify shows neither; where a version has them elsewhere the warning is left out. */
-function internal(app: FastifyInstance, description: string, property: string): unknown {
-  for (let level: object | null = app; level !== null; level = Object.getPrototypeOf(level)) {
-    const symbol = Object.getOwnPropertySymbols(level).find((own) => own.description === description)
-    if (symbol !== undefined) return (level as Record<symbol, Record<string, unknown>>)[symbol]?.[property]
-  }
-  return undefined
 }
