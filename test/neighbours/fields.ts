@@ -174,17 +174,12 @@ const COMPRESS: Neighbour = {
 /** The weak tag that a client has is good for a 304, where we answer conditions ourselves. */
 async function verifyRevalidation({ kind, scene }: Cell, tag: string): Promise<void> {
   if (kind.name !== 'hit' && kind.name !== 'static') return
-  const headers = { 'If-None-Match': tag, 'Accept-Encoding': 'gzip' }
-  // A path of the same answer that no line of the log is counted for.
-  const { status, body } = await get(`${scene.edge.url + kind.path(0)}?again`, {
-    headers: kind.name === 'hit' ? {} : headers
-  })
-  if (kind.name === 'hit') assert.equal(status, 200)
-  const again = await get(`${scene.edge.url + kind.path(0)}?again`, { headers })
-  assert.equal(again.status, 304)
-  assert.equal(again.body.length, 0)
+  // A path of the same answer, whose lines in the log nobody counts.
+  const url = `${scene.edge.url}${kind.path(0)}?again`
+  assert.equal((await get(url)).status, 200)
+  const again = await get(url, { headers: { 'If-None-Match': tag, 'Accept-Encoding': 'gzip' } })
+  assert.deepEqual([again.status, again.body.length], [304, 0])
   assert.equal(again.headers['content-encoding'], undefined)
-  assert.ok(status === 304 || body.length > 0)
 }
 
 const ETAG: Neighbour = {
