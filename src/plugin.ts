@@ -12,7 +12,7 @@ import { createApi } from './setup/api'
 import { CatchAll } from './setup/catch-all'
 import { hostConstraint } from './setup/hosts'
 import { freezeCopy } from './setup/merge'
-import { addMethods, mount } from './setup/mount'
+import { addMethods, keepLast, mount } from './setup/mount'
 import { patternsOf, shareMethods } from './setup/places'
 import { quietOurs, quietRequests } from './setup/quiet'
 import { type Registry, registryOf } from './setup/registry'
@@ -21,7 +21,7 @@ import { mountedFor } from './setup/router'
 import type { NamedRoute } from './setup/routes'
 import { readRegistration } from './setup/schema'
 import { furtherServers, refuseSelf, watchSessions } from './setup/server'
-import { openUpgrades } from './setup/tunnel'
+import { asRouted, openUpgrades } from './setup/tunnel'
 import { warnAbout } from './setup/warnings'
 import { openZone } from './setup/zone'
 import { fastifyStaticOptions } from './static/handler'
@@ -65,7 +65,7 @@ function install(app: FastifyInstance, registry: Registry): void {
   registry.parts = { upgrades, catchAll: new CatchAll(app) }
   app.addConstraintStrategy(hostConstraint as never)
   const attach = (server: Server): (() => void) => {
-    listenForContinue(server, (request) => mountedFor(registry, request) !== undefined)
+    listenForContinue(server, (request) => mountedFor(registry, asRouted(app, request)) !== undefined)
     upgrades.attach(server)
     return watchSessions(server)
   }
@@ -107,12 +107,13 @@ async function mountAll(
   registry: Registry,
   { routes, redis }: { routes: readonly NamedRoute[]; redis: Shared['redis'] }
 ): Promise<void> {
-  quietRequests(child)
+  const isLogDisabled = quietRequests(child)
   child.removeAllContentTypeParsers()
   child.addContentTypeParser('*', (_request, _payload, done) => done(null))
   checkReplyFrom(replyFrom)
   await child.register(replyFrom, replyFromOptions)
   await child.register(fastifyStatic, fastifyStaticOptions)
+  keepLast(child)
   addMethods(child, registry, routes)
   const shares = shareMethods(routes, child.supportedMethods)
   const around: Surroundings = {
@@ -128,7 +129,8 @@ async function mountAll(
       named: { ...named, options: freezeCopy(named.options) },
       route,
       methods,
-      patterns
+      patterns,
+      isLogDisabled
     })
   }
 }

@@ -26,8 +26,14 @@ const claimedVersions = new WeakMap<object, string>()
 
 const kContentType = Symbol('sluice.content-type')
 
+/** Where records go, and what the app says of a request: no line, please. */
+export interface Logging {
+  readonly log: FastifyBaseLogger
+  readonly isLogDisabled: (request: object) => boolean
+}
+
 /** The route's first onRequest hook. A refused request is answered here and goes no further. */
-export function beginHook(route: Route, log: FastifyBaseLogger) {
+export function beginHook(route: Route, logging: Logging) {
   return (request: FastifyRequest, reply: FastifyReply, next: () => void): void => {
     if (refusedConnections.has(request.raw.socket)) {
       reply.hijack()
@@ -39,8 +45,8 @@ export function beginHook(route: Route, log: FastifyBaseLogger) {
     request.sluice = exchange
     exchange.expectsContinue = waitsForContinue(request)
     reply.raw.on('close', () => {
-      if (exchange.tunnel === undefined) end(exchange, log)
-      else exchange.tunnel.then(() => end(exchange, log))
+      if (exchange.tunnel === undefined) end(exchange, logging)
+      else exchange.tunnel.then(() => end(exchange, logging))
     })
     if (request.raw.httpVersionMajor >= 2 && hasContent(request.raw))
       endStreamWithAnswer(request.raw as unknown as Http2ServerRequest)
@@ -74,13 +80,13 @@ function correctVersion({ raw }: FastifyRequest): void {
 }
 
 /** The last step of every exchange, taken once: what still runs for it ends, and its record is written. */
-function end(exchange: RequestExchange, log: FastifyBaseLogger): void {
+function end(exchange: RequestExchange, { log, isLogDisabled }: Logging): void {
   if (isAborted(exchange)) {
     exchange.error ??= sluiceError('SLUICE_CLIENT_CLOSED')
     exchange.abort.abort(sluiceError('SLUICE_CLIENT_CLOSED'))
   }
   exchange.close()
-  logExchange(log, exchange)
+  logExchange(log, exchange, isLogDisabled)
 }
 
 function refusal(request: FastifyRequest, route: Route, target: Target): SluiceError | undefined {

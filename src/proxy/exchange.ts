@@ -7,6 +7,7 @@ import { Abort } from '../http/abort'
 import { discard } from '../http/discard'
 import type { Fields, Try, UpstreamResponse } from '../http/message'
 import type { Target } from '../http/target'
+import type { SentContent } from './altered'
 import type { ResponseRule } from './response-rules'
 import type { Route, UpstreamRef } from './route'
 
@@ -44,8 +45,12 @@ export class RequestExchange implements Exchange {
   outcome: CacheOutcome | undefined
   /** The answer on its way to the client; whatever becomes of the exchange, its body ends with it. */
   response: UpstreamResponse | undefined
+  /** What was given to Fastify as the answer's content: a hook of the app may send something else in its place. */
+  content: SentContent | undefined
   /** The reply's fields before the answer's were laid over them: an error that takes its place begins from here. */
   fieldsBefore: ReturnType<FastifyReply['getHeaders']> | undefined
+  /** The guards have let it in. */
+  admitted = false
   /** Why the answer is an error of the edge, or why it broke off. */
   error: SluiceError | undefined
   /** Fields that the auth server's answer adds to the upstream request. */
@@ -61,12 +66,28 @@ export class RequestExchange implements Exchange {
   /** The request became a tunnel: resolves at its end, and the exchange ends with it. */
   tunnel: Promise<void> | undefined
   #closers: (() => void)[] | undefined = []
+  #taken = false
 
   constructor(request: FastifyRequest, reply: FastifyReply, settings: Route, target: Target) {
     this.request = request
     this.reply = reply
     this.settings = settings
     this.target = target
+  }
+
+  /**
+   * True once, for whoever is to answer. A hook of the app that says twice that it is done sends the request down the line
+   * twice, and past what is still being asked.
+   */
+  take(): boolean {
+    if (this.#taken || !this.admitted || this.reply.sent) return false
+    this.#taken = true
+    return true
+  }
+
+  /** Not answered after all: another may. */
+  release(): void {
+    this.#taken = false
   }
 
   get route(): string {
@@ -100,6 +121,7 @@ export class RequestExchange implements Exchange {
   /** Before an error takes the answer's place: nothing of it goes out, neither its validators nor how long it may be kept. */
   takeBack(): void {
     const { reply, response, fieldsBefore } = this
+    this.content = undefined
     if (response !== undefined) discard(response.body)
     if (fieldsBefore === undefined || reply.raw.headersSent) return
     for (const name in reply.getHeaders()) reply.removeHeader(name)

@@ -19,6 +19,7 @@ import { send } from './send'
 /** The handler of every route. It returns nothing: for a returned reply Fastify watches the whole response once more. */
 export function handle(request: FastifyRequest): void {
   const exchange = request.sluice as RequestExchange
+  if (!exchange.take()) return
   const { redirect, static: files } = exchange.settings
   try {
     evaluateRules(exchange)
@@ -46,11 +47,16 @@ type Files = NonNullable<RequestExchange['settings']['static']>
 
 function serveFile(exchange: RequestExchange, files: Files): void {
   const { request, reply, settings, target } = exchange
+  exchange.content = 'file'
   files
     .serve(request, reply, pathBelow(settings, target))
     .then((outcome) => {
-      if (outcome === 'sent') countPiped(exchange)
-      else if (outcome === 'next') toEdge(exchange)
+      if (outcome === 'sent') {
+        countPiped(exchange)
+        return
+      }
+      exchange.content = undefined
+      if (outcome === 'next') toEdge(exchange)
       else if (outcome === 'missing') answerNotFound(exchange)
       else if (outcome === 'method') {
         reply.header('allow', 'GET, HEAD')

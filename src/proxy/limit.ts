@@ -15,14 +15,16 @@ import { sendWhole } from './send'
 export function limitHook(route: Route, log: FastifyBaseLogger) {
   const { access, rateLimits, concurrency, auth } = route.guards
   if (access === null && rateLimits === null && concurrency === null && auth === null) {
-    return (_request: FastifyRequest, _reply: FastifyReply, next: () => void): void => next()
+    return (request: FastifyRequest, _reply: FastifyReply, next: () => void): void => {
+      admit(request.sluice as RequestExchange, next)
+    }
   }
   const noteRefusal = oneBucketWarning(route, log)
   return (request: FastifyRequest, _reply: FastifyReply, next: () => void): void => {
     const exchange = request.sluice as RequestExchange
     limit(exchange).then(
       (passed) => {
-        if (passed) next()
+        if (passed) admit(exchange, next)
       },
       (error) => {
         noteRefusal(request, error)
@@ -55,6 +57,11 @@ const LIMITS = new Map<SluiceErrorCode, string>([
   ['SLUICE_RATE_LIMITED', 'rateLimit'],
   ['SLUICE_CONCURRENCY', 'concurrency']
 ])
+
+function admit(exchange: RequestExchange, next: () => void): void {
+  exchange.admitted = true
+  next()
+}
 
 /** False when the request has been answered already (by the auth server); refusals are thrown. */
 async function limit(exchange: RequestExchange): Promise<boolean> {

@@ -5,11 +5,19 @@ import type { Try } from '../http/message'
 import { type Diagnosis, diagnose, diagnoseAnswer, type Places } from './diagnosis'
 import type { RequestExchange } from './exchange'
 
-/** Writes the record: `error` for a failure of upstream or edge, `warn` for one of the configuration or one that stale covered, else `info`. */
-export function logExchange(log: FastifyBaseLogger, exchange: RequestExchange): void {
+/**
+ * Writes the record: `error` for a failure of upstream or edge, `warn` for one of the configuration or one that stale covered, else `info`. An app that
+ * wants no lines about requests still hears of failures (nginx: access_log off does not silence error_log).
+ */
+export function logExchange(
+  log: FastifyBaseLogger,
+  exchange: RequestExchange,
+  isLogDisabled: (request: object) => boolean
+): void {
   const { request, error } = exchange
   const status = statusOf(exchange)
   const level = levelOf(exchange)
+  if (level === 'info' && isLogDisabled(request)) return
   if (!isWritten(log, level)) return
   const seconds = (performance.now() - exchange.startedAt) / 1000
   const record = {

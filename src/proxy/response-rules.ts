@@ -4,6 +4,7 @@ import { addLine } from '../http/field-lines'
 import type { RequestExchange } from './exchange'
 import type { FieldRule } from './options'
 import { ruleValue } from './request'
+import type { Route } from './route'
 
 /** A rule with its value for one request. */
 export type ResponseRule = readonly [string, string | null | { readonly append: string }]
@@ -11,8 +12,11 @@ export type ResponseRule = readonly [string, string | null | { readonly append: 
 /** Asks the user's functions once, before anything is sent to an upstream; one that fails ends the request with 500. */
 export function evaluateRules(exchange: RequestExchange): void {
   const { settings, request } = exchange
-  if (settings.headers.response.length === 0) return
-  exchange.responseRules = settings.headers.response.map(([name, rule]) => [name, ruledValue(rule, request)])
+  if (settings.headers.response.length > 0) exchange.responseRules = evaluated(settings, request)
+}
+
+function evaluated({ headers }: Route, request: FastifyRequest): ResponseRule[] {
+  return headers.response.map(([name, rule]) => [name, ruledValue(rule, request)])
 }
 
 function ruledValue(rule: FieldRule | { readonly append: string }, request: FastifyRequest): ResponseRule[1] {
@@ -20,27 +24,28 @@ function ruledValue(rule: FieldRule | { readonly append: string }, request: Fast
 }
 
 /** The route's onSend hook, after those of the app: what a rule says stands on the wire. */
-export function responseRulesHook(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  payload: unknown,
-  next: (error: Error | null, payload: unknown) => void
-): void {
-  for (const [name, value] of rulesOf(request.sluice as RequestExchange)) apply(reply, name, value)
-  next(null, payload)
+export function responseRulesHook(route: Route) {
+  return (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    _payload: unknown,
+    next: (error: Error | null) => void
+  ): void => {
+    // A hook of the app that answers before ours leaves no exchange.
+    const known = (request.sluice as RequestExchange | null)?.responseRules
+    for (const [name, value] of known ?? lateRules(route, request)) apply(reply, name, value)
+    next(null)
+  }
 }
 
-/** A request that was refused before the handler: here a failing function only costs its field. */
-function rulesOf(exchange: RequestExchange): readonly ResponseRule[] {
-  if (exchange.responseRules === undefined) {
-    try {
-      evaluateRules(exchange)
-    } catch (error) {
-      exchange.request.log.error({ err: error }, 'headers.response: a function failed')
-      exchange.responseRules = []
-    }
+/** A request that was refused before the handler: here a failing function only costs the fields. */
+function lateRules(route: Route, request: FastifyRequest): readonly ResponseRule[] {
+  try {
+    return evaluated(route, request)
+  } catch (error) {
+    request.log.error({ err: error }, 'headers.response: a function failed')
+    return []
   }
-  return exchange.responseRules ?? []
 }
 
 function apply(reply: FastifyReply, name: string, value: ResponseRule[1]): void {

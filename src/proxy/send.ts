@@ -113,10 +113,15 @@ function sendBody(exchange: RequestExchange, response: UpstreamResponse): void {
 /** Fastify would call a Buffer without a type application/octet-stream, so that one takes the stream path. */
 function sendBuffer(exchange: RequestExchange, body: Buffer): void {
   const { reply } = exchange
+  exchange.content = body
   exchange.bytesOut += body.length
   if (body.length === 0) reply.send()
   else if (reply.hasHeader('content-type')) reply.send(body)
-  else reply.header('content-length', body.length).send(Readable.from([body], { objectMode: false }))
+  else {
+    const stream = Readable.from([body], { objectMode: false })
+    exchange.content = stream
+    reply.header('content-length', body.length).send(stream)
+  }
 }
 
 function sendStream(exchange: RequestExchange, response: UpstreamResponse, body: Readable): void {
@@ -130,6 +135,7 @@ function sendStream(exchange: RequestExchange, response: UpstreamResponse, body:
     if (response.trailers !== undefined && mayTrail) raw.addTrailers(response.trailers as never)
   })
   countPiped(exchange)
+  exchange.content = body
   if (flowsAtOnce(exchange, response.fields)) raw.once('pipe', () => setImmediate(flushHead, raw))
   reply.send(body)
 }

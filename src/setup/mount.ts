@@ -5,9 +5,11 @@ import type {
   FastifyReply,
   FastifyRequest,
   RouteOptions as FastifyRoute,
+  FastifySchema,
   HTTPMethods
 } from 'fastify'
 import { optionError } from '../errors'
+import { alteredHook } from '../proxy/altered'
 import { beginHook, restoreContentType } from '../proxy/begin'
 import { onRouteError } from '../proxy/error-page'
 import { handle } from '../proxy/handler'
@@ -26,6 +28,9 @@ import { giveBackHook, tunnelHook } from './tunnel'
 /** Fastify's own timeout of a handler must not cut a streamed answer: the longest that a timer takes. */
 const NO_HANDLER_TIMEOUT = 2 ** 31 - 1
 
+/** The hooks of a route that come behind those which plugins of the app add to it as it is registered. */
+const kLast = Symbol('sluice.last')
+
 /** One route on its way into the router. */
 export interface Mounting {
   readonly named: NamedRoute
@@ -33,6 +38,8 @@ export interface Mounting {
   readonly methods: readonly string[]
   /** URLs in the router's words. */
   readonly patterns: readonly string[]
+  /** The app wants no line about the request (Fastify's disableRequestLogging). */
+  readonly isLogDisabled: (request: object) => boolean
 }
 
 /**
@@ -60,21 +67,34 @@ export function checkMethod(named: NamedRoute, method: string): void {
   throw optionError(path, `${JSON.stringify(method)} is no method that Node's server takes`)
 }
 
+/** To be called once for the instance of our routes: its own onRoute hook runs after all that it has inherited. */
+export function keepLast(child: FastifyInstance): void {
+  child.addHook('onRoute', (route) => {
+    const { [kLast]: last } = route as { [kLast]?: never[] }
+    if (last !== undefined) route.onSend = [...listOf(route.onSend), ...last] as never
+  })
+}
+
 /** Registers the route for its share of methods and remembers how to mount it for more. */
 export function mount(
   child: FastifyInstance,
   registry: Registry,
-  { named, route, methods, patterns }: Mounting
+  { named, route, methods, patterns, isLogDisabled }: Mounting
 ): void {
   const websocket = websocketOf(named)
   const { upgrades, catchAll } = registry.parts
   if (route.name === '/') catchAll.noteMounted()
   const tunnel = tunnelHook(upgrades, websocket)
   const taken: string[] = []
+  const begin = beginHook(route, { log: child.log, isLogDisabled })
   const extend = (more: readonly string[]): void => {
     taken.push(...more)
     for (const url of patterns) {
-      addRoute(child, fastifyRoute(child, named, { url, methods: more, route, upgrades, tunnel }), named)
+      addRoute(
+        child,
+        fastifyRoute(child, named, { url, methods: more, route, upgrades, begin, tunnel }),
+        named
+      )
     }
   }
   registry.mounts.push(route.mount)
@@ -113,14 +133,15 @@ interface Parts {
   readonly methods: readonly string[]
   readonly route: Route
   readonly upgrades: Upgrades
+  readonly begin: Hook
   readonly tunnel: Hook
 }
 
 function fastifyRoute(
   child: FastifyInstance,
   { options }: NamedRoute,
-  { url, methods, route, upgrades, tunnel }: Parts
-): FastifyRoute {
+  { url, methods, route, upgrades, begin, tunnel }: Parts
+): FastifyRoute & { [kLast]: unknown } {
   const timed = (child.initialConfig as { handlerTimeout?: number }).handlerTimeout ?? 0
   const { preParsing, preValidation } = options
   return {
@@ -137,14 +158,16 @@ function fastifyRoute(
     ...(timed > 0 && { handlerTimeout: NO_HANDLER_TIMEOUT }),
     onRequest: [
       giveBackHook(upgrades),
-      beginHook(route, child.log),
+      begin,
       limitHook(route, child.log),
       ...listOf(options.onRequest)
     ] as never,
     ...(preParsing !== undefined && { preParsing }),
     ...(preValidation !== undefined && { preValidation }),
     preHandler: [restoreHook, ...listOf(options.preHandler), tunnel] as never,
-    ...(route.headers.response.length > 0 && { onSend: responseRulesHook }),
+    [kLast]: [alteredHook, ...(route.headers.response.length > 0 ? [responseRulesHook(route)] : [])],
+    // Lists of the app's routes (OpenAPI) would show every method of a catch-all.
+    schema: { hide: true } as FastifySchema,
     errorHandler: onRouteError,
     handler: handle
   }

@@ -9,17 +9,22 @@ interface Controller {
   serializerError(error: unknown, request: FastifyRequest, ...facts: unknown[]): void
 }
 
+/** The app's own controller behind each of ours. */
+const standsFor = new WeakMap<object, Controller>()
+
 type Noting = (error: unknown, request: FastifyRequest, reply: FastifyReply) => void
 
 /**
  * Switches them off for the instance and its children. A request that a hook of the app has answered before ours ran has no
- * record: that one is logged here.
+ * record: that one is logged here. Gives what the app's own controller says of a request.
  */
-export function quietRequests(child: FastifyInstance): void {
+export function quietRequests(child: FastifyInstance): (request: object) => boolean {
   const symbol = ownerSymbol(child)
-  if (symbol === undefined) return
+  if (symbol === undefined) return () => false
   const before = (child as unknown as Record<symbol, Controller>)[symbol] as Controller
   Object.defineProperty(child, symbol, { value: quietController(before), configurable: true })
+  const own = ownerOf(before)
+  return (request) => own.isLogDisabled(request)
 }
 
 /** The app's 404 may answer for a file of ours that is not there: its lines about such a request are off as well. */
@@ -29,7 +34,14 @@ export function quietOurs(app: FastifyInstance): void {
   const before = (app as unknown as Record<symbol, Controller>)[symbol] as Controller
   const isLogDisabled = (request: object): boolean => isOurs(request) || before.isLogDisabled(request)
   const value = Object.create(before, { isLogDisabled: { value: isLogDisabled } })
+  standsFor.set(value, before)
   Object.defineProperty(rootOf(app, symbol), symbol, { value, configurable: true })
+}
+
+function ownerOf(controller: Controller): Controller {
+  let own = controller
+  for (let behind = standsFor.get(own); behind !== undefined; behind = standsFor.get(own)) own = behind
+  return own
 }
 
 function isOurs(request: object): boolean {

@@ -7,25 +7,42 @@ import type { RequestExchange } from '../proxy/exchange'
 import { forwardUpgrade } from '../proxy/forward'
 import type { ResolvedWebsocket } from '../websocket/options'
 import { createUpgrades, type Upgrades } from '../websocket/upgrade'
+import { internal } from './internal'
 import type { Registry } from './registry'
-import { answering } from './router'
+import { type Asked, answering } from './router'
 
 /** The upgrades of an app: which paths are ours follows from the mounts. */
 export function openUpgrades(app: FastifyInstance, registry: Registry): Upgrades {
-  return createUpgrades(app, { log: app.log, owns: (request) => ownsUpgrade(registry, request) })
+  return createUpgrades(app, {
+    log: app.log,
+    owns: (request) => ownsUpgrade(registry, asRouted(app, request))
+  })
 }
 
 /**
  * A catch-all without `websocket` leaves upgrades to other listeners of the server, if there are any. So does a path that no
  * route can have: else the router answers it, and its 400 ends the connection.
  */
-function ownsUpgrade(registry: Registry, request: IncomingMessage): boolean {
+function ownsUpgrade(registry: Registry, request: Asked): boolean {
   const answer = answering(registry, request)
   const isAlone = registry.app.server.listenerCount('upgrade') <= 1
   if (answer.kind === 'router') return isAlone
   if (answer.kind !== 'route' || answer.mounted.route.upstream === null) return false
   const { websocket, route } = answer.mounted
   return websocket.enabled || route.mount.segments.length > 0 || isAlone
+}
+
+/** The request as the router will see it: Fastify does not have it yet, the app's `rewriteUrl` is still to come. */
+export function asRouted(app: FastifyInstance, request: IncomingMessage): Asked {
+  const { rewriteUrl } = (internal(app, 'fastify.options') ?? {}) as { rewriteUrl?: unknown }
+  if (typeof rewriteUrl !== 'function') return request
+  const { method, headers } = request
+  try {
+    return { method, headers, url: String(rewriteUrl.call(app, request)) }
+  } catch {
+    // Fastify's own call of it fails as well, where it is caught.
+    return request
+  }
 }
 
 /** The route's first step: an upgrade that is no handshake comes again as an ordinary request. */
@@ -43,10 +60,13 @@ export function tunnelHook(upgrades: Upgrades, options: ResolvedWebsocket) {
       next()
       return
     }
+    if (!exchange.take()) return
     openTunnel(exchange, upgrades, options).then(
       (outcome) => {
-        if (outcome.kind === 'ordinary') next()
-        else if (outcome.kind === 'joined') exchange.join(outcome.ended)
+        if (outcome.kind === 'ordinary') {
+          exchange.release()
+          next()
+        } else if (outcome.kind === 'joined') exchange.join(outcome.ended)
       },
       (error) => answerError(exchange, error)
     )

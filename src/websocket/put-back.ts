@@ -22,9 +22,12 @@ export function putBack(
 }
 
 /** The request's head again, without what asks for an upgrade (RFC 9110 §7.8, RFC 7540 §3.2). */
-export function ordinaryHead(request: Pick<IncomingMessage, 'method' | 'url' | 'rawHeaders'>): Buffer {
-  const { rawHeaders } = request
-  let head = `${request.method} ${request.url} HTTP/1.1\r\n`
+export function ordinaryHead(
+  request: Pick<IncomingMessage, 'method' | 'url' | 'rawHeaders'> & { originalUrl?: string }
+): Buffer {
+  const { rawHeaders, originalUrl, url } = request
+  // Where the app rewrites URLs, Fastify keeps the one received: it will be rewritten once more.
+  let head = `${request.method} ${originalUrl ?? url} HTTP/1.1\r\n`
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] as string
     const value = rawHeaders[at + 1] as string

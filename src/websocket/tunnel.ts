@@ -20,6 +20,8 @@ export interface Upgrade {
   readonly head: Buffer
   /** The response on this socket is looked after: closed at its end, drained under back-pressure. */
   guard: (() => void) | undefined
+  /** Ends the watch for a client that leaves, while the handshake is under way. */
+  unwatch: (() => void) | undefined
 }
 
 /** What a tunnel needs of the server side. */
@@ -167,6 +169,7 @@ function join({ call, upgrade }: Opening, switched: UpgradeResult & { kind: 'swi
   reply.hijack()
   reply.raw.statusCode = 101
   upgrade.guard?.()
+  upgrade.unwatch?.()
   upgrade.socket.write(head)
   request.raw.socket.setTimeout(0)
   return new Relay({

@@ -4,6 +4,7 @@ import type { Server } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { judge } from './handshake'
+import { Handshakes } from './handshakes'
 import { putBack } from './put-back'
 import {
   openTunnel,
@@ -49,15 +50,11 @@ export function createUpgrades(app: FastifyInstance, deps: UpgradeDeps): Upgrade
   const upgrades = new WeakMap<IncomingMessage, Upgrade>()
   const attached = new WeakSet<Server>()
   const tunnels = new Tunnels()
+  const handshakes = new Handshakes()
   let main: Server | undefined
 
-  const registry: Registry = {
-    log: deps.log,
-    upgradeOf: (request) => upgrades.get(request),
-    guard: guardResponse,
-    giveBack,
-    tunnels
-  }
+  const upgradeOf = (request: IncomingMessage): Upgrade | undefined => upgrades.get(request)
+  const registry: Registry = { log: deps.log, upgradeOf, guard: guardResponse, giveBack, tunnels }
 
   function attach(server: Server): void {
     if (attached.has(server)) return
@@ -90,7 +87,7 @@ export function createUpgrades(app: FastifyInstance, deps: UpgradeDeps): Upgrade
     if (upgrades.has(request)) return
     const server = serverOf(request)
     if (server !== undefined) attach(server)
-    const upgrade: Upgrade = { socket, head, guard: undefined }
+    const upgrade: Upgrade = { socket, head, guard: undefined, unwatch: undefined }
     const owned = deps.owns(request)
     if (!owned && othersListen()) return
     upgrades.set(request, upgrade)
@@ -98,8 +95,10 @@ export function createUpgrades(app: FastifyInstance, deps: UpgradeDeps): Upgrade
     if (app.hasDecorator('websocketServer')) return
     const answer = () => {
       try {
-        if (owned && judge(request) !== 'ordinary') route(request, upgrade)
-        else giveBack(request, upgrade)
+        if (owned && judge(request) !== 'ordinary') {
+          watch(upgrade)
+          route(app, request, upgrade)
+        } else giveBack(request, upgrade)
       } catch (error) {
         // Thrown further it would end the process: no request is on the stack any more.
         deps.log.error({ err: error }, 'an upgrade could not be routed')
@@ -110,27 +109,42 @@ export function createUpgrades(app: FastifyInstance, deps: UpgradeDeps): Upgrade
     afterEarlierAnswers(request.socket, othersListen() ? () => process.nextTick(answer) : answer)
   }
 
-  function route(request: IncomingMessage, upgrade: Upgrade): void {
-    const response = new ServerResponse(request)
-    guardResponse(upgrade, response)
-    response.assignSocket(request.socket)
-    app.routing(request, response)
+  function watch(upgrade: Upgrade): void {
+    upgrade.unwatch ??= handshakes.watch(upgrade.socket)
+  }
+
+  /** A handshake that another brought to the router is watched from our first hook on. */
+  function begin(request: FastifyRequest, reply: FastifyReply): boolean {
+    if (returnToHttp({ request, reply }, registry)) return true
+    const upgrade = upgrades.get(request.raw)
+    if (upgrade !== undefined && judge(request.raw) !== 'ordinary') watch(upgrade)
+    return false
   }
 
   function giveBack(request: IncomingMessage, upgrade: Upgrade): void {
     upgrades.delete(request)
     const server = serverOf(request) ?? main
-    if (CONTENT_STAYS_WITH_REQUEST) route(request, upgrade)
+    if (CONTENT_STAYS_WITH_REQUEST) route(app, request, upgrade)
     else if (server === undefined || !putBack(server, request, upgrade)) upgrade.socket.destroy()
   }
 
   return {
     attach,
-    upgradeOf: (request) => upgrades.get(request),
-    giveBack: (request, reply) => returnToHttp({ request, reply }, registry),
+    upgradeOf,
+    giveBack: begin,
     tunnel: (call) => openTunnel(call, registry),
-    close: (longestGraceMs = Number.POSITIVE_INFINITY) => tunnels.close(longestGraceMs)
+    close: (longestGraceMs = Number.POSITIVE_INFINITY) => {
+      if (app.initialConfig.forceCloseConnections === true) handshakes.cut()
+      return tunnels.close(longestGraceMs)
+    }
   }
+}
+
+function route(app: FastifyInstance, request: IncomingMessage, upgrade: Upgrade): void {
+  const response = new ServerResponse(request)
+  guardResponse(upgrade, response)
+  response.assignSocket(request.socket)
+  app.routing(request, response)
 }
 
 /** A response outside its server: it closes the connection at its end, and is told when the socket drains. */
@@ -140,7 +154,10 @@ function guardResponse(upgrade: Upgrade, response: ServerResponse): void {
   const onDrain = () => {
     response.emit('drain')
   }
-  const onFinish = () => endGently(socket)
+  const onFinish = () => {
+    upgrade.unwatch?.()
+    endGently(socket)
+  }
   response.shouldKeepAlive = false
   response.once('finish', onFinish)
   socket.on('drain', onDrain)

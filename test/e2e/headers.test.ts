@@ -251,3 +251,16 @@ test('an own response rule wins over hooks and upstream', async (t) => {
   )
   assert.equal((await get(edge.url)).headers['x-who'], 'rule')
 })
+
+test('headers.response stands on what a hook of the app answers before us', async (t) => {
+  const origin = await startOrigin()
+  t.after(origin.close)
+  const response = { 'x-rule': 'text', 'x-of-url': ({ url }: FastifyRequest) => url }
+  const edge = await startEdge(
+    t,
+    { prefix: '/', upstream: origin.url, headers: { response } },
+    { before: (app) => app.addHook('onRequest', async (_request, reply) => reply.code(401).send('who?')) }
+  )
+  const { status, text, headers } = await get(`${edge.url}/a`)
+  assert.deepEqual([status, text, headers['x-rule'], headers['x-of-url']], [401, 'who?', 'text', '/a'])
+})
