@@ -13,8 +13,12 @@ declare module 'fastify' {
     /** The edge: purge, upstreams, routes, stats. */
     sluice: api.Sluice
   }
+  interface FastifyReply {
+    /** Forwards the request from an own handler, by options as of a route; `upstream` is a defined name or a URL. */
+    sluice(upstream: string, options?: options.ForwardOptions): this
+  }
   interface FastifyRequest {
-    /** What is known of the request's way through the edge; null on the app's own routes. */
+    /** What is known of the request's way through the edge; null on routes that do not use it. */
     sluice: record.Exchange | null
   }
 }

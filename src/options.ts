@@ -21,6 +21,24 @@ import type { WebsocketOptions } from './websocket/options'
 /** A server of its own, without a name in `upstreams`: `http://127.0.0.1:3000`, with a path `http://127.0.0.1:3000/v1`. */
 export type UpstreamUrl = `http://${string}` | `https://${string}` | `unix:${string}`
 
+/** A test on the request: a function, or field names of which one is there and not `0`. */
+export type RequestTest = ((request: FastifyRequest) => boolean) | readonly string[]
+
+/** A route's `cache` as an object. */
+export type RouteCacheOptions<C extends string = string> = Omit<
+  CacheOptions,
+  'zone' | 'key' | 'bypass' | 'noStore'
+> & {
+  /** Name in `caches`. nginx: `proxy_cache` */
+  readonly zone: NoInfer<C>
+  /** Key of the stored answer in place of scheme, authority, path and query; the upstream's name stays part of it. nginx: `proxy_cache_key` */
+  readonly key?: (request: FastifyRequest) => string
+  /** Skips the lookup; the answer is stored all the same. nginx: `proxy_cache_bypass` */
+  readonly bypass?: RequestTest
+  /** Stores nothing for this request. nginx: `proxy_no_cache` */
+  readonly noStore?: RequestTest
+}
+
 type Hooks = Pick<RouteShorthandOptions, 'onRequest' | 'preParsing' | 'preValidation' | 'preHandler'>
 
 /** What one route does. `U` and `C` are the known names of upstreams and caches: those defined, not those that a route happens to name. */
@@ -57,7 +75,7 @@ export interface RouteOptions<U extends string = string, C extends string = stri
   /** Largest request body, 413 beyond it; `false` = none. @default Fastify's bodyLimit (nginx: `client_max_body_size`) */
   readonly bodyLimit?: Size | false
   /** Serves from a shared cache. @default false (nginx: `proxy_cache`) */
-  readonly cache?: false | NoInfer<C> | (CacheOptions & { readonly zone: NoInfer<C> })
+  readonly cache?: false | NoInfer<C> | RouteCacheOptions<C>
   /** Relays WebSocket connections. @default false: 426 */
   readonly websocket?: boolean | WebsocketOptions
   /** Serves files. nginx: `root`, `try_files`, `expires` */
@@ -83,6 +101,36 @@ export interface RouteOptions<U extends string = string, C extends string = stri
   /** Redirects and does nothing else; `$path` and `$query` stand for the request's. nginx: `return 308 …` */
   readonly redirect?: { readonly to: string; readonly status?: 301 | 302 | 303 | 307 | 308 }
 }
+
+/** Options of `app.sluice.cached`: those of a route's `cache`, without what only a network has. */
+export type OwnCacheOptions<C extends string = string> = Omit<
+  RouteCacheOptions<C>,
+  'background' | 'useStale'
+> & {
+  /** When to serve a stale answer: `updating`, or the status that a handler which throws comes to. @default [] (nginx: `proxy_cache_use_stale`) */
+  readonly useStale?: readonly Exclude<
+    NonNullable<CacheOptions['useStale']>[number],
+    'error' | 'timeout' | 'invalid_header'
+  >[]
+}
+
+/** Options of `reply.sluice`: those of a route, without what mounts and guards it. */
+export type ForwardOptions<C extends string = string> = Pick<
+  RouteOptions<string, C>,
+  | 'rewritePrefix'
+  | 'headers'
+  | 'forwarded'
+  | 'timeouts'
+  | 'retry'
+  | 'buffering'
+  | 'bodyLimit'
+  | 'cache'
+  | 'securityHeaders'
+  | 'errorPages'
+  | 'interceptErrors'
+  | 'rewriteLocation'
+  | 'cookies'
+>
 
 /** What several routes share. */
 interface Shared<U extends string, C extends string> {

@@ -37,7 +37,8 @@ function limitTotal(exchange: RequestExchange, total: number): void {
 }
 
 function contentOf(exchange: RequestExchange): Body {
-  const { settings, request } = exchange
+  const { settings, request, content } = exchange
+  if (content !== undefined) return content.body
   if (!hasContent(request.raw)) return null
   const length = announcedLength(request.raw)
   if (settings.bodyLimit > 0 && length !== undefined && length > settings.bodyLimit)
@@ -70,7 +71,7 @@ export function upstreamRequest(
       request,
       method: request.method,
       target,
-      fields: raw.headers as never,
+      fields: exchange.content?.fields ?? (raw.headers as never),
       authority: publicAuthority(request),
       forwarded,
       authFields,

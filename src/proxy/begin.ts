@@ -30,22 +30,7 @@ export function beginHook(route: Route, log: FastifyBaseLogger) {
       reply.hijack()
       return
     }
-    const verdict = parseTarget(request.raw.url ?? '', request.headers.host ?? request.host)
-    const target: Target = verdict.kind === 'target' ? verdict : { path: request.raw.url ?? '', query: '' }
-    const exchange = new RequestExchange(request, reply, route, target)
-    request.sluice = exchange
-    exchange.expectsContinue = waitsForContinue(request)
-    reply.raw.on('close', () => {
-      if (exchange.tunnel === undefined) end(exchange, log)
-      else exchange.tunnel.then(() => end(exchange, log))
-    })
-    if (request.raw.httpVersionMajor >= 2 && hasContent(request.raw))
-      endStreamWithAnswer(request.raw as unknown as Http2ServerRequest)
-    setSecurityFields(exchange)
-    const problem =
-      verdict.kind === 'refused'
-        ? sluiceError('SLUICE_BAD_TARGET', { detail: verdict.reason })
-        : refusal(exchange)
+    const { exchange, problem } = openExchange(route, { request, reply }, log)
     if (problem === undefined) {
       setContentTypeAside(request)
       next()
@@ -53,6 +38,31 @@ export function beginHook(route: Route, log: FastifyBaseLogger) {
       refuse(exchange, problem)
     }
   }
+}
+
+/** Opens the exchange of a request, with what is wrong with it as a whole. */
+export function openExchange(
+  route: Route,
+  { request, reply }: { readonly request: FastifyRequest; readonly reply: FastifyReply },
+  log: FastifyBaseLogger
+): { readonly exchange: RequestExchange; readonly problem: SluiceError | undefined } {
+  const verdict = parseTarget(request.raw.url ?? '', request.headers.host ?? request.host)
+  const target: Target = verdict.kind === 'target' ? verdict : { path: request.raw.url ?? '', query: '' }
+  const exchange = new RequestExchange(request, reply, route, target)
+  request.sluice = exchange
+  exchange.expectsContinue = waitsForContinue(request)
+  reply.raw.on('close', () => {
+    if (exchange.tunnel === undefined) end(exchange, log)
+    else exchange.tunnel.then(() => end(exchange, log))
+  })
+  if (request.raw.httpVersionMajor >= 2 && hasContent(request.raw))
+    endStreamWithAnswer(request.raw as unknown as Http2ServerRequest)
+  setSecurityFields(exchange)
+  const problem =
+    verdict.kind === 'refused'
+      ? sluiceError('SLUICE_BAD_TARGET', { detail: verdict.reason })
+      : refusal(exchange)
+  return { exchange, problem }
 }
 
 /** The last step of every exchange, taken once: what still runs for it ends, and its record is written. */
@@ -120,7 +130,7 @@ function lostFields({ raw, server }: FastifyRequest): boolean {
 }
 
 /** Refused requests may be anything: nothing more is read from their connection. */
-function refuse(exchange: RequestExchange, problem: SluiceError): void {
+export function refuse(exchange: RequestExchange, problem: SluiceError): void {
   const { reply, request, settings } = exchange
   if (problem.statusCode === 400 && request.raw.httpVersionMajor < 2) {
     refusedConnections.add(request.raw.socket)

@@ -103,6 +103,7 @@ export function answerStatus(
   page?: Page
 ): void {
   const { reply, request } = exchange
+  exchange.answered = true
   endWithAnswer(request, reply)
   reply.code(status).header('cache-control', 'no-store')
   if (page === undefined) sendPlain(reply, status, error)

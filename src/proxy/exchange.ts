@@ -5,7 +5,7 @@ import type { CacheOutcome, CacheRequest } from '../cache/turn'
 import { isSluiceError, type SluiceError, sluiceError } from '../errors'
 import { Abort } from '../http/abort'
 import { discard } from '../http/discard'
-import type { Fields, Try, UpstreamResponse } from '../http/message'
+import type { Body, Fields, Try, UpstreamResponse } from '../http/message'
 import type { Target } from '../http/target'
 import type { ResponseRule } from './response-rules'
 import type { Route, UpstreamRef } from './route'
@@ -26,6 +26,12 @@ export interface Exchange {
   readonly bytesOut: number
   /** Every try of a server, times in seconds as nginx's `$upstream_*_time`. */
   readonly tries: readonly Try[]
+}
+
+/** Content in place of the client's, and the fields that go with it. */
+export interface ParsedContent {
+  readonly body: Body
+  readonly fields: Fields
 }
 
 /** The exchange as the phases see it. */
@@ -52,6 +58,10 @@ export class RequestExchange implements Exchange {
   authFields: Fields | undefined
   /** `headers.response` for this request, once the user's functions have been asked. */
   responseRules: readonly ResponseRule[] | undefined
+  /** Content that the app's parser has read, made ready to be sent again. */
+  content: ParsedContent | undefined
+  /** An answer is on its way out. */
+  answered = false
   /** The client waits for 100 (RFC 9110 §10.1.1). */
   expectsContinue = false
   /** Which side ended the tunnel, once it has ended. */
@@ -71,6 +81,11 @@ export class RequestExchange implements Exchange {
 
   get route(): string {
     return this.settings.name
+  }
+
+  /** `buffering: false`. */
+  get unbuffered(): boolean {
+    return this.settings.collect === 0
   }
 
   get upstream(): string | undefined {

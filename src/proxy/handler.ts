@@ -26,7 +26,7 @@ export function handle(request: FastifyRequest): void {
   }
   if (redirect !== null) sendRedirect(exchange, redirect)
   else if (files !== null) serveFile(exchange, files)
-  else toEdge(exchange)
+  else toEdge(exchange, throughReplyFrom)
 }
 
 function sendRedirect({ reply, target }: RequestExchange, redirect: { to: string; status: number }): void {
@@ -46,7 +46,7 @@ function serveFile(exchange: RequestExchange, files: Files): void {
     .serve(request, reply, path)
     .then((outcome) => {
       if (outcome === 'sent') countPiped(exchange)
-      else if (outcome === 'next') toEdge(exchange)
+      else if (outcome === 'next') toEdge(exchange, throughReplyFrom)
       else if (outcome === 'missing') reply.callNotFound()
       else if (outcome === 'method') {
         reply.header('allow', 'GET, HEAD')
@@ -56,8 +56,15 @@ function serveFile(exchange: RequestExchange, files: Files): void {
     .catch((error) => answerError(exchange, error))
 }
 
+/** How a request goes on to `answer` when the cache has none at hand. */
+type Onward = (exchange: RequestExchange) => void
+
+function throughReplyFrom({ reply }: RequestExchange): void {
+  reply.from('/', fromOptions)
+}
+
 /** Without an upstream the app's own 404 answers. */
-function toEdge(exchange: RequestExchange): void {
+export function toEdge(exchange: RequestExchange, onward: Onward): void {
   const { request, reply, settings } = exchange
   if (settings.upstream === null) {
     reply.callNotFound()
@@ -66,15 +73,17 @@ function toEdge(exchange: RequestExchange): void {
   try {
     const upstream = settings.upstream(request)
     if (upstream instanceof Promise)
-      upstream.then((chosen) => lookup(exchange, chosen)).catch((error) => answerError(exchange, error))
-    else lookup(exchange, upstream)
+      upstream
+        .then((chosen) => lookup(exchange, chosen, onward))
+        .catch((error) => answerError(exchange, error))
+    else lookup(exchange, upstream, onward)
   } catch (error) {
     answerError(exchange, error)
   }
 }
 
-/** A fresh hit in memory is answered here, without touching reply.from. */
-function lookup(exchange: RequestExchange, upstream: UpstreamRef): void {
+/** A fresh hit in memory is answered here, at once. */
+function lookup(exchange: RequestExchange, upstream: UpstreamRef, onward: Onward): void {
   const { cache } = exchange.settings
   exchange.to = upstream
   const facts = cache?.route.handles(exchange.request.method) ? cacheRequest(exchange, upstream) : undefined
@@ -85,7 +94,7 @@ function lookup(exchange: RequestExchange, upstream: UpstreamRef): void {
     return
   }
   exchange.cacheFacts = facts
-  exchange.reply.from('/', fromOptions)
+  onward(exchange)
 }
 
 function cacheRequest(exchange: RequestExchange, upstream: UpstreamRef): CacheRequest {

@@ -2,8 +2,8 @@
 import type { Http2ServerResponse } from 'node:http2'
 import { constants } from 'node:http2'
 import { Readable } from 'node:stream'
-import type { FastifyReply } from 'fastify'
-import { isSluiceError, sluiceError } from '../errors'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { isSluiceError, type SluiceError, sluiceError } from '../errors'
 import { type Closable, hasClosed } from '../http/closable'
 import { discard } from '../http/discard'
 import { firstLine } from '../http/fields'
@@ -35,6 +35,7 @@ export function sendWhole(exchange: RequestExchange, response: UpstreamResponse,
     discard(response.body)
     return
   }
+  exchange.answered = true
   if (hasContent(exchange.request.raw)) endWithAnswer(exchange.request, reply)
   reply.code(response.status)
   setFields(exchange, response.fields, from)
@@ -95,7 +96,18 @@ function setCacheFields({ outcome, settings, reply }: RequestExchange): void {
   appendField(reply, 'cache-status', outcome.cacheStatus)
 }
 
-function sendBody(exchange: RequestExchange, response: UpstreamResponse): void {
+/** An answer on its way out, with what the writer has to say of it. */
+export interface Outgoing {
+  readonly request: FastifyRequest
+  readonly reply: FastifyReply
+  bytesOut: number
+  error: SluiceError | undefined
+  /** Each chunk goes on as it comes. */
+  readonly unbuffered: boolean
+}
+
+/** Writes the content behind a head that is set on the reply. */
+export function sendBody(exchange: Outgoing, response: UpstreamResponse): void {
   const { reply, request } = exchange
   const { body, status } = response
   if (body === null || request.method === 'HEAD' || status === 204 || status === 304) {
@@ -110,7 +122,7 @@ function sendBody(exchange: RequestExchange, response: UpstreamResponse): void {
 }
 
 /** Fastify would call a Buffer without a type application/octet-stream, so that one takes the stream path. */
-function sendBuffer(exchange: RequestExchange, body: Buffer): void {
+function sendBuffer(exchange: Outgoing, body: Buffer): void {
   const { reply } = exchange
   exchange.bytesOut += body.length
   if (body.length === 0) reply.send()
@@ -118,7 +130,7 @@ function sendBuffer(exchange: RequestExchange, body: Buffer): void {
   else reply.header('content-length', body.length).send(Readable.from([body], { objectMode: false }))
 }
 
-function sendStream(exchange: RequestExchange, response: UpstreamResponse, body: Readable): void {
+function sendStream(exchange: Outgoing, response: UpstreamResponse, body: Readable): void {
   const { reply, request } = exchange
   const raw = reply.raw
   body.on('error', (error) => breakOff(exchange, error))
@@ -134,7 +146,7 @@ function sendStream(exchange: RequestExchange, response: UpstreamResponse, body:
 }
 
 /** Counts a stream where Fastify pipes it: what an onSend hook made of the body is what the client gets. */
-export function countPiped(exchange: RequestExchange): void {
+export function countPiped(exchange: Pick<Outgoing, 'reply' | 'bytesOut'>): void {
   exchange.reply.raw.once('pipe', (source: Readable) => {
     source.on('data', (chunk: Buffer) => {
       exchange.bytesOut += chunk.length
@@ -143,8 +155,8 @@ export function countPiped(exchange: RequestExchange): void {
 }
 
 /** Unbuffered by option, by the upstream's word, or for what it is (nginx: proxy_buffering off, X-Accel-Buffering). */
-function flowsAtOnce({ settings }: RequestExchange, fields: Fields): boolean {
-  if (settings.collect === 0 || firstLine(fields, 'x-accel-buffering')?.toLowerCase() === 'no') return true
+function flowsAtOnce({ unbuffered }: Outgoing, fields: Fields): boolean {
+  if (unbuffered || firstLine(fields, 'x-accel-buffering')?.toLowerCase() === 'no') return true
   return firstLine(fields, 'content-type')?.toLowerCase().startsWith('text/event-stream') ?? false
 }
 
@@ -157,7 +169,7 @@ function flushHead(raw: FastifyReply['raw']): void {
 }
 
 /** After the head a failure must be visible to the client: no last chunk on HTTP/1, a reset on HTTP/2. */
-function breakOff(exchange: RequestExchange, error: Error): void {
+function breakOff(exchange: Outgoing, error: Error): void {
   exchange.error ??= isSluiceError(error)
     ? error
     : sluiceError('SLUICE_INCOMPLETE_RESPONSE', { cause: error, phase: 'body' })

@@ -1,7 +1,11 @@
 // `app.sluice`: what an app can ask and tell its edge while it runs.
+import type { RouteHandlerMethod } from 'fastify'
 import type { CacheZone, ZoneStats } from '../cache/zone'
 import { optionError } from '../errors'
+import type { OwnCacheOptions } from '../options'
+import { OWN_HANDLERS } from '../proxy/own-route'
 import type { ServerState } from '../upstream/server'
+import { cached } from './own'
 import type { Registry, ShownRoute } from './registry'
 
 /** What to take out of the caches. */
@@ -26,6 +30,8 @@ export interface SluiceStats {
 
 /** The decorator `app.sluice`. */
 export interface Sluice {
+  /** An own handler behind a cache: it runs, after all hooks, when there is no stored answer. Options as of a route's `cache`. */
+  cached<H extends RouteHandlerMethod>(options: string | OwnCacheOptions, handler: H): H
   /** Takes stored responses out: a URL at once (`removed`), anything wider by a ban that lookups meet (`banned`). */
   purge(what: PurgeRequest): Promise<{ removed: number; banned: number }>
   /** A group by name; throws on an unknown one. */
@@ -39,6 +45,7 @@ export interface Sluice {
 /** The decorator over a server's registry. */
 export function createApi(registry: Registry): Sluice {
   return {
+    cached: (options, handler) => cached(registry, options, handler),
     async purge(what) {
       const zones =
         what.zone === undefined ? [...registry.caches.values()] : [registry.zone(what.zone, 'purge.zone')]
@@ -68,7 +75,8 @@ function purgeZone(
   { url, prefix, host, all, zone: named }: PurgeRequest
 ): Promise<{ removed: number; banned: number }> {
   const now = Date.now()
-  if (url !== undefined) return zone.purge({ url, upstreams: [...registry.upstreams.keys()] }, now)
+  if (url !== undefined)
+    return zone.purge({ url, upstreams: [OWN_HANDLERS, ...registry.upstreams.keys()] }, now)
   if (prefix !== undefined) return zone.purge({ prefix }, now)
   if (host !== undefined) return zone.purge({ host }, now)
   if (all === undefined && named === undefined)

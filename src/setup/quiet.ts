@@ -1,5 +1,6 @@
 // Fastify's own lines about a request on our routes (incoming, completed, errors): ours says it all in one at the end.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { RequestExchange } from '../proxy/exchange'
 
 /** Fastify's LogController, as far as we stand in front of it. */
 interface Controller {
@@ -22,7 +23,10 @@ export function quietRequests(child: FastifyInstance): void {
   Object.defineProperty(child, symbol, { value: quietController(before), configurable: true })
 }
 
-/** The app's 404 may answer for a file of ours that is not there: its lines about such a request are off as well. */
+/**
+ * The app's 404 may answer for a file of ours that is not there, and its own handlers may forward: its lines about such a request
+ * are off as well. On its cached routes they stay.
+ */
 export function quietOurs(app: FastifyInstance): void {
   const symbol = ownerSymbol(app)
   if (symbol === undefined) return
@@ -33,7 +37,7 @@ export function quietOurs(app: FastifyInstance): void {
 }
 
 function isOurs(request: object): boolean {
-  return 'sluice' in request && request.sluice !== null
+  return 'sluice' in request && request.sluice instanceof RequestExchange
 }
 
 /** The instance that the controller belongs to, and with it the app's 404. */
