@@ -33,10 +33,23 @@ function bytesOf(body: unknown, fields: Fields): Buffer {
   })
 }
 
-/** The JSON text `"a"` has been parsed to `a`, which is shorter; text that a parser left as it came has its length. */
+/**
+ * The JSON text `"a"` has been parsed to `a`, which is shorter; text that a parser left as it came has its length. Of content in
+ * chunks no length is known: there, what is no JSON itself has been parsed.
+ */
 function isParsedText(body: string, type: string, fields: Fields): boolean {
+  if (!JSON_TYPE.test(type)) return false
   const length = fields['content-length']
-  return JSON_TYPE.test(type) && length !== undefined && Number(length) !== Buffer.byteLength(body)
+  return length === undefined ? !isJson(body) : Number(length) !== Buffer.byteLength(body)
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
 }
 
 function isFlat(body: unknown): body is Record<string, string | string[]> {
