@@ -182,6 +182,20 @@ test('sse: the first event comes at once', async (t) => {
   open.message.destroy()
 })
 
+test('own-routes: a handler runs once for all, is purged, and forwards for who may', async (t) => {
+  const { ask } = await start(t, 'own-routes.js')
+  const answers = await Promise.all(Array.from({ length: 20 }, () => ask('/report')))
+  assert.deepEqual(new Set(answers.map(({ text }) => text)), new Set(['{"runs":1}']))
+  const hit = await ask('/report')
+  assert.deepEqual([word(hit), hit.headers['x-from']], ['HIT', 'hook'])
+  assert.deepEqual(json(await ask('/publish', { method: 'POST' })), { removed: 1, banned: 0 })
+  assert.equal((await ask('/report')).text, '{"runs":2}')
+  assert.equal((await ask('/files/ada/x')).status, 403)
+  const headers = { 'x-user': 'ada', 'content-type': 'application/json' }
+  const sent = await ask('/files/ada/x?a=1', { method: 'POST', headers, body: '{"b":2}' })
+  assert.deepEqual(json(sent), { method: 'POST', url: '/v1/ada/x?a=1', body: { b: 2 } })
+})
+
 test('commonjs: the same with require', async (t) => {
   const { ask } = await start(t, 'commonjs.cjs')
   assert.equal((await ask('/x')).text, "the backend's /x\n")
@@ -228,7 +242,7 @@ test('edge: the backend killed and revived', async (t) => {
 test('each example is in examples/README.md, says how to run it, and stays short', () => {
   const index = readFileSync(join(ROOT, 'examples', 'README.md'), 'utf8')
   const names = readdirSync(join(ROOT, 'examples')).filter((name) => /\.c?ts$/.test(name))
-  assert.equal(names.length, 16)
+  assert.equal(names.length, 17)
   for (const name of names) {
     const lines = readFileSync(join(ROOT, 'examples', name), 'utf8')
       .trimEnd()
