@@ -143,10 +143,10 @@ export const noPlace = defineSluice({
   // @ts-expect-error prefix or path
   routes: [{ upstream: 'app' }]
 })
+// @ts-expect-error flat, or with routes
 export const flatAndRoutes = defineSluice({
   upstreams,
   upstream: 'app',
-  // @ts-expect-error flat, or with routes
   routes: [{ prefix: '/' }]
 })
 export const placeInDefaults = defineSluice({
