@@ -11,6 +11,7 @@ import { type Closable, hasClosed } from '../http/closable'
 import { discard } from '../http/discard'
 import type { Fields } from '../http/message'
 import { parseTarget } from '../http/target'
+import { correctVersion } from './begin'
 import { hasContent } from './body'
 import { isAborted } from './log'
 import { OwnExchange } from './own-exchange'
@@ -37,6 +38,7 @@ export type OwnHandler = (this: FastifyInstance, request: FastifyRequest, reply:
 /** The handler behind the cache. For what is no concern of the cache it runs as it is. */
 export function cachedHandler(cache: OwnCache, handler: OwnHandler): OwnHandler {
   return function (request, reply) {
+    correctVersion(request)
     const call = (): unknown => handler.call(this, request, reply)
     const target = targetOf(request)
     if (target === undefined || !cache.route.handles(request.method) || request.sluice) return call()

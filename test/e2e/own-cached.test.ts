@@ -7,6 +7,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import sluice from '../../src/index'
 import { startEdge } from '../support/edge'
 import { get } from '../support/http-client'
+import { rawExchange } from '../support/raw-client'
+import { rawField } from '../support/response-parser'
 import { until } from '../support/waiting'
 import { movableClock, wordOf } from './cached'
 import { addCached, cachedRoutes, ZONE } from './own'
@@ -406,4 +408,13 @@ test('bypass, noStore and key are asked as on any route', async (t) => {
   assert.deepEqual(await ask('/page?a=2'), ['HIT', 'run 1'])
   assert.deepEqual(await ask('/page', { 'x-preview': '1' }), ['BYPASS', 'run 2'])
   assert.deepEqual(await ask('/page'), ['HIT', 'run 2'])
+})
+
+test('a request line that says HTTP/2.0 on an HTTP/1 connection is answered as one of HTTP/1.0', async (t) => {
+  const setup = cachedRoutes({ '/x': async () => 'content' })
+  const { url } = await startEdge(t, ZONE, setup)
+  for (const word of ['MISS', 'HIT']) {
+    const answer = await rawExchange(url, 'GET /x HTTP/2.0\r\nHost: a\r\nConnection: close\r\n\r\n')
+    assert.deepEqual([answer.status, rawField(answer, 'x-cache-status')], [200, [word]])
+  }
 })
