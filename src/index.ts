@@ -16,8 +16,12 @@ declare module 'fastify' {
     /** The edge: purge, upstreams, routes, stats. */
     sluice: api.Sluice
   }
+  interface FastifyReply {
+    /** Forwards the request from an own handler, by options as of a route; `upstream` is a defined name or a URL. */
+    sluice(upstream: string, options?: options.ForwardOptions): this
+  }
   interface FastifyRequest {
-    /** What is known of the request's way through the edge; null on the app's own routes. */
+    /** What is known of the request's way through the edge; null on routes that do not use it. */
     sluice: record.Exchange | null
   }
 }
@@ -43,7 +47,39 @@ declare namespace sluice {
     U,
     C
   >
-  export type RouteOptions<U extends string = string, C extends string = string> = options.RouteOptions<U, C>
+  export type RouteOptions<U extends string = string, C extends string = string> = options.RouteDefinition<
+    U,
+    C
+  >
+  export type RouteDefaults<U extends string = string, C extends string = string> = options.RouteDefaults<
+    U,
+    C
+  >
+  export type CacheOptions<C extends string = string> = options.RouteCacheOptions<C>
+  export type OwnCacheOptions<C extends string = string> = options.OwnCacheOptions<C>
+  export type ForwardOptions<C extends string = string> = options.ForwardOptions<C>
+  export type CacheZoneOptions = options.CacheZoneOptions
+  export type UpstreamOptions = options.UpstreamOptions
+  export type ServerOptions = options.ServerOptions
+  export type UpstreamUrl = options.UpstreamUrl
+  export type HeaderOptions = options.HeaderOptions
+  export type ForwardedOptions = options.ForwardedOptions
+  export type TimeoutOptions = options.TimeoutOptions
+  export type RetryOptions = options.RetryOptions
+  export type CookieOptions = options.CookieOptions
+  export type ErrorPage = options.ErrorPage
+  export type StaticOptions = options.StaticOptions
+  export type RateLimitOptions = options.RateLimitOptions
+  export type ConcurrencyOptions = options.ConcurrencyOptions
+  export type AccessRule = options.AccessRule
+  export type AuthRequestOptions = options.AuthRequestOptions
+  export type WebsocketOptions = options.WebsocketOptions
+  export type SecurityHeaderOptions = options.SecurityHeaderOptions
+  export type Duration = options.Duration
+  export type Size = options.Size
+  export type Rate = options.Rate
+  export type PurgeRequest = api.PurgeRequest
+  export type CacheWord = NonNullable<record.Exchange['cache']>
   export type Sluice = api.Sluice
   export type SluiceStats = api.SluiceStats
   export type Explanation = explanation.Explanation

@@ -14,16 +14,56 @@ import type { CookieOptions, ErrorPage, HeaderOptions, RetryOptions, TimeoutOpti
 import type { SecurityHeaderOptions } from './proxy/security'
 import type { RateLimitOptions } from './rate-limit/options'
 import type { StaticOptions } from './static/options'
-import type { Size } from './units'
-import type { UpstreamOptions } from './upstream/options'
+import type { Duration, Rate, Size } from './units'
+import type { ServerOptions, UpstreamOptions } from './upstream/options'
 import type { WebsocketOptions } from './websocket/options'
+
+export type {
+  AccessRule,
+  AuthRequestOptions,
+  CacheZoneOptions,
+  ConcurrencyOptions,
+  CookieOptions,
+  Duration,
+  ErrorPage,
+  ForwardedOptions,
+  HeaderOptions,
+  Rate,
+  RateLimitOptions,
+  RetryOptions,
+  SecurityHeaderOptions,
+  ServerOptions,
+  Size,
+  StaticOptions,
+  TimeoutOptions,
+  UpstreamOptions,
+  WebsocketOptions
+}
 
 /** A server of its own, without a name in `upstreams`: `http://127.0.0.1:3000`, with a path `http://127.0.0.1:3000/v1`. */
 export type UpstreamUrl = `http://${string}` | `https://${string}` | `unix:${string}`
 
+/** A test on the request: a function, or field names of which one is there and not `0`. */
+export type RequestTest = ((request: FastifyRequest) => boolean) | readonly string[]
+
+/** A route's `cache` as an object. */
+export type RouteCacheOptions<C extends string = string> = Omit<
+  CacheOptions,
+  'zone' | 'key' | 'bypass' | 'noStore'
+> & {
+  /** Name in `caches`. nginx: `proxy_cache` */
+  readonly zone: NoInfer<C>
+  /** Key of the stored answer in place of scheme, authority, path and query; the upstream's name stays part of it. nginx: `proxy_cache_key` */
+  readonly key?: (request: FastifyRequest) => string
+  /** Skips the lookup; the answer is stored all the same. nginx: `proxy_cache_bypass` */
+  readonly bypass?: RequestTest
+  /** Stores nothing for this request. nginx: `proxy_no_cache` */
+  readonly noStore?: RequestTest
+}
+
 type Hooks = Pick<RouteShorthandOptions, 'onRequest' | 'preParsing' | 'preValidation' | 'preHandler'>
 
-/** What one route does. `U` and `C` are the known names of upstreams and caches: those defined, not those that a route happens to name. */
+/** What one route does, merged with the defaults. `U` and `C` are the known names of upstreams and caches: those defined, not those that a route happens to name. */
 export interface RouteOptions<U extends string = string, C extends string = string> extends Hooks {
   /** Mounts at the prefix and all below it, by whole segments, for every method. nginx: `location /api/` */
   readonly prefix?: string
@@ -57,7 +97,7 @@ export interface RouteOptions<U extends string = string, C extends string = stri
   /** Largest request body, 413 beyond it; `false` = none. @default Fastify's bodyLimit (nginx: `client_max_body_size`) */
   readonly bodyLimit?: Size | false
   /** Serves from a shared cache. @default false (nginx: `proxy_cache`) */
-  readonly cache?: false | NoInfer<C> | (CacheOptions & { readonly zone: NoInfer<C> })
+  readonly cache?: false | NoInfer<C> | RouteCacheOptions<C>
   /** Relays WebSocket connections. @default false: 426 */
   readonly websocket?: boolean | WebsocketOptions
   /** Serves files. nginx: `root`, `try_files`, `expires` */
@@ -69,7 +109,9 @@ export interface RouteOptions<U extends string = string, C extends string = stri
   /** Who may ask, first match wins. @default everyone (nginx: `allow`, `deny`) */
   readonly access?: false | readonly AccessRule[]
   /** Asks another service first. @default false (nginx: `auth_request`) */
-  readonly authRequest?: false | AuthRequestOptions
+  readonly authRequest?:
+    | false
+    | (Omit<AuthRequestOptions, 'upstream'> & { readonly upstream: NoInfer<U> | UpstreamUrl })
   /** HSTS on TLS, nosniff, frame options, referrer policy, where the answer has none. @default false */
   readonly securityHeaders?: boolean | SecurityHeaderOptions
   /** Pages for errors of the edge, by status or `'5xx'`. nginx: `error_page` */
@@ -84,6 +126,36 @@ export interface RouteOptions<U extends string = string, C extends string = stri
   readonly redirect?: { readonly to: string; readonly status?: 301 | 302 | 303 | 307 | 308 }
 }
 
+/** Options of `app.sluice.cached`: those of a route's `cache`, without what only a network has. */
+export type OwnCacheOptions<C extends string = string> = Omit<
+  RouteCacheOptions<C>,
+  'background' | 'useStale'
+> & {
+  /** When to serve a stale answer: `updating`, or the status that a handler which throws comes to. @default [] (nginx: `proxy_cache_use_stale`) */
+  readonly useStale?: readonly Exclude<
+    NonNullable<CacheOptions['useStale']>[number],
+    'error' | 'timeout' | 'invalid_header'
+  >[]
+}
+
+/** Options of `reply.sluice`: those of a route, without what mounts and guards it. */
+export type ForwardOptions<C extends string = string> = Pick<
+  RouteOptions<string, C>,
+  | 'rewritePrefix'
+  | 'headers'
+  | 'forwarded'
+  | 'timeouts'
+  | 'retry'
+  | 'buffering'
+  | 'bodyLimit'
+  | 'cache'
+  | 'securityHeaders'
+  | 'errorPages'
+  | 'interceptErrors'
+  | 'rewriteLocation'
+  | 'cookies'
+>
+
 /** What several routes share. */
 interface Shared<U extends string, C extends string> {
   /** Groups of servers by name. nginx: `upstream` */
@@ -94,22 +166,72 @@ interface Shared<U extends string, C extends string> {
   readonly redis?: object
 }
 
-/** A registration with `routes`, or flat: one route. */
-export type SluiceOptions<U extends string = string, C extends string = string> = Shared<U, C> &
-  (
-    | {
-        readonly routes?: readonly RouteOptions<U, C>[]
-        /** For every route; a route's own options win. Objects merge by key, anything else replaces, `false` switches off, `null` removes. */
-        readonly defaults?: Omit<RouteOptions<U, C>, 'prefix' | 'path'>
-        /** Stands before each route's prefix. */
-        readonly prefix?: string
-      }
-    | RouteOptions<U, C>
-  )
+/** Where a route mounts: one of the two. */
+type Place =
+  | { readonly prefix: string; readonly path?: never }
+  | { readonly path: string; readonly prefix?: never }
 
-/** Checks names of upstreams and caches, units and options at compile time; returns its argument. */
-export function defineSluice<const U extends string = never, const C extends string = never>(
-  options: SluiceOptions<U, C>
-): SluiceOptions<U, C> {
+/** `null` takes an option out that `defaults` has. */
+type Removable<T> = { readonly [K in keyof T]: T[K] | null }
+
+/** A member of `routes`, or the whole of a flat registration. */
+export type RouteDefinition<U extends string = string, C extends string = string> = Place &
+  Removable<Omit<RouteOptions<U, C>, 'prefix' | 'path'>>
+
+/** What routes may share. */
+export type RouteDefaults<U extends string = string, C extends string = string> = Omit<
+  RouteOptions<U, C>,
+  'prefix' | 'path'
+>
+
+/** Options of one route, where a registration has `routes`. */
+type NoRoute = { readonly [K in Exclude<keyof RouteOptions, 'prefix'>]?: never }
+
+interface RouteList<U extends string, C extends string> extends NoRoute {
+  readonly routes?: readonly RouteDefinition<U, C>[]
+  /** For every route; a route's own options win. Objects merge by key, anything else replaces, `false` switches off, `null` removes. */
+  readonly defaults?: RouteDefaults<U, C>
+  /** Stands before each route's prefix. */
+  readonly prefix?: string
+}
+
+type Flat<U extends string, C extends string> = RouteDefinition<U, C> & {
+  readonly routes?: never
+  readonly defaults?: never
+}
+
+/** What defines the names `U` and `C`, and may use `EU` and `EC` besides. */
+type Registration<U extends string, C extends string, EU extends string, EC extends string> = Shared<U, C> &
+  (RouteList<U | EU, C | EC> | Flat<U | EU, C | EC>)
+
+/** A registration with `routes`, or flat: one route. */
+export type SluiceOptions<U extends string = string, C extends string = string> = Registration<
+  U,
+  C,
+  never,
+  never
+>
+
+/** An earlier registration, for its names. */
+interface Earlier {
+  readonly upstreams?: Readonly<Record<string, string | UpstreamOptions>>
+  readonly caches?: Readonly<Record<string, CacheZoneOptions>>
+}
+
+type UpstreamsOf<E> = E extends { readonly upstreams?: infer R } ? keyof NonNullable<R> & string : never
+type CachesOf<E> = E extends { readonly caches?: infer R } ? keyof NonNullable<R> & string : never
+
+/**
+ * Checks names of upstreams and caches, units and options at compile time; returns its argument. Names that other registrations
+ * define are known from those: `defineSluice(options, earlier)`.
+ */
+export function defineSluice<
+  const U extends string = never,
+  const C extends string = never,
+  const E extends readonly Earlier[] = []
+>(
+  options: Registration<U, C, UpstreamsOf<E[number]>, CachesOf<E[number]>>,
+  ..._earlier: E
+): Registration<U, C, UpstreamsOf<E[number]>, CachesOf<E[number]>> {
   return options
 }

@@ -7,12 +7,14 @@ import { type CacheZoneOptions, resolveCacheZone } from './cache/options'
 import type { SluiceOptions } from './options'
 import { listenForContinue } from './proxy/expect'
 import { checkReplyFrom, replyFromOptions } from './proxy/requestable'
+import { findContextKey } from './proxy/route-context'
 import { createRateLimiter, type RateLimiter, type RateLimiterDeps } from './rate-limit/hook'
 import { createApi } from './setup/api'
 import { CatchAll } from './setup/catch-all'
 import { hostConstraint } from './setup/hosts'
 import { freezeCopy } from './setup/merge'
 import { addMethods, keepLast, mount } from './setup/mount'
+import { decorateOwn } from './setup/own'
 import { patternsOf, shareMethods } from './setup/places'
 import { quietOurs, quietRequests } from './setup/quiet'
 import { type Registry, registryOf } from './setup/registry'
@@ -47,6 +49,7 @@ export const plugin: FastifyPluginAsync<SluiceOptions> = async (app, given) => {
   })
   decorate(app, registry)
   await define(app, registry, { upstreams, caches, redis })
+  if (routes.length === 0) registry.leaveToHandlers(Object.keys(upstreams))
   await app.register(async (child) => mountAll(child, registry, { routes, redis }))
   if (first) warnAbout(app, routes)
 }
@@ -54,9 +57,10 @@ export const plugin: FastifyPluginAsync<SluiceOptions> = async (app, given) => {
 /** Once per context: two encapsulated plugins of an app may both register. */
 function decorate(app: FastifyInstance, registry: Registry): void {
   if (app.hasDecorator('sluice')) return
-  quietOurs(app)
+  findContextKey(app)
   app.decorateRequest('sluice', null)
   app.decorate('sluice', createApi(registry))
+  decorateOwn(app, registry, quietOurs(app))
 }
 
 /** Once per server: the router's constraints, listeners on the server, the end. */

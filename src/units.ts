@@ -15,10 +15,14 @@ const DURATION_UNITS: Record<string, number> = {
 const SIZE_UNITS: Record<string, number> = { k: 1024, m: 1024 ** 2, g: 1024 ** 3, t: 1024 ** 4 }
 const RATE_WINDOWS: Record<string, number> = { s: 1000, m: 60_000, h: 3_600_000 }
 
-/** `'500ms'`, `'30s'`, `'1h30m'`, `'1y'`: largest unit first, each at most once, as a string that a type can check. */
+type Unit = 'ms' | 's' | 'm' | 'h' | 'd' | 'w' | 'M' | 'y'
+type LargerUnit = Exclude<Unit, 'ms'>
+
+/** `'500ms'`, `'30s'`, `'1h30m'`, `'1y'`: largest unit first, each at most once; up to three, as a string that a type can check. */
 export type Duration =
-  | `${number}${'ms' | 's' | 'm' | 'h' | 'd' | 'w' | 'M' | 'y'}`
-  | `${number}${'s' | 'm' | 'h' | 'd' | 'w' | 'M' | 'y'}${string}`
+  | `${number}${Unit}`
+  | `${number}${LargerUnit}${number}${Unit}`
+  | `${number}${LargerUnit}${number}${LargerUnit}${number}${Unit}`
 /** `'16k'`, `'64m'`, `'1g'`; 1024-based. */
 export type Size = `${number}${'k' | 'm' | 'g' | 't'}`
 /** `'10r/s'`, `'600r/m'`. */

@@ -200,6 +200,20 @@ test('sse: the first event comes at once', async (t) => {
   open.message.destroy()
 })
 
+test('own-routes: a handler runs once for all, is purged, and forwards for who may', async (t) => {
+  const { ask } = await start(t, 'own-routes.js')
+  const answers = await Promise.all(Array.from({ length: 20 }, () => ask('/report')))
+  assert.deepEqual(new Set(answers.map(({ text }) => text)), new Set(['{"runs":1}']))
+  const hit = await ask('/report')
+  assert.deepEqual([word(hit), hit.headers['x-from']], ['HIT', 'hook'])
+  assert.deepEqual(json(await ask('/publish', { method: 'POST' })), { removed: 1, banned: 0 })
+  assert.equal((await ask('/report')).text, '{"runs":2}')
+  assert.equal((await ask('/files/ada/x')).status, 403)
+  const headers = { 'x-user': 'ada', 'content-type': 'application/json' }
+  const sent = await ask('/files/ada/x?a=1', { method: 'POST', headers, body: '{"b":2}' })
+  assert.deepEqual(json(sent), { method: 'POST', url: '/v1/ada/x?a=1', body: { b: 2 } })
+})
+
 test('commonjs: the same with require', async (t) => {
   const { ask } = await start(t, 'commonjs.cjs')
   assert.equal((await ask('/x')).text, "the backend's /x\n")

@@ -79,6 +79,7 @@ export class Admit {
   #open(arrival: Arrival): Opened | string {
     const { request, facts, response, mayStore, responseTime } = arrival
     if (!mayStore) return 'not-now'
+    if (response.unstorable !== undefined) return response.unstorable
     const verdict = storable(facts, response, this.#policy, responseTime)
     if (!verdict.store) return verdict.reason
     const length = contentLength(response)

@@ -67,7 +67,8 @@ export class Errands {
     } catch (error) {
       this.#zone.release(ticket)
       // Nobody waits for a fetch that threw without saying how it ended.
-      flight?.end({ kind: 'abandoned' })
+      const gone = client === undefined || client.reason !== undefined
+      flight?.end(gone ? { kind: 'abandoned' } : { kind: 'refused', personal: turn.personal })
       throw error
     }
   }
@@ -137,7 +138,9 @@ export class Errands {
   #failed({ turn, place, client, flight }: Errand, ticket: Ticket, error: unknown): CacheAnswer {
     const failure = client?.reason === undefined ? failureOf(error) : undefined
     if (failure === undefined) throw error
-    flight?.end({ kind: 'failed', failure, error })
+    // An error answer says something about who asked, when who asked said who they are.
+    const personal = failure.kind === 'status' && turn.personal
+    flight?.end(personal ? { kind: 'refused', personal } : { kind: 'failed', failure, error })
     const stale = this.stale(turn, place.stored, failure)
     if (stale === undefined) throw error
     this.#zone.release(ticket)

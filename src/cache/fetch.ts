@@ -35,8 +35,28 @@ export function lifeLine(
   return life
 }
 
+const kStatus = Symbol('sluice.status')
+
+/** What `fetch` rejects with when its origin is a function that threw: there is no response, but the status of one. */
+export interface Thrown {
+  readonly [kStatus]: number
+  readonly error: unknown
+}
+
+/** Wraps what an origin threw. */
+export function thrown(error: unknown, status: number): Thrown {
+  return { [kStatus]: status, error }
+}
+
+/** The status of what an origin threw; undefined for any other error. */
+export function thrownStatus(error: unknown): number | undefined {
+  return (error as Partial<Thrown> | null | undefined)?.[kStatus]
+}
+
 /** What a rejected fetch means for stale responses; undefined = it says nothing about the origin. */
 export function failureOf(error: unknown): OriginFailure | undefined {
+  const thrownWith = thrownStatus(error)
+  if (thrownWith !== undefined) return thrownWith >= 500 ? { kind: 'status', status: thrownWith } : undefined
   if (!isSluiceError(error)) return undefined
   const { fault, status } = errorRow(error.code)
   if (fault !== 'upstream') return undefined

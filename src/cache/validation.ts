@@ -7,7 +7,8 @@ import { storedFields } from './storable'
 import type { StoredHead } from './store/store'
 
 /** The client's own conditions: for its copy, not for ours. */
-const CONDITIONAL = [
+/** Fields that ask for less than the whole, or nothing when the client has it already. */
+export const CONDITIONAL: readonly string[] = [
   'if-match',
   'if-none-match',
   'if-modified-since',

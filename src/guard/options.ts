@@ -21,7 +21,7 @@ export interface AuthRequestOptions {
   /** Path, and query, of the question. */
   path: string
   /** Fields of the 2xx answer that go on to the upstream; the client's own are dropped. @default [] */
-  copyHeaders?: string[]
+  readonly copyHeaders?: readonly string[]
   /** Time for the whole answer head. @default '5s' */
   timeout?: Duration
   /** Status when the service fails or does not answer in time. @default 503 */

@@ -26,6 +26,8 @@ export interface UpstreamResponse {
   readonly body: Body
   /** Trailer fields; on a stream they are there once it has ended. */
   trailers?: Fields
+  /** Why no cache may keep it, where its fields do not say so. */
+  readonly unstorable?: string
 }
 
 /** One try of one server, times in seconds since it began, as nginx's `$upstream_*_time`. */

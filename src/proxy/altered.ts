@@ -18,8 +18,8 @@ export function alteredHook(
   payload: unknown,
   next: Next
 ): void {
-  const exchange = request.sluice as { content: SentContent | undefined; bytesOut: number } | null
-  const content = exchange?.content
+  const exchange = request.sluice as { sent: SentContent | undefined; bytesOut: number } | null
+  const content = exchange?.sent
   // A hook that made it a 304 may have left empty text, whose length of 0 would be said to be the content's.
   if (reply.statusCode === 304 && payload !== null && payload !== undefined) next(null, null)
   else {

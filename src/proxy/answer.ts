@@ -55,7 +55,8 @@ function limitTotal(exchange: RequestExchange, total: number): void {
 }
 
 function contentOf(exchange: RequestExchange): Body {
-  const { settings, request } = exchange
+  const { settings, request, content } = exchange
+  if (content !== undefined) return content.body
   if (!hasContent(request.raw)) return null
   const length = announcedLength(request.raw)
   const { bodyLimit, timeouts } = settings
@@ -68,11 +69,12 @@ function contentOf(exchange: RequestExchange): Body {
 }
 
 /** What of an exchange says how its request is sent on. */
-export type Sendable = Pick<RequestExchange, 'request' | 'settings' | 'target' | 'authFields'>
+export type Sendable = Pick<RequestExchange, 'request' | 'settings' | 'target' | 'authFields'> &
+  Partial<Pick<RequestExchange, 'content'>>
 
 /** The client's request as it goes to this upstream, with this content. */
 export function upstreamRequest(exchange: Sendable, upstream: UpstreamRef, body: Body): UpstreamRequest {
-  const { request, settings, target, authFields } = exchange
+  const { request, settings, target, authFields, content } = exchange
   const { raw } = request
   const { ips, ip, protocol, host, id } = request
   const peer = raw.socket.remoteAddress
@@ -91,7 +93,7 @@ export function upstreamRequest(exchange: Sendable, upstream: UpstreamRef, body:
       request,
       method: request.method,
       target,
-      fields: raw.headers as never,
+      fields: content?.fields ?? (raw.headers as never),
       authority: publicAuthority(request),
       forwarded,
       authFields,

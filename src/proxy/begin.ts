@@ -39,18 +39,7 @@ export function beginHook(route: Route, logging: Logging) {
       reply.hijack()
       return
     }
-    correctVersion(request)
-    const { target, problem } = judgeRequest(request, route)
-    const exchange = new RequestExchange(request, reply, route, target)
-    request.sluice = exchange
-    exchange.expectsContinue = waitsForContinue(request)
-    reply.raw.on('close', () => {
-      if (exchange.tunnel === undefined) end(exchange, logging)
-      else exchange.tunnel.then(() => end(exchange, logging))
-    })
-    if (request.raw.httpVersionMajor >= 2 && hasContent(request.raw))
-      endStreamWithAnswer(request.raw as unknown as Http2ServerRequest)
-    setSecurityFields(exchange)
+    const { exchange, problem } = openExchange(route, { request, reply }, logging)
     if (problem === undefined) {
       setContentTypeAside(request)
       next()
@@ -58,6 +47,27 @@ export function beginHook(route: Route, logging: Logging) {
       refuse(exchange, problem)
     }
   }
+}
+
+/** Opens the exchange of a request, with what is wrong with it as a whole. */
+export function openExchange(
+  route: Route,
+  { request, reply }: { readonly request: FastifyRequest; readonly reply: FastifyReply },
+  logging: Logging
+): { readonly exchange: RequestExchange; readonly problem: SluiceError | undefined } {
+  correctVersion(request)
+  const { target, problem } = judgeRequest(request, route)
+  const exchange = new RequestExchange(request, reply, route, target)
+  request.sluice = exchange
+  exchange.expectsContinue = waitsForContinue(request)
+  reply.raw.on('close', () => {
+    if (exchange.tunnel === undefined) end(exchange, logging)
+    else exchange.tunnel.then(() => end(exchange, logging))
+  })
+  if (request.raw.httpVersionMajor >= 2 && hasContent(request.raw))
+    endStreamWithAnswer(request.raw as unknown as Http2ServerRequest)
+  setSecurityFields(exchange)
+  return { exchange, problem }
 }
 
 /** The request's target, and why the request is refused before anything else is asked; `detail` says it to the operator. */
@@ -73,7 +83,7 @@ export function judgeRequest(
 }
 
 /** Node's parser takes 'HTTP/2.0' and 'HTTP/0.9' in a request line; whoever asks for the version here would see HTTP/2. */
-function correctVersion({ raw }: FastifyRequest): void {
+export function correctVersion({ raw }: FastifyRequest): void {
   if (raw.httpVersionMajor === 1 || 'stream' in raw) return
   claimedVersions.set(raw, raw.httpVersion)
   Object.assign(raw, { httpVersion: '1.0', httpVersionMajor: 1, httpVersionMinor: 0 })
@@ -149,7 +159,7 @@ function lostFields({ raw, server }: FastifyRequest): boolean {
 }
 
 /** Refused requests may be anything: nothing more is read from their connection. */
-function refuse(exchange: RequestExchange, problem: SluiceError): void {
+export function refuse(exchange: RequestExchange, problem: SluiceError): void {
   const { reply, request, settings } = exchange
   if (problem.statusCode === 400 && request.raw.httpVersionMajor < 2) {
     refusedConnections.add(request.raw.socket)

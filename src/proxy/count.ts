@@ -1,9 +1,16 @@
 // What the client was sent: content bytes, counted where they leave (nginx: $body_bytes_sent).
 import type { Readable } from 'node:stream'
+import type { FastifyReply } from 'fastify'
 import type { RequestExchange } from './exchange'
 
+/** Whose content is counted. */
+export interface Counted {
+  readonly reply: FastifyReply
+  bytesOut: number
+}
+
 /** Counts a stream where Fastify pipes it: what an onSend hook made of the body is what the client gets. */
-export function countPiped(exchange: RequestExchange, onPipe?: () => void): void {
+export function countPiped(exchange: Counted, onPipe?: () => void): void {
   exchange.reply.raw.once('pipe', (source: Readable) => {
     onPipe?.()
     source.on('data', (chunk: Buffer) => {

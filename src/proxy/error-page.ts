@@ -105,6 +105,7 @@ export function answerStatus(
   page?: Page
 ): void {
   const { reply, request } = exchange
+  exchange.answered = true
   endWithAnswer(request, reply)
   reply.code(status).header('cache-control', 'no-store')
   countAnswer(exchange)

@@ -5,7 +5,7 @@ import type { CacheOutcome, CacheRequest } from '../cache/turn'
 import { isSluiceError, type SluiceError, sluiceError } from '../errors'
 import { Abort } from '../http/abort'
 import { discard } from '../http/discard'
-import type { Fields, Try, UpstreamResponse } from '../http/message'
+import type { Body, Fields, Try, UpstreamResponse } from '../http/message'
 import type { Target } from '../http/target'
 import type { SentContent } from './altered'
 import type { ResponseRule } from './response-rules'
@@ -29,6 +29,12 @@ export interface Exchange {
   readonly tries: readonly Try[]
 }
 
+/** Content in place of the client's, and the fields that go with it. */
+export interface ParsedContent {
+  readonly body: Body
+  readonly fields: Fields
+}
+
 /** The exchange as the phases see it. */
 export class RequestExchange implements Exchange {
   readonly request: FastifyRequest
@@ -46,7 +52,7 @@ export class RequestExchange implements Exchange {
   /** The answer on its way to the client; whatever becomes of the exchange, its body ends with it. */
   response: UpstreamResponse | undefined
   /** What was given to Fastify as the answer's content: a hook of the app may send something else in its place. */
-  content: SentContent | undefined
+  sent: SentContent | undefined
   /** The reply's fields before the answer's were laid over them: an error that takes its place begins from here. */
   fieldsBefore: ReturnType<FastifyReply['getHeaders']> | undefined
   /** The guards have let it in. */
@@ -57,6 +63,10 @@ export class RequestExchange implements Exchange {
   authFields: Fields | undefined
   /** `headers.response` for this request, once the user's functions have been asked. */
   responseRules: readonly ResponseRule[] | undefined
+  /** Content that the app's parser has read, made ready to be sent again. */
+  content: ParsedContent | undefined
+  /** An answer is on its way out. */
+  answered = false
   /** The client waits for 100 (RFC 9110 §10.1.1). */
   expectsContinue = false
   /** Which side ended the tunnel, once it has ended. */
@@ -94,6 +104,11 @@ export class RequestExchange implements Exchange {
     return this.settings.name
   }
 
+  /** `buffering: false`. */
+  get unbuffered(): boolean {
+    return this.settings.collect === 0
+  }
+
   get upstream(): string | undefined {
     return this.to?.name
   }
@@ -121,7 +136,7 @@ export class RequestExchange implements Exchange {
   /** Before an error takes the answer's place: nothing of it goes out, neither its validators nor how long it may be kept. */
   takeBack(): void {
     const { reply, response, fieldsBefore } = this
-    this.content = undefined
+    this.sent = undefined
     if (response !== undefined) discard(response.body)
     if (fieldsBefore === undefined || reply.raw.headersSent) return
     for (const name in reply.getHeaders()) reply.removeHeader(name)

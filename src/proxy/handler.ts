@@ -29,7 +29,7 @@ export function handle(request: FastifyRequest): void {
   }
   if (redirect !== null) sendRedirect(exchange, redirect)
   else if (files !== null) serveFile(exchange, files)
-  else toEdge(exchange)
+  else toEdge(exchange, throughReplyFrom)
 }
 
 function sendRedirect({ reply, target }: RequestExchange, redirect: { to: string; status: number }): void {
@@ -47,7 +47,7 @@ type Files = NonNullable<RequestExchange['settings']['static']>
 
 function serveFile(exchange: RequestExchange, files: Files): void {
   const { request, reply, settings, target } = exchange
-  exchange.content = 'file'
+  exchange.sent = 'file'
   files
     .serve(request, reply, pathBelow(settings, target))
     .then((outcome) => {
@@ -55,8 +55,8 @@ function serveFile(exchange: RequestExchange, files: Files): void {
         countPiped(exchange)
         return
       }
-      exchange.content = undefined
-      if (outcome === 'next') toEdge(exchange)
+      exchange.sent = undefined
+      if (outcome === 'next') toEdge(exchange, throughReplyFrom)
       else if (outcome === 'missing') answerNotFound(exchange)
       else if (outcome === 'method') {
         reply.header('allow', 'GET, HEAD')
@@ -71,8 +71,15 @@ export function pathBelow({ mount }: Pick<Route, 'mount'>, { path }: Target): st
   return cutSegments(path, mount.segments.length) || '/'
 }
 
+/** How a request goes on to `answer` when the cache has none at hand. */
+type Onward = (exchange: RequestExchange) => void
+
+function throughReplyFrom({ reply }: RequestExchange): void {
+  reply.from('/', fromOptions)
+}
+
 /** Without an upstream the app's own 404 answers. */
-function toEdge(exchange: RequestExchange): void {
+export function toEdge(exchange: RequestExchange, onward: Onward): void {
   const { request, settings } = exchange
   if (settings.upstream === null) {
     answerNotFound(exchange)
@@ -81,8 +88,10 @@ function toEdge(exchange: RequestExchange): void {
   try {
     const upstream = settings.upstream(request)
     if (upstream instanceof Promise)
-      upstream.then((chosen) => lookup(exchange, chosen)).catch((error) => answerError(exchange, error))
-    else lookup(exchange, upstream)
+      upstream
+        .then((chosen) => lookup(exchange, chosen, onward))
+        .catch((error) => answerError(exchange, error))
+    else lookup(exchange, upstream, onward)
   } catch (error) {
     answerError(exchange, error)
   }
@@ -93,8 +102,8 @@ function answerNotFound(exchange: RequestExchange): void {
   exchange.reply.callNotFound()
 }
 
-/** A fresh hit in memory is answered here, without touching reply.from. */
-function lookup(exchange: RequestExchange, upstream: UpstreamRef): void {
+/** A fresh hit in memory is answered here, at once. */
+function lookup(exchange: RequestExchange, upstream: UpstreamRef, onward: Onward): void {
   const { cache } = exchange.settings
   exchange.to = upstream
   const facts = cache?.route.handles(exchange.request.method) ? cacheRequest(exchange, upstream) : undefined
@@ -105,7 +114,7 @@ function lookup(exchange: RequestExchange, upstream: UpstreamRef): void {
     return
   }
   exchange.cacheFacts = facts
-  exchange.reply.from('/', fromOptions)
+  onward(exchange)
 }
 
 function cacheRequest(exchange: RequestExchange, upstream: UpstreamRef): CacheRequest {

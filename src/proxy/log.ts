@@ -66,7 +66,11 @@ function statusOf(exchange: RequestExchange): number {
 }
 
 /** On HTTP/2 a stream's reset does not show in `writableFinished`; a tunnel ends as its two sides like. */
-export function isAborted({ request, reply, tunnel }: RequestExchange): boolean {
+export function isAborted({
+  request,
+  reply,
+  tunnel
+}: Pick<RequestExchange, 'request' | 'reply' | 'tunnel'>): boolean {
   if (tunnel !== undefined) return false
   return request.raw.httpVersionMajor < 2 ? !reply.raw.writableFinished : request.raw.aborted
 }

@@ -2,12 +2,13 @@
 import type { Http2ServerResponse } from 'node:http2'
 import { constants } from 'node:http2'
 import { Readable } from 'node:stream'
-import type { FastifyReply } from 'fastify'
-import { isSluiceError, sluiceError } from '../errors'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { isSluiceError, type SluiceError, sluiceError } from '../errors'
 import { type Closable, hasClosed } from '../http/closable'
 import { discard } from '../http/discard'
 import { firstLine } from '../http/fields'
 import type { Fields, UpstreamResponse } from '../http/message'
+import type { SentContent } from './altered'
 import { hasContent } from './body'
 import { countPiped } from './count'
 import { answerStatus } from './error-page'
@@ -36,6 +37,7 @@ export function sendWhole(exchange: RequestExchange, response: UpstreamResponse,
     discard(response.body)
     return
   }
+  exchange.answered = true
   if (hasContent(exchange.request.raw)) endWithAnswer(exchange.request, reply)
   reply.code(response.status)
   setFields(exchange, response.fields, from)
@@ -96,7 +98,20 @@ function setCacheFields({ outcome, settings, reply }: RequestExchange): void {
   appendField(reply, 'cache-status', outcome.cacheStatus)
 }
 
-function sendBody(exchange: RequestExchange, response: UpstreamResponse): void {
+/** An answer on its way out, with what the writer has to say of it. */
+export interface Outgoing {
+  readonly request: FastifyRequest
+  readonly reply: FastifyReply
+  bytesOut: number
+  /** What was given to Fastify: a hook of the app may send something else in its place. */
+  sent: SentContent | undefined
+  error: SluiceError | undefined
+  /** Each chunk goes on as it comes. */
+  readonly unbuffered: boolean
+}
+
+/** Writes the content behind a head that is set on the reply. */
+export function sendBody(exchange: Outgoing, response: UpstreamResponse): void {
   const { reply, request } = exchange
   const { body, status } = response
   if (body === null || request.method === 'HEAD' || status === 204 || status === 304) {
@@ -111,20 +126,20 @@ function sendBody(exchange: RequestExchange, response: UpstreamResponse): void {
 }
 
 /** Fastify would call a Buffer without a type application/octet-stream, so that one takes the stream path. */
-function sendBuffer(exchange: RequestExchange, body: Buffer): void {
+function sendBuffer(exchange: Outgoing, body: Buffer): void {
   const { reply } = exchange
-  exchange.content = body
+  exchange.sent = body
   exchange.bytesOut += body.length
   if (body.length === 0) reply.send()
   else if (reply.hasHeader('content-type')) reply.send(body)
   else {
     const stream = Readable.from([body], { objectMode: false })
-    exchange.content = stream
+    exchange.sent = stream
     reply.header('content-length', body.length).send(stream)
   }
 }
 
-function sendStream(exchange: RequestExchange, response: UpstreamResponse, body: Readable): void {
+function sendStream(exchange: Outgoing, response: UpstreamResponse, body: Readable): void {
   const { reply, request } = exchange
   const raw = reply.raw
   body.on('error', (error) => breakOff(exchange, error))
@@ -135,14 +150,14 @@ function sendStream(exchange: RequestExchange, response: UpstreamResponse, body:
     if (response.trailers !== undefined && mayTrail) raw.addTrailers(response.trailers as never)
   })
   countPiped(exchange)
-  exchange.content = body
+  exchange.sent = body
   if (flowsAtOnce(exchange, response.fields)) raw.once('pipe', () => setImmediate(flushHead, raw))
   reply.send(body)
 }
 
 /** Unbuffered by option, by the upstream's word, or for what it is (nginx: proxy_buffering off, X-Accel-Buffering). */
-function flowsAtOnce({ settings }: RequestExchange, fields: Fields): boolean {
-  if (settings.collect === 0 || firstLine(fields, 'x-accel-buffering')?.toLowerCase() === 'no') return true
+function flowsAtOnce({ unbuffered }: Outgoing, fields: Fields): boolean {
+  if (unbuffered || firstLine(fields, 'x-accel-buffering')?.toLowerCase() === 'no') return true
   return firstLine(fields, 'content-type')?.toLowerCase().startsWith('text/event-stream') ?? false
 }
 
@@ -155,7 +170,7 @@ function flushHead(raw: FastifyReply['raw']): void {
 }
 
 /** After the head a failure must be visible to the client: no last chunk on HTTP/1, a reset on HTTP/2. */
-function breakOff(exchange: RequestExchange, error: Error): void {
+function breakOff(exchange: Outgoing, error: Error): void {
   exchange.error ??= isSluiceError(error)
     ? error
     : sluiceError('SLUICE_INCOMPLETE_RESPONSE', { cause: error, phase: 'body' })

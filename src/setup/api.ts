@@ -1,9 +1,13 @@
 // `app.sluice`: what an app can ask and tell its edge while it runs.
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteGenericInterface } from 'fastify'
 import type { CacheZone, ZoneStats } from '../cache/zone'
 import { optionError } from '../errors'
+import type { OwnCacheOptions } from '../options'
+import { OWN_HANDLERS } from '../proxy/own-route'
 import type { ServerState } from '../upstream/server'
 import { explain } from './explain'
 import type { Explanation } from './explanation'
+import { cached } from './own'
 import type { ExplainRequest } from './pretend'
 import type { Registry } from './registry'
 import { type ShownRoute, showRoute } from './shown'
@@ -28,8 +32,23 @@ export interface SluiceStats {
   readonly upstreams: Readonly<Record<string, readonly ServerState[]>>
 }
 
+/** A handler for any route: of an app on HTTP/2, with a type provider, a logger of its own. */
+// biome-ignore lint/suspicious/noExplicitAny: nothing else may stand for the handlers of all servers
+type AnyHandler = (this: any, request: any, reply: any) => any
+
+/** `cached<{ Params: { id: string } }>(…)` says what Fastify's `get<…>` would; a handler with types of its own keeps them. */
+export interface Cached {
+  <Route extends RouteGenericInterface = RouteGenericInterface>(
+    options: string | OwnCacheOptions,
+    handler: (this: FastifyInstance, request: FastifyRequest<Route>, reply: FastifyReply<Route>) => unknown
+  ): AnyHandler
+  <Handler extends AnyHandler>(options: string | OwnCacheOptions, handler: Handler): Handler
+}
+
 /** The decorator `app.sluice`. */
 export interface Sluice {
+  /** An own handler behind a cache: it runs, after all hooks, when there is no stored answer. Options as of a route's `cache`. */
+  cached: Cached
   /** Takes stored responses out: a URL at once (`removed`), anything wider by a ban that lookups meet (`banned`). */
   purge(what: PurgeRequest): Promise<{ removed: number; banned: number }>
   /** A group by name; throws on an unknown one. */
@@ -45,6 +64,7 @@ export interface Sluice {
 /** The decorator over a server's registry. */
 export function createApi(registry: Registry): Sluice {
   return {
+    cached: (options: string | OwnCacheOptions, handler: AnyHandler) => cached(registry, options, handler),
     async purge(what) {
       const zones =
         what.zone === undefined ? [...registry.caches.values()] : [registry.zone(what.zone, 'purge.zone')]
@@ -75,7 +95,8 @@ function purgeZone(
   { url, prefix, host, all, zone: named }: PurgeRequest
 ): Promise<{ removed: number; banned: number }> {
   const now = Date.now()
-  if (url !== undefined) return zone.purge({ url, upstreams: [...registry.upstreams.keys()] }, now)
+  if (url !== undefined)
+    return zone.purge({ url, upstreams: [OWN_HANDLERS, ...registry.upstreams.keys()] }, now)
   if (prefix !== undefined) return zone.purge({ prefix }, now)
   if (host !== undefined) return zone.purge({ host }, now)
   if (all === undefined && named === undefined)

@@ -1,5 +1,6 @@
 // Fastify's own lines about a request on our routes (incoming, completed, errors): ours says it all in one at the end.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { RequestExchange } from '../proxy/exchange'
 
 /** Fastify's LogController, as far as we stand in front of it. */
 interface Controller {
@@ -27,15 +28,20 @@ export function quietRequests(child: FastifyInstance): (request: object) => bool
   return (request) => own.isLogDisabled(request)
 }
 
-/** The app's 404 may answer for a file of ours that is not there: its lines about such a request are off as well. */
-export function quietOurs(app: FastifyInstance): void {
+/**
+ * The app's 404 may answer for a file of ours that is not there, and its own handlers may forward: its lines about such a request
+ * are off as well. On its cached routes they stay. Gives what the app's own controller says of a request.
+ */
+export function quietOurs(app: FastifyInstance): (request: object) => boolean {
   const symbol = ownerSymbol(app)
-  if (symbol === undefined) return
+  if (symbol === undefined) return () => false
   const before = (app as unknown as Record<symbol, Controller>)[symbol] as Controller
   const isLogDisabled = (request: object): boolean => isOurs(request) || before.isLogDisabled(request)
   const value = Object.create(before, { isLogDisabled: { value: isLogDisabled } })
   standsFor.set(value, before)
   Object.defineProperty(rootOf(app, symbol), symbol, { value, configurable: true })
+  const own = ownerOf(before)
+  return (request) => own.isLogDisabled(request)
 }
 
 function ownerOf(controller: Controller): Controller {
@@ -45,7 +51,7 @@ function ownerOf(controller: Controller): Controller {
 }
 
 function isOurs(request: object): boolean {
-  return 'sluice' in request && request.sluice !== null
+  return 'sluice' in request && request.sluice instanceof RequestExchange
 }
 
 /** The instance that the controller belongs to, and with it the app's 404. */

@@ -148,6 +148,11 @@ export class Registry {
     return zone
   }
 
+  /** Groups of a registration without routes: an own handler may name them as late as its first request. */
+  leaveToHandlers(names: readonly string[]): void {
+    for (const name of names) this.#used.add(`upstreams.${name}`)
+  }
+
   /** Groups and zones that no route names. With an upstream function on a route any group may be meant. */
   unused(): string[] {
     const isChosen = this.mounted.some(({ named }) => typeof named.options.upstream === 'function')

@@ -40,7 +40,7 @@ export type Pem = string | Buffer | (string | Buffer)[]
 
 /** A group of servers. */
 export interface UpstreamOptions {
-  servers: (string | ServerOptions)[]
+  readonly servers: readonly (string | ServerOptions)[]
   /** nginx: least_conn. @default 'round-robin' */
   balance?: Balance
   /** Idle connections kept per server; 0 closes each after use. nginx: keepalive. @default 32 */
@@ -203,7 +203,7 @@ export function resolveServer(server: string | ServerOptions, path: string): Res
 }
 
 function resolveServers(
-  entries: (string | ServerOptions)[],
+  entries: readonly (string | ServerOptions)[],
   serversPath: string | undefined,
   path: string
 ): ResolvedServer[] {

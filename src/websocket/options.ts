@@ -12,7 +12,7 @@ export interface WebsocketOptions {
    * `'same-host'` (the origin's host is the request's). Any other Origin is answered 403; a request without
    * Origin does not come from a page and passes. @default any origin, left to the upstream to judge
    */
-  allowedOrigins?: string[]
+  readonly allowedOrigins?: readonly string[]
   /** Tunnels of this route at a time, those being opened included; beyond it 503. nginx: `limit_conn`. @default no limit */
   maxConnections?: number
   /** How long a tunnel may take to end when the app closes, before it is cut. nginx: `worker_shutdown_timeout`. @default '5s' */

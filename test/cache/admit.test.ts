@@ -162,3 +162,9 @@ test('empty content is stored and served with Content-Length 0, a 204 without', 
   const none = await scene.get('/none')
   assert.deepEqual([none.word, none.status, none.fields['content-length']], ['HIT', 204, undefined])
 })
+
+test('a response that its origin calls unstorable is not stored, whatever its fields say', async () => {
+  const scene = new Scene()
+  scene.script = () => ({ ...text('A', { 'cache-control': 'max-age=60' }), unstorable: 'set-cookie' })
+  assert.deepEqual([(await scene.get()).reason, (await scene.get()).word], ['set-cookie', 'MISS'])
+})

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { failureOf, lifeLine, storeRequest } from '../../src/cache/fetch'
+import { failureOf, lifeLine, storeRequest, thrown, thrownStatus } from '../../src/cache/fetch'
 import { Flight } from '../../src/cache/lock'
 import { type SluiceErrorCode, sluiceError } from '../../src/errors'
 import { Abort } from '../../src/http/abort'
@@ -27,6 +27,14 @@ for (const [code, kind] of [
 
 test('an error that is not ours says nothing of the origin', () => {
   assert.equal(failureOf(new Error('x')), undefined)
+})
+
+test('what an origin threw counts as its status, below 500 it says nothing of the origin', () => {
+  const error = new Error('x')
+  assert.deepEqual(failureOf(thrown(error, 503)), { kind: 'status', status: 503 })
+  assert.equal(failureOf(thrown(error, 404)), undefined)
+  assert.deepEqual([thrown(error, 404).error, thrownStatus(thrown(error, 404))], [error, 404])
+  for (const other of [error, null, undefined, 'text']) assert.equal(thrownStatus(other), undefined)
 })
 
 test('the request for the store is a GET with our conditions in place of the client’s', () => {

@@ -220,6 +220,8 @@ test('groups and zones that no route names are said once, when all registrations
   )
   const used = await startEdge(t, { prefix: '/', upstream: origin.url })
   assert.deepEqual(used.logged('used by no route'), [])
+  const forHandlers = await startEdge(t, [{ upstreams: { app: origin.url } }])
+  assert.deepEqual(forHandlers.logged('used by no route'), [])
 })
 
 test('constraints and config are Fastify’s own', async (t) => {

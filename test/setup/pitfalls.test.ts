@@ -91,7 +91,7 @@ const REFUSED: [string, object, RegExp][] = [
 ]
 for (const [name, route, message] of REFUSED) {
   test(`refused: ${name}`, () => {
-    const [named] = routesOf({ routes: [route] }, '')
+    const [named] = routesOf({ routes: [route as never] }, '')
     assert.throws(() => named && refusePitfalls(named), { code: 'SLUICE_OPTIONS', message })
   })
 }
@@ -108,7 +108,7 @@ const ACCEPTED: [string, object][] = [
 ]
 for (const [name, route] of ACCEPTED) {
   test(`accepted: ${name}`, () => {
-    const [named] = routesOf({ routes: [route] }, '')
+    const [named] = routesOf({ routes: [route as never] }, '')
     assert.doesNotThrow(() => named && refusePitfalls(named))
   })
 }
