@@ -15,12 +15,13 @@ const CONDITIONAL = [
   'if-range',
   'range'
 ]
-/** They describe the stored content, which a 304 does not replace (§3.2). */
+/** They describe the bytes that are stored, which a 304 does not replace (§3.2); a digest in it is one of no bytes at all. */
 const CONTENT: ReadonlySet<string> = new Set([
   'content-length',
   'content-encoding',
-  'content-type',
-  'content-range'
+  'content-range',
+  'content-md5',
+  'content-digest'
 ])
 
 /** The condition to send for a stored response; undefined when it has no validator. */
@@ -50,7 +51,7 @@ export function confirms(head: StoredHead, notModified: { fields: Fields }): boo
   return weaklyEqual(theirs, ours)
 }
 
-/** The stored head after a 304: its fields replace ours, all but those that describe the content. */
+/** The stored head after a 304: its fields replace ours, all but those that describe the stored bytes. */
 export function freshen(
   head: StoredHead,
   notModified: { fields: Fields },
