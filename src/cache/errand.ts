@@ -178,7 +178,7 @@ export class Errands {
       return this.#run({ ...errand, place: { ...place, stored: undefined } }, ticket)
     }
     this.#zone.release(ticket)
-    const fresh = freshen(head, response, arrived)
+    const fresh = freshen(head, response, { ...arrived, targeted: this.#policy.targeted })
     const verdict = storable(turn.facts, fresh, this.#policy, responseTime)
     const entry = withHead(stored.entry, verdict.store ? withValidFor(fresh, verdict.validForMs) : fresh)
     const renewed: Stored = { entry, prepared: this.#responses.prepare(entry) }

@@ -118,9 +118,8 @@ export class Responses {
   prepare(entry: StoredEntry): Prepared {
     const before = this.#prepared.get(entry.head)
     if (before !== undefined) return before
-    const { heuristics } = this.#policy
     const prepared: Prepared = {
-      freshness: freshness(entry.head, { heuristics }),
+      freshness: freshness(entry.head, this.#policy),
       representation: represent(entry.head, entry.length),
       bans: -1,
       second: -1,

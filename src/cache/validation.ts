@@ -55,7 +55,7 @@ export function confirms(head: StoredHead, notModified: { fields: Fields }): boo
 export function freshen(
   head: StoredHead,
   notModified: { fields: Fields },
-  times: { requestTime: number; responseTime: number }
+  how: { requestTime: number; responseTime: number; targeted: readonly string[] }
 ): StoredHead {
   const fields: Fields = Object.assign(Object.create(null), head.fields)
   // Both belong to the message that is replaced, also when the 304 has none.
@@ -64,8 +64,8 @@ export function freshen(
   for (const [name, value] of Object.entries(notModified.fields)) {
     if (mayReplace(name, head)) fields[name] = value
   }
-  const { requestTime, responseTime } = times
-  return { ...head, fields: storedFields(fields, responseTime), requestTime, responseTime }
+  const { requestTime, responseTime, targeted } = how
+  return { ...head, fields: storedFields(fields, responseTime, targeted), requestTime, responseTime }
 }
 
 function mayReplace(name: string, head: StoredHead): boolean {
