@@ -5,7 +5,6 @@ import type { UpstreamRequest } from '../http/message'
 import { parseCacheControl } from './directives'
 import { Errands } from './errand'
 import { pass } from './fetch'
-import { invalidates } from './invalidation'
 import type { Flight } from './lock'
 import type { ResolvedRouteCache } from './options'
 import { type Place, Responses, type Stored } from './responses'
@@ -14,6 +13,7 @@ import { isConditional } from './serve'
 import type { CacheWord } from './status'
 import { hasPersonalCookie } from './storable'
 import { type CacheAnswer, type CacheCall, type CacheRequest, openTurn, type Turn } from './turn'
+import { isUnsafe, Unsafe } from './unsafe'
 import type { CacheZone } from './zone'
 
 /** How often a request may wait for others before it goes alone: for the URL, for its variant, and once for bad luck. */
@@ -27,6 +27,7 @@ export class RouteCache {
   readonly #policy: ResolvedRouteCache
   readonly #responses: Responses
   readonly #errands: Errands
+  readonly #unsafe: Unsafe
   #cookieHintGiven = false
 
   constructor(zone: CacheZone, policy: ResolvedRouteCache) {
@@ -34,6 +35,7 @@ export class RouteCache {
     this.#policy = policy
     this.#responses = new Responses(zone, policy)
     this.#errands = new Errands(zone, policy, this.#responses)
+    this.#unsafe = new Unsafe(zone, policy, this.#responses)
   }
 
   /** Whether requests with this method concern the cache: it answers them, or they invalidate (RFC 9111 §4.4). */
@@ -74,7 +76,7 @@ export class RouteCache {
 
   async #respond(turn: Turn): Promise<CacheAnswer> {
     const { request } = turn
-    if (!this.#policy.methods.has(request.method)) return this.#unsafe(turn)
+    if (!this.#policy.methods.has(request.method)) return this.#unsafe.respond(turn)
     if (request.hasBody) return pass(turn, 'BYPASS', 'body')
     if (request.bypass === true) return this.#bypass(turn)
     for (let round = 0; round < MAX_ROUNDS; round++) {
@@ -93,7 +95,7 @@ export class RouteCache {
     const decision = reuse(this.#reuseInput(turn, stored))
     switch (decision.kind) {
       case 'fresh':
-        return this.#errands.answer(turn, stored, turn.collapsed ?? 'HIT')
+        return this.#errands.answer(turn, stored, { word: turn.collapsed ?? 'HIT' })
       case 'stale':
         return this.#stale(turn, place, { stored, ...decision })
       case 'only-if-cached':
@@ -105,6 +107,7 @@ export class RouteCache {
 
   #absent(turn: Turn, place: Place): Promise<CacheAnswer | undefined> {
     const { request, call, facts, directives } = turn
+    turn.wish = undefined
     const verdict = onMiss({ request: { ...facts, directives }, policy: this.#policy })
     if (verdict.kind === 'only-if-cached') throw sluiceError('SLUICE_ONLY_IF_CACHED')
     if (this.#keepsToItself(turn)) {
@@ -124,11 +127,14 @@ export class RouteCache {
     { stored, servable, reason }: { stored: Stored; servable: StaleUse; reason: StaleReason }
   ): Promise<CacheAnswer | undefined> | CacheAnswer {
     const flight = this.#underWay(turn, place)
-    if (flight !== undefined && servable !== 'never') return this.#errands.answer(turn, stored, 'UPDATING')
+    if (flight !== undefined && servable !== 'never') {
+      return this.#errands.answer(turn, stored, { word: 'UPDATING', reason: servable })
+    }
     if (servable === 'while-revalidate' && this.#policy.background) {
       this.#refresh(turn, place)
-      return this.#errands.answer(turn, stored, 'STALE')
+      return this.#errands.answer(turn, stored, { word: 'STALE', reason: servable })
     }
+    turn.wish = reason === 'expired' ? undefined : reason
     // Who wants it checked gets it checked: not the answer to a question that was asked before.
     const own = reason.startsWith('request-') || this.#keepsToItself(turn)
     const past = own || turn.alone || this.#zone.marks.refused(place.key, turn.personal, turn.call.now())
@@ -229,18 +235,6 @@ export class RouteCache {
     return this.#errands.run(errand)
   }
 
-  /** RFC 9111 §4.4: what an unsafe request changed is stored no longer. */
-  async #unsafe(turn: Turn): Promise<CacheAnswer> {
-    const answer = await pass(turn, 'BYPASS', 'method')
-    const { request, primary } = turn
-    const targets = invalidates(request, answer.response)
-    // The caller does not wait for a disk: while a removal is under way the zone finds nothing under the key.
-    if (targets.length > 0) void this.#zone.remove(primary)
-    const { customKey: _own, ...place } = request
-    for (const target of targets) void this.#zone.remove(this.#responses.primaryKey({ ...place, target }))
-    return answer
-  }
-
   #reuseInput({ facts, directives, call }: Turn, { entry, prepared }: Stored): ReuseInput {
     const { freshness } = prepared
     return {
@@ -291,10 +285,4 @@ function wantsPart({ request: { method, fields } }: Turn): boolean {
 
 function mayStore({ request }: Turn): boolean {
   return request.noStore !== true
-}
-
-/** Asks the rule itself, so that there is one list of safe methods. */
-function isUnsafe(method: string): boolean {
-  const anywhere = { method, scheme: 'http', authority: '', target: '/' }
-  return invalidates(anywhere, { status: 200, fields: {} }).length > 0
 }
