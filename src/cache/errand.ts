@@ -10,7 +10,7 @@ import { ttlSeconds } from './freshness'
 import type { Flight } from './lock'
 import type { ResolvedRouteCache } from './options'
 import { failureWord, fetchedOutcome, storedOutcome, type Told } from './outcome'
-import type { Place, Responses, Stored } from './responses'
+import { type Place, type Responses, type Stored, selects } from './responses'
 import { type OriginFailure, staleOnError } from './reuse'
 import { serve } from './serve'
 import type { CacheWord } from './status'
@@ -172,10 +172,16 @@ export class Errands {
     const verdict = storable(turn.facts, fresh, this.#policy, responseTime)
     const entry = withHead(stored.entry, verdict.store ? withValidFor(fresh, verdict.validForMs) : fresh)
     const renewed: Stored = { entry, prepared: this.#responses.prepare(entry) }
-    if (verdict.store && errand.mayStore && !ticket.revoked) this.#keep(errand, renewed)
+    const refusal = verdict.store
+      ? selects(place.record, fresh.fields)
+        ? undefined
+        : 'vary'
+      : verdict.reason
+    if (refusal === undefined && errand.mayStore && !ticket.revoked) this.#keep(errand, renewed)
     else {
-      if (!verdict.store && !PERSONAL.has(verdict.reason)) void this.#zone.remove(turn.primary)
-      flight?.end({ kind: 'refused', personal: !verdict.store && PERSONAL.has(verdict.reason) })
+      const personal = refusal !== undefined && PERSONAL.has(refusal)
+      if (refusal !== undefined && !personal) void this.#zone.remove(turn.primary)
+      flight?.end({ kind: 'refused', personal })
     }
     return this.answer(turn, renewed, { word: 'REVALIDATED', fwdStatus: 304 })
   }

@@ -166,6 +166,12 @@ export class Responses {
   }
 }
 
+/** Whether the key chosen by this record tells apart all that these fields vary on: a 304 may bring a Vary of its own. */
+export function selects(record: VaryRecord | undefined, fields: Fields): boolean {
+  const names = varyNames(fields)
+  return names === null || (names !== '*' && names.every((name) => record?.vary.includes(name) === true))
+}
+
 function isRecord(found: StoredEntry | VaryRecord): found is VaryRecord {
   return 'vary' in found
 }
