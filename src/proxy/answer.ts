@@ -51,7 +51,7 @@ export function upstreamRequest(
   upstream: UpstreamRef,
   body: Body
 ): UpstreamRequest {
-  const { request, settings, target, authFields } = exchange
+  const { request, settings, target, authFields, cacheFacts } = exchange
   const { raw } = request
   const { ips, ip, protocol, host, id } = request
   const peer = raw.socket.remoteAddress
@@ -74,7 +74,8 @@ export function upstreamRequest(
       authority: publicAuthority(request),
       forwarded,
       authFields,
-      body
+      body,
+      keyed: cacheFacts !== undefined && (request.method === 'GET' || request.method === 'HEAD')
     },
     settings,
     upstream
