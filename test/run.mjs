@@ -1,5 +1,5 @@
-// Runs the compiled tests: all of them, or those whose path contains one of the words given.
-// `npm test`, `npm test -- cache websocket`. Node 20 has no glob for --test, hence the walk.
+// Runs the compiled tests: all of them, or those whose path contains one of the words given; a word after `-` leaves out.
+// `npm test`, `npm test -- cache websocket`, `npm test -- -conformance`. Node 20 has no glob for --test, hence the walk.
 // Prints failures, skips and slow tests, then the count. With SLUICE_CI=1 a skip counts against the run.
 import { readdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
@@ -13,15 +13,16 @@ const FILE_TIMEOUT_MS = 180_000
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const build = join(root, 'build', 'test')
-const words = process.argv.slice(2)
+const [left, words] = parted(process.argv.slice(2))
 const files = readdirSync(build, { recursive: true })
   .filter((file) => file.endsWith('.test.js'))
   .filter((file) => words.length === 0 || words.some((word) => file.includes(word)))
+  .filter((file) => !left.some((word) => file.includes(word)))
   .sort()
   .map((file) => join(build, file))
 
 if (files.length === 0) {
-  console.error(`no test file matches: ${words.join(' ')}`)
+  console.error(`no test file matches: ${process.argv.slice(2).join(' ')}`)
   process.exit(1)
 }
 
@@ -49,6 +50,11 @@ console.log(
 console.log(`${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`)
 const skipIsFailure = process.env.SLUICE_CI === '1' && count.skipped > 0
 process.exit(count.failed > 0 || count.passed === 0 || skipIsFailure ? 1 : 0)
+
+function parted(given) {
+  const left = given.filter((word) => word.startsWith('-'))
+  return [left.map((word) => word.slice(1)), given.filter((word) => !left.includes(word))]
+}
 
 function passed(data) {
   if (data.details.type === 'suite') return

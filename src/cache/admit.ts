@@ -71,8 +71,7 @@ export class Admit {
         ? this.#stream(arrival, { selection, writer, length, finish })
         : this.#whole(arrival, { selection, writer, length, finish })
     if (typeof opened === 'string') return { response, refusal: opened, shareable: false }
-    const { heuristics } = this.#policy
-    const shareable = isShareable(opened.head, freshness(opened.head, { heuristics }), arrival.responseTime)
+    const shareable = isShareable(opened.head, freshness(opened.head, this.#policy), arrival.responseTime)
     return { response, refusal: undefined, shareable }
   }
 
@@ -89,7 +88,8 @@ export class Admit {
       record: arrival.record
     })
     if (place === undefined) return 'vary'
-    const head = storedHead(arrival, verdict.validForMs, place.selecting)
+    const fields = storedFields(response.fields, responseTime, this.#policy.targeted)
+    const head = storedHead(arrival, fields, { validFor: verdict.validForMs, selecting: place.selecting })
     const writer = this.#zone.store.open(place.key, head, length)
     if (writer === undefined) return 'store'
     return {
@@ -242,10 +242,12 @@ function answer({ request, response, selection, length, body }: AnswerParts): Up
 
 function storedHead(
   { response, requestTime, responseTime }: Arrival,
-  validFor: number | undefined,
-  selecting: Record<string, string | null> | undefined
+  fields: Fields,
+  {
+    validFor,
+    selecting
+  }: { validFor: number | undefined; selecting: Record<string, string | null> | undefined }
 ): StoredHead {
-  const fields = storedFields(response.fields, responseTime)
   const tags = responseTags(fields)
   return {
     status: response.status,

@@ -6,7 +6,6 @@ import { parseCacheControl } from './directives'
 import { Errands } from './errand'
 import { type CacheExplanation, explainCache } from './explain'
 import { pass } from './fetch'
-import { invalidates } from './invalidation'
 import type { Flight } from './lock'
 import type { ResolvedRouteCache } from './options'
 import { type Place, Responses, type Stored } from './responses'
@@ -14,6 +13,7 @@ import { onMiss, type ReuseInput, reuse, type StaleReason, type StaleUse } from 
 import { isConditional } from './serve'
 import type { CacheWord } from './status'
 import { type CacheAnswer, type CacheCall, type CacheRequest, openTurn, type Turn } from './turn'
+import { isUnsafe, Unsafe } from './unsafe'
 import { flightAgeMs, keepsOut, keepsToItself, passedOver, staleWord } from './verdict'
 import type { CacheZone } from './zone'
 
@@ -26,6 +26,7 @@ export class RouteCache {
   readonly #policy: ResolvedRouteCache
   readonly #responses: Responses
   readonly #errands: Errands
+  readonly #unsafe: Unsafe
   #cookieHintGiven = false
 
   constructor(zone: CacheZone, policy: ResolvedRouteCache) {
@@ -33,6 +34,7 @@ export class RouteCache {
     this.#policy = policy
     this.#responses = new Responses(zone, policy)
     this.#errands = new Errands(zone, policy, this.#responses)
+    this.#unsafe = new Unsafe(zone, policy, this.#responses)
   }
 
   /** Whether requests with this method concern the cache: it answers them, or they invalidate (RFC 9111 §4.4). */
@@ -83,7 +85,7 @@ export class RouteCache {
   async #respond(turn: Turn): Promise<CacheAnswer> {
     const { request } = turn
     const reason = passedOver(request, this.#policy)
-    if (reason === 'method') return this.#unsafe(turn)
+    if (reason === 'method') return this.#unsafe.respond(turn)
     if (reason === 'body') return pass(turn, 'BYPASS', reason)
     if (reason === 'bypass') return this.#bypass(turn)
     for (let round = 0; round < MAX_ROUNDS; round++) {
@@ -103,7 +105,7 @@ export class RouteCache {
     const decision = reuse(this.#reuseInput(turn, stored))
     switch (decision.kind) {
       case 'fresh':
-        return this.#errands.answer(turn, stored, turn.collapsed ?? 'HIT')
+        return this.#errands.answer(turn, stored, { word: turn.collapsed ?? 'HIT' })
       case 'stale':
         return this.#stale(turn, place, { stored, ...decision })
       case 'only-if-cached':
@@ -115,6 +117,7 @@ export class RouteCache {
 
   #absent(turn: Turn, place: Place): Promise<CacheAnswer | undefined> {
     const { request, call, facts, directives } = turn
+    turn.wish = undefined
     const verdict = onMiss({ request: { ...facts, directives }, policy: this.#policy })
     if (verdict.kind === 'only-if-cached') throw sluiceError('SLUICE_ONLY_IF_CACHED')
     const own = keepsToItself(request, directives, this.#policy)
@@ -135,7 +138,8 @@ export class RouteCache {
     const { background } = this.#policy
     const word = staleWord(servable, { underWay: this.#underWay(turn, place) !== undefined, background })
     if (word === 'STALE') this.#refresh(turn, place)
-    if (word !== 'EXPIRED') return this.#errands.answer(turn, stored, word)
+    if (word !== 'EXPIRED') return this.#errands.answer(turn, stored, { word, reason: servable })
+    turn.wish = reason === 'expired' ? undefined : reason
     // Who wants it checked gets it checked: not the answer to a question that was asked before.
     const own =
       reason.startsWith('request-') ||
@@ -238,18 +242,6 @@ export class RouteCache {
     return this.#errands.run(errand)
   }
 
-  /** RFC 9111 §4.4: what an unsafe request changed is stored no longer. */
-  async #unsafe(turn: Turn): Promise<CacheAnswer> {
-    const answer = await pass(turn, 'BYPASS', 'method')
-    const { request, primary } = turn
-    const targets = invalidates(request, answer.response)
-    // The caller does not wait for a disk: while a removal is under way the zone finds nothing under the key.
-    if (targets.length > 0) void this.#zone.remove(primary)
-    const { customKey: _own, ...place } = request
-    for (const target of targets) void this.#zone.remove(this.#responses.primaryKey({ ...place, target }))
-    return answer
-  }
-
   #reuseInput({ facts, directives, call }: Turn, { entry, prepared }: Stored): ReuseInput {
     const { freshness } = prepared
     return {
@@ -290,10 +282,4 @@ function wantsPart({ request: { method, fields } }: Turn): boolean {
 
 function mayStore({ request }: Turn): boolean {
   return request.noStore !== true
-}
-
-/** Asks the rule itself, so that there is one list of safe methods. */
-function isUnsafe(method: string): boolean {
-  const anywhere = { method, scheme: 'http', authority: '', target: '/' }
-  return invalidates(anywhere, { status: 200, fields: {} }).length > 0
 }

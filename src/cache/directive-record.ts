@@ -31,7 +31,7 @@ export interface Directives {
 }
 
 /** Which field the explicit freshness lifetime came from. */
-export type DirectiveSource = 'x-accel-expires' | 'cdn-cache-control' | 'cache-control' | 'expires' | 'none'
+export type DirectiveSource = 'x-accel-expires' | 'targeted' | 'cache-control' | 'expires' | 'none'
 
 /** The directives in force for a response and its explicit lifetime. */
 export interface EffectiveDirectives extends Directives {

@@ -24,6 +24,9 @@ const MEMBER = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+)(?:=([!#$%&'*+\-.^_`|~0-9A-Za-z]+
 const LEADING_TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+/
 const NONE: Directives = Object.freeze(emptyDirectives())
 
+/** The targeted fields that count without an option, in order (RFC 9213 §2.2). */
+export const TARGETED: readonly string[] = ['cdn-cache-control']
+
 /** Parses Cache-Control, all its lines as one list. Never throws; absent gives a shared record without directives. */
 export function parseCacheControl(value: string | string[] | undefined): Directives {
   return value === undefined ? NONE : readCacheControl(value)
@@ -34,12 +37,18 @@ export function parseTargeted(value: string | string[] | undefined): Directives 
   return readTargeted(value)
 }
 
-/** The directives of a response after X-Accel-Expires > CDN-Cache-Control > Cache-Control > Expires. `now`: its receipt. */
-export function effectiveDirectives(fields: Fields, now: number): EffectiveDirectives {
+/** The directives of a response after X-Accel-Expires > the first readable targeted field > Cache-Control > Expires. `now`: its receipt. */
+export function effectiveDirectives(
+  fields: Fields,
+  now: number,
+  targets: readonly string[] = TARGETED
+): EffectiveDirectives {
   const accel = accelExpires(firstLine(fields, 'x-accel-expires'), now)
   if (accel !== undefined) return underAccel(readCacheControl(fields['cache-control']), accel)
-  const targeted = readTargeted(fields['cdn-cache-control'])
-  if (targeted !== undefined) return withLifetime(targeted, 'cdn-cache-control')
+  for (const name of targets) {
+    const targeted = readTargeted(fields[name])
+    if (targeted !== undefined) return withLifetime(targeted, 'targeted')
+  }
   const directives = readCacheControl(fields['cache-control'])
   if (directives.sMaxage !== undefined || directives.maxAge !== undefined) {
     return withLifetime(directives, 'cache-control')
@@ -120,10 +129,7 @@ function underAccel(directives: DirectiveRecord, accel: Accel): EffectiveDirecti
   return directives
 }
 
-function withLifetime(
-  directives: DirectiveRecord,
-  field: 'cdn-cache-control' | 'cache-control'
-): EffectiveDirectives {
+function withLifetime(directives: DirectiveRecord, field: 'targeted' | 'cache-control'): EffectiveDirectives {
   const seconds = directives.sMaxage ?? directives.maxAge
   if (seconds === undefined) return directives
   directives.source = field

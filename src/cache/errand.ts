@@ -1,20 +1,22 @@
 // One fetch for the cache: conditional when something is stored, then 304, stale instead of an error, or a new response (RFC 9111 §4.3).
+import { Readable } from 'node:stream'
 import { sluiceError } from '../errors'
 import type { Abort } from '../http/abort'
 import { discard } from '../http/discard'
 import type { UpstreamResponse } from '../http/message'
 import { Admit, type AdmitEnd, isShareable } from './admit'
-import { failureOf, lifeLine, storeRequest } from './fetch'
+import { failureOf, lifeLine, pass, storeRequest } from './fetch'
 import { ttlSeconds } from './freshness'
 import type { Flight } from './lock'
 import type { ResolvedRouteCache } from './options'
-import type { Place, Responses, Stored } from './responses'
+import { failureWord, fetchedOutcome, storedOutcome, type Told } from './outcome'
+import { type Place, type Responses, type Stored, selects } from './responses'
 import { type OriginFailure, staleOnError } from './reuse'
 import { serve } from './serve'
-import { type CacheWord, cacheStatus } from './status'
+import type { CacheWord } from './status'
 import { storable } from './storable'
 import type { StoredEntry, StoredHead } from './store/store'
-import type { CacheAnswer, CacheOutcome, CacheRequest, Turn } from './turn'
+import type { CacheAnswer, CacheRequest, Turn } from './turn'
 import { conditionalFields, confirms, freshen } from './validation'
 import type { CacheZone, Ticket } from './zone'
 
@@ -82,33 +84,21 @@ export class Errands {
   }
 
   /** The answer from a stored response. */
-  answer(turn: Turn, stored: Stored, word: CacheWord, fwdStatus?: number): CacheAnswer {
+  answer(turn: Turn, stored: Stored, told: Told): CacheAnswer {
     const { request, call } = turn
     const now = call.now()
     const hit = this.hit(request, stored, now)
-    if (word === 'HIT') return hit
+    if (told.word === 'HIT') return hit
     const { entry, prepared } = stored
     const ttl = ttlSeconds(entry.head, prepared.freshness, now)
-    const collapsed = turn.collapsed !== undefined
-    return {
-      response: hit.response,
-      outcome: {
-        word,
-        cacheStatus: cacheStatus({
-          word,
-          ttlSeconds: ttl,
-          ...(fwdStatus !== undefined && { fwdStatus }),
-          ...(collapsed && { collapsed })
-        }),
-        ageSeconds: prepared.second
-      }
-    }
+    const outcome = storedOutcome(turn, told, { ttlSeconds: ttl, ageSeconds: prepared.second })
+    return { response: hit.response, outcome }
   }
 
   /** Stale in place of a failure, when that is allowed (decision 23). */
   stale(turn: Turn, stored: Stored | undefined, failure: OriginFailure): CacheAnswer | undefined {
     return stored !== undefined && this.#hides(turn, stored, failure)
-      ? this.answer(turn, stored, 'STALE')
+      ? this.answer(turn, stored, { word: 'STALE', reason: failureWord(failure) })
       : undefined
   }
 
@@ -158,7 +148,7 @@ export class Errands {
     discard(body)
     this.#zone.release(arrived.ticket)
     flight?.end({ kind: 'failed', failure })
-    return this.answer(turn, stored, 'STALE', status)
+    return this.answer(turn, stored, { word: 'STALE', reason: failureWord(failure), fwdStatus: status })
   }
 
   #hides({ facts, directives, call }: Turn, { entry, prepared }: Stored, failure: OriginFailure): boolean {
@@ -181,16 +171,22 @@ export class Errands {
       return this.#run({ ...errand, place: { ...place, stored: undefined } }, ticket)
     }
     this.#zone.release(ticket)
-    const fresh = freshen(head, response, arrived)
+    const fresh = freshen(head, response, { ...arrived, targeted: this.#policy.targeted })
     const verdict = storable(turn.facts, fresh, this.#policy, responseTime)
     const entry = withHead(stored.entry, verdict.store ? withValidFor(fresh, verdict.validForMs) : fresh)
     const renewed: Stored = { entry, prepared: this.#responses.prepare(entry) }
-    if (verdict.store && errand.mayStore && !ticket.revoked) this.#keep(errand, renewed)
+    const refusal = verdict.store
+      ? selects(place.record, fresh.fields)
+        ? undefined
+        : 'vary'
+      : verdict.reason
+    if (refusal === undefined && errand.mayStore && !ticket.revoked) this.#keep(errand, renewed)
     else {
-      if (!verdict.store && !PERSONAL.has(verdict.reason)) void this.#zone.remove(turn.primary)
-      flight?.end({ kind: 'refused', personal: !verdict.store && PERSONAL.has(verdict.reason) })
+      const personal = refusal !== undefined && PERSONAL.has(refusal)
+      if (refusal !== undefined && !personal) void this.#zone.remove(turn.primary)
+      flight?.end({ kind: 'refused', personal })
     }
-    return this.answer(turn, renewed, 'REVALIDATED', 304)
+    return this.answer(turn, renewed, { word: 'REVALIDATED', fwdStatus: 304 })
   }
 
   #keep({ turn, place, flight }: Errand, { entry, prepared }: Stored): void {
@@ -201,8 +197,8 @@ export class Errands {
     store.freshen(place.key, entry.head).then(end, end)
   }
 
-  #accept(errand: Errand, arrived: Arrived): CacheAnswer {
-    const { turn, place, client, flight, mayStore } = errand
+  #accept(errand: Errand, arrived: Arrived): CacheAnswer | Promise<CacheAnswer> {
+    const { turn, place, client, flight, mayStore, word } = errand
     const { marks } = this.#zone
     const { request, facts, primary, call } = turn
     const { response, refusal, shareable } = this.#admit.admit({
@@ -221,7 +217,12 @@ export class Errands {
       flight?.end({ kind: 'refused', personal })
     } else marks.accept(place.key)
     if (refusal !== undefined && !personal && mayStore) this.#superseded(errand, arrived.response.status)
-    return { response, outcome: outcomeOf(errand, arrived.response.status, refusal) }
+    if (refusal !== undefined && isRangeOf(request, response)) {
+      // The whole was asked for to be kept. As it is not, the bytes before the client's range need not be waited for.
+      discard(response.body)
+      return pass(turn, word, refusal)
+    }
+    return { response, outcome: fetchedOutcome(errand, arrived.response.status, refusal) }
   }
 
   #ended({ flight, place, word, turn }: Errand, end: AdmitEnd): void {
@@ -242,26 +243,9 @@ export class Errands {
 
 const REFUSED = { kind: 'refused', personal: false } as const
 
-function outcomeOf(
-  { turn, place, word, reason }: Errand,
-  fwdStatus: number,
-  refusal: string | undefined
-): CacheOutcome {
-  const personal = refusal === 'cookie'
-  const why = refusal === 'not-now' ? reason : (refusal ?? reason)
-  const told = personal ? 'BYPASS' : word
-  return {
-    word: told,
-    ...(why !== undefined && { reason: why }),
-    cacheStatus: cacheStatus({
-      word: told,
-      fwd: told === 'MISS' && place.record !== undefined ? 'vary-miss' : undefined,
-      fwdStatus,
-      ...(refusal === undefined && { stored: true }),
-      ...(turn.collapsed !== undefined && { collapsed: true }),
-      ...(why !== undefined && { detail: why })
-    })
-  }
+/** The client wants a range and a long whole has come. */
+function isRangeOf({ method, fields }: CacheRequest, { status, body }: UpstreamResponse): boolean {
+  return method === 'GET' && fields.range !== undefined && status === 200 && body instanceof Readable
 }
 
 function withValidFor(head: StoredHead, validFor: number | undefined): StoredHead {

@@ -99,7 +99,8 @@ function verdictOn(question: Question): Verdict {
   if (decision.kind === 'miss') return verdictOnMiss(question)
   const underWay = zone.lock.current(place.key, now, flightAgeMs(policy)) !== undefined
   const { background } = policy
-  return { word: staleWord(decision.servable, { underWay, background }), reason: decision.reason }
+  const word = staleWord(decision.servable, { underWay, background })
+  return { word, reason: word === 'EXPIRED' ? decision.reason : decision.servable }
 }
 
 function verdictOnMiss({ request, directives, policy, zone, place, now }: Question): Verdict {

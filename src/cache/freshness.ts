@@ -14,8 +14,10 @@ export interface Freshness {
   readonly lifetimeMs: number
   /** corrected_initial_age of §4.2.3: the age at `responseTime`. */
   readonly initialAgeMs: number
-  /** must-revalidate, proxy-revalidate, s-maxage or no-cache: never stale, whatever happens (§4.2.4). */
+  /** must-revalidate, proxy-revalidate or no-cache: never stale, whatever happens (§4.2.4). */
   readonly forbidsStale: boolean
+  /** s-maxage: stale only where the origin's own stale-while-revalidate or stale-if-error says so; they modify it (§5.2.3). */
+  readonly onlyInWindows: boolean
   /** no-cache: not even fresh without asking the origin. */
   readonly alwaysValidate: boolean
   /** 0 = no window. */
@@ -33,17 +35,25 @@ const MAX_AGE_SECONDS = 2_147_483_647
 /** Date has whole seconds: what it dates may be made up to this much later. */
 const DATE_RESOLUTION_MS = 999
 
+/** How a route reads times. */
+export interface TimePolicy {
+  readonly heuristics: boolean
+  /** Names of targeted fields (RFC 9213), in lower case. */
+  readonly targeted: readonly string[]
+}
+
 /** Everything about time that can be known when the response is stored. */
-export function freshness(head: StoredHead, options: { heuristics: boolean }): Freshness {
-  const directives = effectiveDirectives(head.fields, head.responseTime)
+export function freshness(head: StoredHead, policy: TimePolicy): Freshness {
+  const directives = effectiveDirectives(head.fields, head.responseTime, policy.targeted)
   const alwaysValidate = directives.noCache
   const { mustRevalidate, proxyRevalidate, sMaxage, staleIfError } = directives
-  const { lifetimeMs, source } = lifetime(head, directives, options)
+  const { lifetimeMs, source } = lifetime(head, directives, policy)
   return {
     lifetimeMs,
     source,
     initialAgeMs: initialAgeMs(head),
-    forbidsStale: mustRevalidate || proxyRevalidate || sMaxage !== undefined || alwaysValidate,
+    forbidsStale: mustRevalidate || proxyRevalidate || alwaysValidate,
+    onlyInWindows: sMaxage !== undefined,
     alwaysValidate,
     staleWhileRevalidateMs: (directives.staleWhileRevalidate ?? 0) * 1000,
     staleIfErrorMs: staleIfError === undefined ? undefined : staleIfError * 1000
@@ -81,7 +91,7 @@ export function heuristicLifetimeMs(
 function lifetime(
   head: StoredHead,
   directives: EffectiveDirectives,
-  options: { heuristics: boolean }
+  policy: TimePolicy
 ): { lifetimeMs: number; source: FreshnessSource } {
   const { source, lifetimeMs } = directives
   // Nothing that cannot be read is trusted for any time (decision 23).
@@ -90,7 +100,7 @@ function lifetime(
   if (source === 'x-accel-expires') return { lifetimeMs: (lifetimeMs ?? 0) + initialAgeMs(head), source }
   if (lifetimeMs !== undefined) return { lifetimeMs, source }
   if (head.validFor !== undefined) return { lifetimeMs: head.validFor + initialAgeMs(head), source: 'valid' }
-  const guess = options.heuristics
+  const guess = policy.heuristics
     ? heuristicLifetimeMs(head, directives.public, head.responseTime)
     : undefined
   return guess === undefined ? { lifetimeMs: 0, source: 'none' } : { lifetimeMs: guess, source: 'heuristic' }

@@ -1,6 +1,7 @@
 // What a user may say about caching, per route (proxy_cache*) and per zone (proxy_cache_path), and its resolved form.
 import { optionError } from '../errors'
 import { type Duration, durationMs, type Size, sizeBytes } from '../units'
+import { TARGETED } from './directives'
 import type { UseStale } from './reuse'
 
 /** A test on the request: a function of the Fastify request, or field names of which one is there and not `0`. */
@@ -40,6 +41,8 @@ export interface CacheOptions {
   readonly background?: boolean
   /** Freshness of 10 % of the time since Last-Modified when nothing else is said, at most 1 day (RFC 9111 §4.2.2). @default true */
   readonly heuristics?: boolean
+  /** Fields in place of Cache-Control, the first that is there and readable counts (RFC 9213). @default ['CDN-Cache-Control'] */
+  readonly targeted?: readonly string[]
   /** Obeys no-cache, no-store, max-age, min-fresh and only-if-cached of clients. @default true */
   readonly requestDirectives?: boolean
   /** Field that tells the client the cache word; `false` sends none. @default 'X-Cache-Status' */
@@ -80,6 +83,8 @@ export interface ResolvedRouteCache {
   readonly keepMs: number
   readonly background: boolean
   readonly heuristics: boolean
+  /** In lower case. */
+  readonly targeted: readonly string[]
   readonly requestDirectives: boolean
   readonly statusHeader: string | false
   readonly vary: { readonly normalize: boolean; readonly max: number }
@@ -121,6 +126,7 @@ export function resolveRouteCache(
     keepMs: durationMs(keep, `${path}.keep`),
     background,
     heuristics,
+    targeted: cache.targeted?.map((name) => name.toLowerCase()) ?? TARGETED,
     requestDirectives,
     statusHeader: statusHeader === false ? false : statusHeader.toLowerCase(),
     vary: { normalize, max },

@@ -130,9 +130,8 @@ export class Responses {
   prepare(entry: StoredEntry): Prepared {
     const before = this.#prepared.get(entry.head)
     if (before !== undefined) return before
-    const { heuristics } = this.#policy
     const prepared: Prepared = {
-      freshness: freshness(entry.head, { heuristics }),
+      freshness: freshness(entry.head, this.#policy),
       representation: represent(entry.head, entry.length),
       bans: -1,
       second: -1,
@@ -177,6 +176,12 @@ export class Responses {
     }
     return { entry: found, prepared }
   }
+}
+
+/** Whether the key chosen by this record tells apart all that these fields vary on: a 304 may bring a Vary of its own. */
+export function selects(record: VaryRecord | undefined, fields: Fields): boolean {
+  const names = varyNames(fields)
+  return names === null || (names !== '*' && names.every((name) => record?.vary.includes(name) === true))
 }
 
 function isRecord(found: StoredEntry | VaryRecord): found is VaryRecord {

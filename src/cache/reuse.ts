@@ -121,13 +121,14 @@ function clientWish(directives: Directives, freshness: Freshness, ageMs: number)
 function staleUse(freshness: Freshness, policy: ReusePolicy, staleMs: number): StaleUse {
   if (freshness.forbidsStale) return 'never'
   if (staleMs < freshness.staleWhileRevalidateMs) return 'while-revalidate'
+  if (freshness.onlyInWindows) return 'never'
   return policy.useStale.has('updating') && staleMs < policy.keepMs ? 'updating' : 'never'
 }
 
 /** How long after expiry this failure is covered; 0 = not at all. */
 function failureWindowMs({ freshness, policy }: ReuseInput, failure: OriginFailure): number {
   const { staleIfErrorMs, staleWhileRevalidateMs } = freshness
-  const ownMs = staleIfErrorMs ?? policy.keepMs
+  const ownMs = staleIfErrorMs ?? (freshness.onlyInWindows ? 0 : policy.keepMs)
   switch (failure.kind) {
     case 'network':
     case 'timeout':

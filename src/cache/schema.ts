@@ -56,6 +56,7 @@ export const CACHE_SCHEMA = {
     keep: DURATION,
     background: { type: 'boolean' },
     heuristics: { type: 'boolean' },
+    targeted: FIELD_NAMES,
     requestDirectives: { type: 'boolean' },
     statusHeader: { anyOf: [{ const: false }, FIELD_NAMES.items] },
     vary: {

@@ -26,6 +26,8 @@ export interface StorePolicy {
   /** Which cookies of the request keep an answer out of the cache when its origin did not say that it is shared. */
   readonly cookies: 'bypass' | 'ignore' | readonly string[]
   readonly heuristics: boolean
+  /** Names of targeted fields (RFC 9213), in lower case. */
+  readonly targeted: readonly string[]
   readonly setCookie: 'skip' | 'store'
   /** False: the client's no-store is ignored. */
   readonly requestDirectives?: boolean
@@ -81,7 +83,7 @@ export function storable(
   policy: StorePolicy,
   now: number
 ): StoreDecision {
-  const directives = effectiveDirectives(response.fields, now)
+  const directives = effectiveDirectives(response.fields, now, policy.targeted)
   const reason =
     refusedByRequest(request, policy) ??
     refusedByResponse(response, directives, policy) ??
@@ -91,8 +93,8 @@ export function storable(
 }
 
 /** The fields to keep: without those that `private="…"` and `no-cache="…"` name, and with a Date (RFC 9110 §6.6.1). */
-export function storedFields(fields: Fields, receipt: number): Fields {
-  const { privateFields, noCacheFields } = effectiveDirectives(fields, receipt)
+export function storedFields(fields: Fields, receipt: number, targeted: readonly string[]): Fields {
+  const { privateFields, noCacheFields } = effectiveDirectives(fields, receipt, targeted)
   const kept: Fields = Object.assign(Object.create(null), fields)
   for (const name of privateFields) delete kept[name]
   for (const name of noCacheFields) delete kept[name]

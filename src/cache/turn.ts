@@ -5,6 +5,7 @@ import type { Fields, UpstreamRequest, UpstreamResponse } from '../http/message'
 import { returnedFlag, returnedText } from '../http/returned'
 import { type Directives, parseCacheControl } from './directives'
 import type { RequestTest, ResolvedRouteCache } from './options'
+import type { StaleReason } from './reuse'
 import type { CacheWord } from './status'
 import { type CacheFacts, hasPersonalCookie } from './storable'
 
@@ -76,6 +77,8 @@ export interface Turn {
   readonly directives: Directives
   /** Carries credentials or a cookie that counts: its response may be for it alone. */
   readonly personal: boolean
+  /** Why a stored response that has not expired has to be validated: the origin's no-cache or the client's wish. */
+  wish: Exclude<StaleReason, 'expired'> | undefined
   /** The word of the fetch that it waited for. */
   collapsed: CacheWord | undefined
   /** It has waited in vain: the next fetch goes past the lock. */
@@ -96,6 +99,7 @@ export function openTurn(
     facts: { method: 'GET', fields, hasBody, private: isPrivate },
     directives: parseCacheControl(fields['cache-control']),
     personal: isPersonal(parts.request, policy),
+    wish: undefined,
     collapsed: undefined,
     alone: false,
     counted: false

@@ -16,12 +16,13 @@ export const CONDITIONAL: readonly string[] = [
   'if-range',
   'range'
 ]
-/** They describe the stored content, which a 304 does not replace (§3.2). */
+/** They describe the bytes that are stored, which a 304 does not replace (§3.2); a digest in it is one of no bytes at all. */
 const CONTENT: ReadonlySet<string> = new Set([
   'content-length',
   'content-encoding',
-  'content-type',
-  'content-range'
+  'content-range',
+  'content-md5',
+  'content-digest'
 ])
 
 /** The condition to send for a stored response; undefined when it has no validator. */
@@ -51,11 +52,11 @@ export function confirms(head: StoredHead, notModified: { fields: Fields }): boo
   return weaklyEqual(theirs, ours)
 }
 
-/** The stored head after a 304: its fields replace ours, all but those that describe the content. */
+/** The stored head after a 304: its fields replace ours, all but those that describe the stored bytes. */
 export function freshen(
   head: StoredHead,
   notModified: { fields: Fields },
-  times: { requestTime: number; responseTime: number }
+  how: { requestTime: number; responseTime: number; targeted: readonly string[] }
 ): StoredHead {
   const fields: Fields = Object.assign(Object.create(null), head.fields)
   // Both belong to the message that is replaced, also when the 304 has none.
@@ -64,8 +65,8 @@ export function freshen(
   for (const [name, value] of Object.entries(notModified.fields)) {
     if (mayReplace(name, head)) fields[name] = value
   }
-  const { requestTime, responseTime } = times
-  return { ...head, fields: storedFields(fields, responseTime), requestTime, responseTime }
+  const { requestTime, responseTime, targeted } = how
+  return { ...head, fields: storedFields(fields, responseTime, targeted), requestTime, responseTime }
 }
 
 function mayReplace(name: string, head: StoredHead): boolean {

@@ -70,11 +70,11 @@ function contentOf(exchange: RequestExchange): Body {
 
 /** What of an exchange says how its request is sent on. */
 export type Sendable = Pick<RequestExchange, 'request' | 'settings' | 'target' | 'authFields'> &
-  Partial<Pick<RequestExchange, 'content'>>
+  Partial<Pick<RequestExchange, 'content'>> & { readonly cacheFacts?: object | undefined }
 
 /** The client's request as it goes to this upstream, with this content. */
 export function upstreamRequest(exchange: Sendable, upstream: UpstreamRef, body: Body): UpstreamRequest {
-  const { request, settings, target, authFields, content } = exchange
+  const { request, settings, target, authFields, content, cacheFacts } = exchange
   const { raw } = request
   const { ips, ip, protocol, host, id } = request
   const peer = raw.socket.remoteAddress
@@ -97,7 +97,8 @@ export function upstreamRequest(exchange: Sendable, upstream: UpstreamRef, body:
       authority: publicAuthority(request),
       forwarded,
       authFields,
-      body
+      body,
+      keyed: cacheFacts !== undefined && (request.method === 'GET' || request.method === 'HEAD')
     },
     settings,
     upstream

@@ -6,6 +6,7 @@ import { isFieldValue } from '../http/fields'
 import { dropNamed, type ForwardedFacts, setForwarded } from '../http/forwarded'
 import type { Body, Fields, UpstreamRequest } from '../http/message'
 import { isAuthority } from '../http/origin'
+import { OVERRIDES } from '../http/overrides'
 import { returnedText } from '../http/returned'
 import { rewritePath, type Target } from '../http/target'
 import type { FieldRule } from './options'
@@ -23,6 +24,8 @@ export interface DownstreamRequest {
   /** Fields of the auth server's answer. */
   readonly authFields: Fields | undefined
   readonly body: Body
+  /** The answer may be stored under this URL, for others too. */
+  readonly keyed: boolean
 }
 
 /** The request as it goes to a server of the upstream. Without `host` the transport names the server itself. */
@@ -30,6 +33,7 @@ export function toUpstream(downstream: DownstreamRequest, route: Route, to: Upst
   const fields = requestFields(downstream.fields)
   delete fields.expect
   if (downstream.body === null) delete fields['content-length']
+  if (downstream.keyed) dropNamed(fields, OVERRIDES)
   setForwarded(fields, downstream.forwarded, route.forwarded)
   setHost(fields, downstream, route, to)
   dropNamed(fields, route.authNames)

@@ -167,7 +167,9 @@ function forwardedOf(known: Case): NonNullable<Explanation['forwarded']> {
 }
 
 function sendable({ request, target, mounted }: Case, settings: Route): Sendable {
-  return { request, target, settings, authFields: mounted.route.guards.auth === null ? undefined : {} }
+  const authFields = mounted.route.guards.auth === null ? undefined : {}
+  const cacheFacts = settings.cache?.route.handles(request.method) ? {} : undefined
+  return { request, target, settings, authFields, cacheFacts }
 }
 
 /** Undefined: the route has no cache, or the method is none of its business. */

@@ -135,7 +135,7 @@ const sources: [string, Fields, string, number | undefined][] = [
   [
     'targeted over all',
     { 'cdn-cache-control': 'max-age=7', 'cache-control': 'no-store', expires: '0' },
-    'cdn-cache-control',
+    'targeted',
     7000
   ],
   [
@@ -162,6 +162,25 @@ for (const [name, fields, source, lifetimeMs] of sources) {
   test(`effectiveDirectives: ${name}`, () => {
     const effective = effectiveDirectives(fields, NOW)
     assert.deepEqual([effective.source, effective.lifetimeMs], [source, lifetimeMs])
+  })
+}
+
+const targets: [string, Fields, string[], number | undefined][] = [
+  [
+    'the first that is there',
+    { 'b-cache': 'max-age=2', 'cache-control': 'max-age=9' },
+    ['a-cache', 'b-cache'],
+    2
+  ],
+  ['the first of two', { 'b-cache': 'max-age=2', 'a-cache': 'max-age=1' }, ['a-cache', 'b-cache'], 1],
+  ['past an unreadable one', { 'a-cache': '&&&', 'b-cache': 'max-age=2' }, ['a-cache', 'b-cache'], 2],
+  ['past an empty one', { 'a-cache': '', 'b-cache': 'max-age=2' }, ['a-cache', 'b-cache'], 2],
+  ['none is asked for', { 'cdn-cache-control': 'max-age=2', 'cache-control': 'max-age=9' }, [], 9]
+]
+for (const [name, fields, names, seconds] of targets) {
+  test(`targeted fields: ${name}`, () => {
+    const { lifetimeMs } = effectiveDirectives(fields, NOW, names)
+    assert.equal(lifetimeMs, seconds === undefined ? undefined : seconds * 1000)
   })
 }
 

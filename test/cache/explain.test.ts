@@ -41,7 +41,7 @@ const CASES: readonly Case[] = [
     before: {},
     laterMs: 61_000,
     word: 'STALE',
-    reason: 'expired'
+    reason: 'while-revalidate'
   },
   {
     name: 'a reload',

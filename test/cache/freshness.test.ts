@@ -8,7 +8,7 @@ import type { Fields } from '../../src/http/message'
 
 const NOW = Date.UTC(2026, 0, 1, 12)
 const DAY = 86_400_000
-const on = { heuristics: true }
+const on = { heuristics: true, targeted: ['cdn-cache-control'] }
 const ago = (seconds: number) => formatHttpDate(NOW - seconds * 1000)
 
 function head(fields: Fields, more: Partial<StoredHead> = {}): StoredHead {
@@ -65,7 +65,7 @@ for (const status of [200, 203, 204, 206, 300, 301, 308, 404, 405, 410, 414, 501
 }
 
 test('lifetime: no guess with heuristics off', () => {
-  assert.equal(freshness(head({ 'last-modified': ago(1000) }), { heuristics: false }).lifetimeMs, 0)
+  assert.equal(freshness(head({ 'last-modified': ago(1000) }), { ...on, heuristics: false }).lifetimeMs, 0)
 })
 
 const ages: [string, StoredHead, number][] = [
@@ -115,19 +115,21 @@ test('ttl is what is left, and negative afterwards', () => {
   assert.equal(ttlSeconds(stored, result, NOW + 65_000), -5)
 })
 
-const prohibitions: [string, boolean, boolean][] = [
+const prohibitions: [string, boolean, boolean, boolean?][] = [
   ['max-age=1', false, false],
   ['max-age=1, must-revalidate', true, false],
   ['max-age=1, proxy-revalidate', true, false],
-  ['s-maxage=1', true, false],
+  ['s-maxage=1', false, false, true],
+  ['s-maxage=1, stale-while-revalidate=5', false, false, true],
   ['no-cache, max-age=1', true, true],
   ['no-cache="a", max-age=1', false, false],
   ['max-age=1, stale-while-revalidate=5', false, false]
 ]
-for (const [text, forbidsStale, alwaysValidate] of prohibitions) {
+for (const [text, forbidsStale, alwaysValidate, onlyInWindows = false] of prohibitions) {
   test(`stale: ${text}`, () => {
     const result = freshness(head({ 'cache-control': text }), on)
     assert.deepEqual([result.forbidsStale, result.alwaysValidate], [forbidsStale, alwaysValidate])
+    assert.equal(result.onlyInWindows, onlyInWindows)
   })
 }
 

@@ -34,6 +34,7 @@ test('the defaults', () => {
     keepMs: 3_600_000,
     background: true,
     heuristics: true,
+    targeted: ['cdn-cache-control'],
     requestDirectives: true,
     statusHeader: 'x-cache-status',
     vary: { normalize: true, max: 16 },

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { selects } from '../../src/cache/responses'
+import type { Fields } from '../../src/http/message'
 import { Scene, settled, text } from './scene'
 
 const FRESH = { 'cache-control': 'max-age=60' }
@@ -122,3 +124,14 @@ test('fields named like members of an object harm nobody', async () => {
   const hit = await scene.get()
   assert.deepEqual([hit.word, hit.fields.constructor, hit.body], ['HIT', 'y', 'A'])
 })
+
+const covered: [string, string[] | undefined, Fields, boolean][] = [
+  ['no Vary', undefined, {}, true],
+  ['a name that the key has', ['a', 'b'], { vary: 'A' }, true],
+  ['a name that it has not', ['a'], { vary: 'a, b' }, false],
+  ['a name where the key has none', undefined, { vary: 'a' }, false],
+  ['*', ['a'], { vary: '*' }, false]
+]
+for (const [name, vary, fields, expected] of covered) {
+  test(`selects: ${name}`, () => assert.equal(selects(vary && { vary, storedAt: 0 }, fields), expected))
+}

@@ -44,7 +44,7 @@ function input(scene: Scene): ReuseInput {
       directives: parseCacheControl(fields['cache-control'])
     },
     head,
-    freshness: freshness(head, { heuristics: true }),
+    freshness: freshness(head, { heuristics: true, targeted: ['cdn-cache-control'] }),
     now: T0 + (scene.afterSeconds ?? 0) * 1000,
     policy: {
       useStale: new Set(scene.useStale ?? []),
@@ -87,8 +87,23 @@ const scenes: [string, Scene, string][] = [
     'never: expired'
   ],
   [
-    'swr but s-maxage',
+    's-maxage with swr',
     { response: 's-maxage=10, stale-while-revalidate=5', afterSeconds: 11 },
+    'while-revalidate: expired'
+  ],
+  [
+    's-maxage with swr, window over',
+    { response: 's-maxage=10, stale-while-revalidate=5', afterSeconds: 15, useStale: updating },
+    'never: expired'
+  ],
+  [
+    's-maxage with swr, but must-revalidate',
+    { response: 's-maxage=10, stale-while-revalidate=5, must-revalidate', afterSeconds: 11 },
+    'never: expired'
+  ],
+  [
+    'updating but s-maxage',
+    { response: 's-maxage=10', afterSeconds: 11, useStale: updating },
     'never: expired'
   ],
   ['swr but no-cache', { response: 'no-cache, stale-while-revalidate=5' }, 'never: no-cache'],
@@ -203,6 +218,30 @@ const errors: [string, Scene, OriginFailure, boolean][] = [
     false
   ],
   ['network, s-maxage', { response: 's-maxage=10', afterSeconds: 11 }, network, false],
+  [
+    'network, s-maxage with stale-if-error',
+    { response: 's-maxage=10, stale-if-error=5', afterSeconds: 14 },
+    network,
+    true
+  ],
+  [
+    'network, s-maxage with stale-if-error, over',
+    { response: 's-maxage=10, stale-if-error=5', afterSeconds: 15 },
+    network,
+    false
+  ],
+  [
+    'network, s-maxage with stale-while-revalidate',
+    { response: 's-maxage=10, stale-while-revalidate=5', afterSeconds: 14 },
+    network,
+    true
+  ],
+  [
+    'garbage, listed, s-maxage',
+    { response: 's-maxage=10', afterSeconds: 11, useStale: ['invalid_header'] },
+    invalid,
+    false
+  ],
   ['network, no-cache', { response: 'no-cache, max-age=10' }, network, false],
   [
     'network, fresh but the client wanted it checked',
@@ -300,7 +339,7 @@ test('a client can make it stricter, never laxer', () => {
 
 test('what its origin forbids to be stale is never served stale, whatever is asked and whatever fails', () => {
   const failures = fc.constantFrom(network, timeout, invalid, status(500))
-  const forbidding = fc.constantFrom('must-revalidate', 'proxy-revalidate', 's-maxage=3', 'no-cache')
+  const forbidding = fc.constantFrom('must-revalidate', 'proxy-revalidate', 'no-cache')
   fc.assert(
     fc.property(scene, asked, forbidding, failures, (it, client, more, failure) => {
       const given = input({ ...it, response: `max-age=10, ${it.response}, ${more}`, client })
@@ -308,6 +347,21 @@ test('what its origin forbids to be stale is never served stale, whatever is ask
       if (!isStale) return
       assert.notEqual(reuse(given).kind, 'fresh')
       assert.ok(!word(reuse(given)).startsWith('while') && !word(reuse(given)).startsWith('updating'))
+      assert.equal(staleOnError(given, failure), false)
+    }),
+    { numRuns: 1000 }
+  )
+})
+
+test('s-maxage is stale only inside the windows that its origin opened', () => {
+  const failures = fc.constantFrom(network, timeout, invalid, status(500))
+  fc.assert(
+    fc.property(scene, asked, failures, (it, client, failure) => {
+      const given = input({ ...it, response: `s-maxage=5, ${it.response}`, client })
+      const { lifetimeMs, staleWhileRevalidateMs, staleIfErrorMs = 0 } = given.freshness
+      const staleMs = given.now - T0 - lifetimeMs
+      if (staleMs < Math.max(0, staleWhileRevalidateMs, staleIfErrorMs)) return
+      assert.ok(['never', 'only-if-cached'].some((told) => word(reuse(given)).startsWith(told)))
       assert.equal(staleOnError(given, failure), false)
     }),
     { numRuns: 1000 }

@@ -26,6 +26,7 @@ test('the schema takes every option at once', () => {
     keep: '1h',
     background: false,
     heuristics: false,
+    targeted: ['App-Cache-Control', 'CDN-Cache-Control'],
     requestDirectives: false,
     statusHeader: 'x-cache',
     vary: { normalize: false, max: 2 },

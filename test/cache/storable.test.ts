@@ -13,7 +13,13 @@ import type { Fields } from '../../src/http/message'
 
 const NOW = Date.UTC(2026, 0, 1, 12)
 const get: CacheFacts = { method: 'GET', fields: {}, hasBody: false, private: false }
-const policy: StorePolicy = { valid: new Map(), cookies: 'bypass', heuristics: true, setCookie: 'skip' }
+const policy: StorePolicy = {
+  valid: new Map(),
+  cookies: 'bypass',
+  heuristics: true,
+  targeted: ['cdn-cache-control'],
+  setCookie: 'skip'
+}
 const fresh = { 'cache-control': 'max-age=60' }
 const modified = formatHttpDate(NOW - 1e6)
 
@@ -209,14 +215,14 @@ test('storedFields drops what private and no-cache name and leaves its input alo
     date: 'x'
   }
   assert.deepEqual(
-    { ...storedFields(fields, NOW) },
+    { ...storedFields(fields, NOW, policy.targeted) },
     { 'cache-control': fields['cache-control'], d: '4', date: 'x' }
   )
   assert.equal(fields['x-a'], '1')
 })
 
 test('storedFields adds a Date where there is none', () => {
-  assert.equal(storedFields({}, NOW).date, formatHttpDate(NOW))
+  assert.equal(storedFields({}, NOW, []).date, formatHttpDate(NOW))
 })
 
 const directive = fc.constantFrom(

@@ -8,7 +8,7 @@ import type { Fields } from '../../src/http/message'
 const T0 = Date.UTC(2026, 0, 1, 12)
 const DATE = formatHttpDate(T0)
 const MODIFIED = formatHttpDate(T0 - 1e6)
-const times = { requestTime: T0 + 5000, responseTime: T0 + 5100 }
+const times = { requestTime: T0 + 5000, responseTime: T0 + 5100, targeted: [] }
 
 function head(fields: Fields): StoredHead {
   return {
@@ -79,24 +79,31 @@ test('freshen replaces fields and adds new ones', () => {
   assert.deepEqual(result, { a: ['3', '4'], b: '2', c: '5', date: DATE, 'cache-control': 'max-age=9' })
 })
 
-test('freshen keeps what describes the content', () => {
+test('freshen keeps what describes the stored bytes', () => {
   const content = {
     'content-length': '5',
     'content-encoding': 'br',
-    'content-type': 'a/b',
-    'content-range': 'x'
+    'content-range': 'x',
+    'content-md5': 'a',
+    'content-digest': 'sha-256=:a:'
   }
   const other = {
     'content-length': '0',
     'content-encoding': 'gzip',
-    'content-type': 'c/d',
-    'content-range': 'y'
+    'content-range': 'y',
+    'content-md5': 'b',
+    'content-digest': 'sha-256=:b:'
   }
   assert.deepEqual(after(content, { ...other, date: DATE }), { ...content, date: DATE })
   assert.deepEqual(after({}, { ...other, 'content-language': 'de', date: DATE }), {
     'content-language': 'de',
     date: DATE
   })
+})
+
+test('freshen takes the media type from the 304', () => {
+  const result = after({ 'content-type': 'a/b' }, { 'content-type': 'a/b;charset=utf-8', date: DATE })
+  assert.deepEqual(result, { 'content-type': 'a/b;charset=utf-8', date: DATE })
 })
 
 test('freshen takes Age and Date from the 304, also when it has none', () => {
@@ -117,6 +124,10 @@ test('freshen drops what the new directives name', () => {
 test('freshen leaves the stored head alone and keeps the rest of it', () => {
   const stored = head({ a: '1' })
   const result = freshen(stored, { fields: { a: '2' } }, times)
+  const { requestTime, responseTime } = times
   assert.equal(stored.fields.a, '1')
-  assert.deepEqual({ ...result, fields: {} }, { status: 200, fields: {}, ...times, tags: ['t'], validFor: 7 })
+  assert.deepEqual(
+    { ...result, fields: {} },
+    { status: 200, fields: {}, requestTime, responseTime, tags: ['t'], validFor: 7 }
+  )
 })

@@ -165,3 +165,32 @@ test('over HTTP/2: hits, 304 and ranges', async (t) => {
   }
   assert.deepEqual(words, ['MISS', 'HIT', 'HIT', 'HIT', 'HIT'])
 })
+
+test('a range of what cannot be kept goes upstream as it is, from the first request on', async (t) => {
+  const whole = Buffer.alloc(8 << 20, '.')
+  const { ask, origin } = await startCached(
+    t,
+    ({ headers }, response) => {
+      const { range } = headers
+      const body = range === undefined ? whole : Buffer.from('tail')
+      response.writeHead(range === undefined ? 200 : 206, {
+        'cache-control': 'max-age=60',
+        'content-length': body.length,
+        ...(range !== undefined && {
+          'content-range': `bytes ${whole.length - 4}-${whole.length - 1}/${whole.length}`
+        })
+      })
+      response.end(body)
+      return undefined
+    },
+    { maxObject: '1m' }
+  )
+  for (const _ of [1, 2]) {
+    const answer = await ask('/', { headers: { range: 'bytes=-4' } })
+    assert.deepEqual([answer.status, answer.text], [206, 'tail'])
+  }
+  assert.deepEqual(
+    origin.requests.map(({ headers }) => headers.range),
+    [undefined, 'bytes=-4', 'bytes=-4']
+  )
+})

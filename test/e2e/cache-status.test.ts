@@ -72,6 +72,55 @@ test('Cache-Status tells what was done', async (t) => {
   assert.match(await status(), /^sluice; fwd=stale/)
 })
 
+test('each verdict says its reason in Cache-Status and in the log', async (t) => {
+  const clock = movableClock(t)
+  const answers: Record<string, string> = {
+    '/secret': 'private',
+    '/each-time': 'max-age=60, no-cache',
+    '/page': 'max-age=60',
+    '/window': 'max-age=10, stale-while-revalidate=600',
+    '/covered': 'max-age=10, stale-if-error=600'
+  }
+  let ill = false
+  const { ask, edge } = await startCached(t, ({ url = '', headers }) => {
+    if (ill && url === '/covered') return { status: 503 }
+    const status = headers['if-none-match'] === undefined ? 200 : 304
+    return { status, fields: { 'cache-control': String(answers[url]), etag: '"a"' } }
+  })
+  const told = async (path: string, control?: string) => {
+    const answer = await ask(path, control === undefined ? {} : { headers: { 'cache-control': control } })
+    const [, detail = ''] = /; detail=([^;]+)/.exec(String(answer.headers['cache-status'])) ?? []
+    return `${wordOf(answer)} ${detail}`
+  }
+  const seen = [await told('/secret'), await told('/each-time'), await told('/each-time')]
+  seen.push(await told('/page'), await told('/page'), await told('/page', 'no-cache'))
+  seen.push(await told('/page', 'min-fresh=600'), await told('/page', 'max-age=0'))
+  await told('/window')
+  await told('/covered')
+  clock.advance(60_000)
+  ill = true
+  seen.push(await told('/window'), await told('/covered'))
+  const expected = [
+    'MISS private',
+    'MISS ',
+    'REVALIDATED no-cache',
+    'MISS ',
+    'HIT ',
+    'REVALIDATED request-no-cache',
+    'REVALIDATED request-min-fresh',
+    'REVALIDATED request-max-age',
+    'STALE while-revalidate',
+    'STALE http_503'
+  ]
+  assert.deepEqual(seen, expected)
+  await until('all records', () => edge.logged('GET /').length === expected.length + 2)
+  const logged = edge.logged('GET /').map(({ cache, reason }) => `${cache} ${reason ?? ''}`)
+  assert.deepEqual(
+    logged.filter((_, n) => n !== 8 && n !== 9),
+    expected
+  )
+})
+
 test('Cache-Status keeps the member of a cache behind us', async (t) => {
   const { ask } = await startCached(t, {
     fields: { 'cache-control': 'max-age=10', 'cache-status': 'origin; hit' }

@@ -25,13 +25,15 @@ function asked(
     secure = false,
     auth,
     rewrite = null,
-    body = null
+    body = null,
+    keyed = false
   }: {
     headers?: Parameters<typeof resolveHeaders>[0]
     secure?: boolean
     auth?: Record<string, string>
     rewrite?: Route['rewrite']
     body?: Buffer | null
+    keyed?: boolean
   } = {}
 ) {
   const route = {
@@ -48,7 +50,8 @@ function asked(
     fields,
     forwarded: FORWARDED,
     authFields: auth,
-    body
+    body,
+    keyed
   }
   const { path, fields: sent } = toUpstream({ ...downstream, authority: 'shop.example' }, route, {
     secure
@@ -117,3 +120,14 @@ for (const value of ['a\nb', 'a\rb', 'a\0b', '\u2603', {}]) {
     assert.throws(() => ruleValue(() => value as never, REQUEST), { code: 'SLUICE_INTERNAL' })
   })
 }
+
+test('what asks for another URL, host or method does not cross towards a page that is stored', () => {
+  const fields = { 'x-original-url': '/evil', x_http_method_override: 'PUT' }
+  const headers = { request: { 'x-rewrite-url': '/own' } }
+  const { sent } = asked({ ...fields, 'x-rewrite-url': '/evil' }, { keyed: true, headers })
+  assert.deepEqual(
+    [sent['x-original-url'], sent.x_http_method_override, sent['x-rewrite-url']],
+    [undefined, undefined, '/own']
+  )
+  assert.equal(asked(fields).sent['x-original-url'], '/evil')
+})

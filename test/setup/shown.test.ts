@@ -40,7 +40,7 @@ test('a route without options shows every default', async (t) => {
       requestId: true,
       rfc7239: false
     },
-    timeouts: { connect: '5s', send: '1m', read: '1m', total: false },
+    timeouts: { connect: '5s', send: '1m', read: '1m', body: '1m', total: false },
     retry: { on: ['error'], tries: 2, timeout: false },
     buffering: 'auto',
     bodyLimit: '1m',
@@ -105,7 +105,7 @@ test('units come back, functions have their names, defaults are merged, and it i
   const { options } = shown ?? assert.fail('no route')
   assert.deepEqual(shown?.hosts, ['a.example'])
   assert.deepEqual(shown?.allow, ['GET', 'POST'])
-  assert.deepEqual(options.timeouts, { connect: false, send: '1m', read: '1m30s', total: false })
+  assert.deepEqual(options.timeouts, { connect: false, send: '1m', read: '1m30s', body: '1m', total: false })
   assert.deepEqual([options.retry, options.bodyLimit], [false, '1536k'])
   assert.deepEqual(options.preHandler, ['[function onlyMine]'])
   const cache = options.cache as Record<string, unknown>
