@@ -6,7 +6,9 @@ import * as options from './options'
 import { plugin } from './plugin'
 import type * as record from './proxy/exchange'
 import type * as api from './setup/api'
+import * as certificates from './setup/certificates'
 import { check } from './setup/check'
+import type * as tls from './tls/options'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -24,6 +26,11 @@ const wrapped: FastifyPluginAsync<options.SluiceOptions> = fp(plugin, {
   name: 'fastify-sluice'
 })
 
+const watchCertificates = fp(certificates.watchCertificates, {
+  fastify: '5.x',
+  name: 'fastify-sluice-certificates'
+})
+
 const sluice = Object.assign(wrapped, {
   /** The plugin, for `import sluice from`. */
   default: wrapped,
@@ -32,7 +39,9 @@ const sluice = Object.assign(wrapped, {
   /** Checks names, units and options at compile time; returns its argument. */
   defineSluice: options.defineSluice,
   /** Validates options without an app, as `nginx -t`; throws SLUICE_OPTIONS. */
-  check
+  check,
+  /** Keeps the certificate files of the app's TLS listener in force while they are renewed. */
+  watchCertificates
 })
 
 declare namespace sluice {
@@ -46,11 +55,13 @@ declare namespace sluice {
   export type Exchange = record.Exchange
   export type SluiceError = errors.SluiceError
   export type SluiceErrorCode = errors.SluiceErrorCode
+  export type WatchCertificatesOptions = tls.WatchCertificatesOptions
 }
 
 // Node finds the names that `import` may take by reading such lines; the values come from `export =` below.
 module.exports.sluice = wrapped
 module.exports.defineSluice = options.defineSluice
 module.exports.check = check
+module.exports.watchCertificates = watchCertificates
 
 export = sluice

@@ -65,6 +65,7 @@ const HELD_BY: Record<string, string> = {
   'proxy/limit': 'e2e/neighbours-guards',
   'proxy/response-rules': 'e2e/headers',
   'setup/catch-all': 'e2e/neighbours-catch-all',
+  'setup/certificates': 'e2e/tls-certificates',
   'setup/check': 'setup/options',
   'setup/mount': 'e2e/hosts',
   'setup/registry': 'e2e/registrations',

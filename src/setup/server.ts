@@ -11,7 +11,8 @@ export function furtherServers(app: FastifyInstance): Server[] {
   return (symbol && (app as unknown as Record<symbol, Server[]>)[symbol]) ?? []
 }
 
-function ownSymbols(app: FastifyInstance): symbol[] {
+/** Where Fastify keeps what it does not show. */
+export function ownSymbols(app: FastifyInstance): symbol[] {
   const symbols: symbol[] = []
   for (let level: object | null = app; level !== null; level = Object.getPrototypeOf(level))
     symbols.push(...Object.getOwnPropertySymbols(level))
