@@ -8,6 +8,7 @@ import type * as record from './proxy/exchange'
 import type * as api from './setup/api'
 import * as certificates from './setup/certificates'
 import { check } from './setup/check'
+import * as redirect from './setup/redirect-to-https'
 import type * as tls from './tls/options'
 
 declare module 'fastify' {
@@ -31,6 +32,8 @@ const watchCertificates = fp(certificates.watchCertificates, {
   name: 'fastify-sluice-certificates'
 })
 
+const redirectToHttps = fp(redirect.redirectToHttps, { fastify: '5.x', name: 'fastify-sluice-redirect' })
+
 const sluice = Object.assign(wrapped, {
   /** The plugin, for `import sluice from`. */
   default: wrapped,
@@ -41,7 +44,9 @@ const sluice = Object.assign(wrapped, {
   /** Validates options without an app, as `nginx -t`; throws SLUICE_OPTIONS. */
   check,
   /** Keeps the certificate files of the app's TLS listener in force while they are renewed. */
-  watchCertificates
+  watchCertificates,
+  /** Plain HTTP leads to HTTPS: for an app of its own on port 80. */
+  redirectToHttps
 })
 
 declare namespace sluice {
@@ -55,6 +60,7 @@ declare namespace sluice {
   export type Exchange = record.Exchange
   export type SluiceError = errors.SluiceError
   export type SluiceErrorCode = errors.SluiceErrorCode
+  export type RedirectToHttpsOptions = redirect.RedirectToHttpsOptions
   export type WatchCertificatesOptions = tls.WatchCertificatesOptions
 }
 
@@ -63,5 +69,6 @@ module.exports.sluice = wrapped
 module.exports.defineSluice = options.defineSluice
 module.exports.check = check
 module.exports.watchCertificates = watchCertificates
+module.exports.redirectToHttps = redirectToHttps
 
 export = sluice

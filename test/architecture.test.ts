@@ -68,6 +68,7 @@ const HELD_BY: Record<string, string> = {
   'setup/certificates': 'e2e/tls-certificates',
   'setup/check': 'setup/options',
   'setup/mount': 'e2e/hosts',
+  'setup/redirect-to-https': 'e2e/redirect-to-https',
   'setup/registry': 'e2e/registrations',
   'setup/resolve': 'setup/options',
   'setup/schema': 'setup/options',

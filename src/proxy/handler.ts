@@ -3,10 +3,12 @@ import type { FastifyRequest } from 'fastify'
 import { type CacheRequest, evaluateTests } from '../cache/turn'
 import { sluiceError } from '../errors'
 import type { Fields } from '../http/message'
+import { hostOf } from '../http/origin'
 import { cutSegments } from '../http/target'
 import { hasContent } from './body'
 import { answerError } from './error-page'
 import type { RequestExchange } from './exchange'
+import { endWithAnswer } from './linger'
 import { publicAuthority } from './request'
 import { fromOptions } from './requestable'
 import { localPath } from './response'
@@ -17,24 +19,33 @@ import { countPiped, send } from './send'
 /** The handler of every route. It returns nothing: for a returned reply Fastify watches the whole response once more. */
 export function handle(request: FastifyRequest): void {
   const exchange = request.sluice as RequestExchange
-  const { redirect, static: files } = exchange.settings
+  const { static: files } = exchange.settings
   try {
     evaluateRules(exchange)
   } catch (error) {
     answerError(exchange, error)
     return
   }
-  if (redirect !== null) sendRedirect(exchange, redirect)
-  else if (files !== null) serveFile(exchange, files)
+  if (files !== null) serveFile(exchange, files)
   else toEdge(exchange)
 }
 
-function sendRedirect({ reply, target }: RequestExchange, redirect: { to: string; status: number }): void {
-  const { to } = redirect
-  const filled = to.replace(/\$(?:path|query)/g, (word) => (word === '$path' ? target.path : target.query))
+function sendRedirect(exchange: RequestExchange, { to, status }: { to: string; status: number }): void {
+  const { reply, request, target } = exchange
+  const values: Record<string, string> = { $path: target.path, $query: target.query }
+  if (to.includes('$host')) {
+    const host = hostOf(publicAuthority(request))
+    if (host === undefined) {
+      answerError(exchange, sluiceError('SLUICE_BAD_REQUEST', { detail: 'redirect: no host to redirect to' }))
+      return
+    }
+    values.$host = host
+  }
+  const filled = to.replace(/\$(?:host|path|query)/g, (word) => values[word] as string)
   // A path that begins with `//` would name another host.
   const location = to.startsWith('$path') ? localPath(filled) : filled
-  reply.code(redirect.status).header('location', location).send()
+  endWithAnswer(request, reply)
+  reply.code(status).header('location', location).send()
 }
 
 type Files = NonNullable<RequestExchange['settings']['static']>
@@ -56,9 +67,13 @@ function serveFile(exchange: RequestExchange, files: Files): void {
     .catch((error) => answerError(exchange, error))
 }
 
-/** Without an upstream the app's own 404 answers. */
+/** Without a redirect and an upstream the app's own 404 answers. */
 function toEdge(exchange: RequestExchange): void {
   const { request, reply, settings } = exchange
+  if (settings.redirect !== null) {
+    sendRedirect(exchange, settings.redirect)
+    return
+  }
   if (settings.upstream === null) {
     reply.callNotFound()
     return

@@ -59,10 +59,10 @@ function refuseVariables(options: RouteOptions, at: (name: string) => string): v
       `${JSON.stringify(text)} would be sent as it is; write a function of the request`
     )
   }
-  if (/\$(?!(?:path|query)(?!\w))/.test(redirect?.to ?? '')) {
+  if (/\$(?!(?:host|path|query)(?!\w))/.test(redirect?.to ?? '')) {
     throw optionError(
       at('redirect.to'),
-      `${JSON.stringify(redirect?.to)} has a variable; known: $path, $query`
+      `${JSON.stringify(redirect?.to)} has a variable; known: $host, $path, $query`
     )
   }
   if (rewritePrefix.includes('$')) {
