@@ -1,4 +1,4 @@
-// proxy_request_buffering off: an upload over TLS by HTTP/1.1, 1 GiB. A file of its own for its time.
+// proxy_request_buffering off: an upload over TLS by HTTP/1.1, 1 GiB. At most 45 s of it.
 import { test } from 'node:test'
 import { uploadWithCurl } from './curl'
 
