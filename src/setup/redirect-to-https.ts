@@ -24,7 +24,8 @@ export interface RedirectToHttpsOptions {
 
 const CHALLENGES = '/.well-known/acme-challenge'
 
-const validate = validator({
+/** The schema of `redirectToHttps`. */
+export const redirectToHttpsSchema = {
   type: 'object',
   additionalProperties: false,
   properties: {
@@ -33,7 +34,9 @@ const validate = validator({
     acme: { type: 'string', minLength: 1 },
     hosts: { type: 'array', minItems: 1, items: { type: 'string', minLength: 1 } }
   }
-})
+}
+
+const validate = validator(redirectToHttpsSchema)
 
 /** The plugin. Routes that the app has beside it go on working. */
 export const redirectToHttps: FastifyPluginAsync<RedirectToHttpsOptions> = async (app, given) => {

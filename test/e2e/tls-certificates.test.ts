@@ -196,6 +196,15 @@ for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
   })
 }
 
+test('with ticketKeys of the app a session is resumed across a renewal', async (t) => {
+  const { good, renewed } = certificates()
+  const { port, renew } = await start(t, good, { https: { ticketKeys: Buffer.alloc(48, 'k') } })
+  const session = await sessionOf(port, {})
+  await renew(renewed)
+  assert.equal((await handshake(port, { session })).reused, true)
+  assert.equal((await handshake(port)).serial, serialOf(renewed))
+})
+
 /** The ticket of one request: with TLS 1.3 it comes after the handshake. */
 async function sessionOf(port: number, options: ConnectionOptions): Promise<Buffer> {
   const own = { host: '127.0.0.1', port, rejectUnauthorized: false, servername: 'localhost' }

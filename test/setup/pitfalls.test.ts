@@ -35,8 +35,8 @@ const REFUSED: [string, object, RegExp][] = [
   ['a variable in Host', { prefix: '/', ...UP, headers: { host: '$host' } }, /headers\.host: .*function/],
   [
     'a variable in a redirect',
-    { prefix: '/', redirect: { to: 'https://$host$path' } },
-    /redirect\.to: .*\$path, \$query/
+    { prefix: '/', redirect: { to: 'https://$host$request_uri' } },
+    /redirect\.to: .*\$host, \$path, \$query/
   ],
   ['half a word', { prefix: '/', redirect: { to: '/x$pathname' } }, /redirect\.to/],
   ['a group in rewritePrefix', { prefix: '/', ...UP, rewritePrefix: '/$1' }, /rewritePrefix/]
