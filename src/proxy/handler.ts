@@ -44,7 +44,7 @@ function sendRedirect(exchange: RequestExchange, { to, status }: { to: string; s
   const filled = to.replace(/\$(?:host|path|query)/g, (word) => values[word] as string)
   // A path that begins with `//` would name another host.
   const location = to.startsWith('$path') ? localPath(filled) : filled
-  endWithAnswer(request, reply)
+  if (hasContent(request.raw)) endWithAnswer(request, reply)
   reply.code(status).header('location', location).send()
 }
 

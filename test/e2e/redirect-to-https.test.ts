@@ -102,6 +102,17 @@ test('plain HTTP never says HSTS, and has no body to say anything', async (t) =>
   assert.deepEqual([answer.headers['content-length'], answer.text], ['0', ''])
 })
 
+test('a connection stays open for the next request', async (t) => {
+  const { url } = await start(t)
+  const client = await connectRaw(url)
+  t.after(client.destroy)
+  for (const method of ['GET', 'HEAD', 'POST']) {
+    await client.send(`${method} /a HTTP/1.1\r\nHost: example.com\r\n\r\n`)
+    const answer = await client.response(method)
+    assert.deepEqual([answer.status, rawField(answer, 'connection')], [308, ['keep-alive']], method)
+  }
+})
+
 test('content that is still coming is not waited for, and nothing behind it is answered', async (t) => {
   const { url } = await start(t)
   const client = await connectRaw(url)
