@@ -6,10 +6,13 @@ import * as options from './options'
 import { plugin } from './plugin'
 import type * as record from './proxy/exchange'
 import type * as api from './setup/api'
+import * as certificates from './setup/certificates'
 import { check } from './setup/check'
 import type * as explanation from './setup/explanation'
 import type * as pretend from './setup/pretend'
+import * as redirect from './setup/redirect-to-https'
 import type * as shown from './setup/shown'
+import type * as tls from './tls/options'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -31,6 +34,13 @@ const wrapped: FastifyPluginAsync<options.SluiceOptions> = fp(plugin, {
   name: 'fastify-sluice'
 })
 
+const watchCertificates = fp(certificates.watchCertificates, {
+  fastify: '5.x',
+  name: 'fastify-sluice-certificates'
+})
+
+const redirectToHttps = fp(redirect.redirectToHttps, { fastify: '5.x', name: 'fastify-sluice-redirect' })
+
 const sluice = Object.assign(wrapped, {
   /** The plugin, for `import sluice from`. */
   default: wrapped,
@@ -39,7 +49,11 @@ const sluice = Object.assign(wrapped, {
   /** Checks names, units and options at compile time; returns its argument. */
   defineSluice: options.defineSluice,
   /** Validates options without an app, as `nginx -t`; throws SLUICE_OPTIONS. */
-  check
+  check,
+  /** Keeps the certificate files of the app's TLS listener in force while they are renewed. */
+  watchCertificates,
+  /** Plain HTTP leads to HTTPS: for an app of its own on port 80. */
+  redirectToHttps
 })
 
 declare namespace sluice {
@@ -88,11 +102,15 @@ declare namespace sluice {
   export type Exchange = record.Exchange
   export type SluiceError = errors.SluiceError
   export type SluiceErrorCode = errors.SluiceErrorCode
+  export type RedirectToHttpsOptions = redirect.RedirectToHttpsOptions
+  export type WatchCertificatesOptions = tls.WatchCertificatesOptions
 }
 
 // Node finds the names that `import` may take by reading such lines; the values come from `export =` below.
 module.exports.sluice = wrapped
 module.exports.defineSluice = options.defineSluice
 module.exports.check = check
+module.exports.watchCertificates = watchCertificates
+module.exports.redirectToHttps = redirectToHttps
 
 export = sluice

@@ -114,6 +114,8 @@ export interface RouteOptions<U extends string = string, C extends string = stri
     | (Omit<AuthRequestOptions, 'upstream'> & { readonly upstream: NoInfer<U> | UpstreamUrl })
   /** HSTS on TLS, nosniff, frame options, referrer policy, where the answer has none. @default false */
   readonly securityHeaders?: boolean | SecurityHeaderOptions
+  /** Alt-Svc on answers over TLS: `'h3=":443"; ma=86400'` for a terminator in front that speaks HTTP/3. @default false (nginx: `add_header Alt-Svc … always`) */
+  readonly altSvc?: false | string
   /** Pages for errors of the edge, by status or `'5xx'`. nginx: `error_page` */
   readonly errorPages?: Readonly<Record<number, ErrorPage> & Partial<Record<`${4 | 5}xx`, ErrorPage>>>
   /** Statuses of the upstream that `errorPages` replaces as well. nginx: `proxy_intercept_errors` */
@@ -122,7 +124,7 @@ export interface RouteOptions<U extends string = string, C extends string = stri
   readonly rewriteLocation?: boolean
   /** Rewrites Set-Cookie. nginx: `proxy_cookie_domain`, `proxy_cookie_path`, `proxy_cookie_flags` */
   readonly cookies?: CookieOptions
-  /** Redirects and does nothing else; `$path` and `$query` stand for the request's. nginx: `return 308 …` */
+  /** Redirects and does nothing else; `$host` (without port), `$path` and `$query` stand for the request's. nginx: `return 308 …` */
   readonly redirect?: { readonly to: string; readonly status?: 301 | 302 | 303 | 307 | 308 }
 }
 

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { connect } from 'node:tls'
 import { WebSocket } from 'ws'
 import { h2get } from './support/h2'
 import { type Answer, type GetOptions, get, getOpen } from './support/http-client'
@@ -169,10 +170,21 @@ test('https: HTTP/2 in front, HSTS, a renewed certificate, a redirect from plain
   const answer = await h2get(`${url}/x`)
   assert.equal(answer.status, 200)
   assert.equal(answer.headers['strict-transport-security'], 'max-age=31536000')
+  assert.equal(answer.headers['alt-svc'], 'h3=":443"; ma=86400')
   const redirect = await get(`${more[0]}/a?b=1`)
   assert.equal(redirect.status, 308)
   assert.equal(redirect.headers.location, `${url}/a?b=1`)
+  assert.equal((await get(`${more[0]}/.well-known/acme-challenge/token`)).text, 'token.thumbprint\n')
+  const shown = async () => {
+    const socket = connect({ port: Number(new URL(url).port), host: '127.0.0.1', rejectUnauthorized: false })
+    await once(socket, 'secureConnect')
+    const { fingerprint256 } = socket.getPeerCertificate()
+    socket.destroy()
+    return fingerprint256
+  }
+  const before = await shown()
   process.kill(pid, 'SIGHUP')
+  await until('the renewed certificate', async () => (await shown()) !== before, 30_000)
   assert.equal((await h2get(`${url}/x`)).status, 200)
 })
 

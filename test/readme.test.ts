@@ -27,8 +27,10 @@ import {
 import { resolveSecurityHeaders, securityHeadersSchema } from '../src/proxy/security'
 import { rateLimitSchema, resolveRateLimit } from '../src/rate-limit/options'
 import { check } from '../src/setup/check'
+import { redirectToHttpsSchema } from '../src/setup/redirect-to-https'
 import { routeSchema, sharedSchema } from '../src/setup/schema'
 import { resolveStatic, staticSchema } from '../src/static/options'
+import { certificatesSchema } from '../src/tls/options'
 import { resolveServer, resolveUpstream, upstreamsSchema } from '../src/upstream/options'
 import { resolveWebsocket, websocketSchema } from '../src/websocket/options'
 import { type LogRecord, startEdge } from './support/edge'
@@ -104,7 +106,9 @@ const TABLES: [name: string, known: string[]][] = [
   ['authRequest', optionsOf(authRequestSchema)],
   ['websocket', optionsOf(websocketSchema)],
   ['securityHeaders', optionsOf(securityHeadersSchema)],
-  ['cookies', optionsOf(cookiesSchema)]
+  ['cookies', optionsOf(cookiesSchema)],
+  ['watchCertificates', optionsOf(certificatesSchema)],
+  ['redirectToHttps', optionsOf(redirectToHttpsSchema)]
 ]
 
 for (const [name, known] of TABLES) {
@@ -230,6 +234,12 @@ const programs: Snippet[] = [
   ...blocks(README, 'js').map((text, at) => ({ name: `readme-${at + 1}.cjs`, text })),
   ...blocks(GUIDE, 'ts').map((text, at) => ({ name: `guide-${at + 1}.mts`, text }))
 ]
+/** Programs that need files or ports of the machine they are for: they compile. */
+const compiledOnly: Snippet[] = blocks(README, 'ts compile').map((text, at) => ({
+  name: `compiled-${at + 1}.mts`,
+  text
+}))
+
 // Pieces of options, in a registration that has what they name.
 const pieces: Snippet[] = [
   ...blocks(GUIDE, 'ts options').map((text) => `defineSluice({\n${text}})`),
@@ -245,7 +255,8 @@ const pieces: Snippet[] = [
 before(async () => {
   rmSync(SNIPPETS, { recursive: true, force: true })
   mkdirSync(SNIPPETS, { recursive: true })
-  for (const { name, text } of [...programs, ...pieces]) writeFileSync(join(SNIPPETS, name), text)
+  for (const { name, text } of [...programs, ...compiledOnly, ...pieces])
+    writeFileSync(join(SNIPPETS, name), text)
   writeFileSync(
     join(SNIPPETS, 'tsconfig.json'),
     JSON.stringify({

@@ -11,6 +11,17 @@ export function isAuthority(text: string): boolean {
   return match !== null && Number(match[1] ?? 0) <= 65_535
 }
 
+/** A name, or an address in brackets. */
+const HOST = /^(?:[\w-]+(?:\.[\w-]+)*\.?|\[[\da-fA-F:.]+\])(?=:\d*$|$)/
+
+/**
+ * The host of an authority, without the port, for a URL that others are to follow; undefined when it is more than a name or an
+ * address: RFC 3986 allows characters in a name that readers of URLs take for something else.
+ */
+export function hostOf(authority: string): string | undefined {
+  return HOST.exec(authority)?.[0]
+}
+
 /** The authority in lower case without the scheme's default port or an empty one. */
 export function canonicalAuthority(scheme: string, authority: string): string {
   const lower = authority.toLowerCase()

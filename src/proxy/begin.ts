@@ -12,6 +12,7 @@ import { expectsTooMuch, waitsForContinue } from './expect'
 import { endStreamWithAnswer } from './linger'
 import { isAborted, logExchange } from './log'
 import type { Route } from './route'
+import type { ResolvedSecurityHeaders } from './security'
 
 const MEDIA_TYPE = /^\s*[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(?:;|$)/
 
@@ -66,7 +67,7 @@ export function openExchange(
   })
   if (request.raw.httpVersionMajor >= 2 && hasContent(request.raw))
     endStreamWithAnswer(request.raw as unknown as Http2ServerRequest)
-  setSecurityFields(exchange)
+  setOwnFields(exchange)
   return { exchange, problem }
 }
 
@@ -169,8 +170,14 @@ export function refuse(exchange: RequestExchange, problem: SluiceError): void {
   answerError(exchange, problem)
 }
 
-function setSecurityFields({ reply, request, settings: { security } }: RequestExchange): void {
-  if (security === null) return
+/** Set in advance, so that whatever answers has them: an error and a file as well. */
+function setOwnFields(exchange: RequestExchange): void {
+  const { reply, request, settings } = exchange
+  if (settings.security !== null) setSecurityFields(exchange, settings.security)
+  if (settings.altSvc !== null && request.protocol === 'https') reply.header('alt-svc', settings.altSvc)
+}
+
+function setSecurityFields({ reply, request }: RequestExchange, security: ResolvedSecurityHeaders): void {
   for (const [name, value] of security.always) if (!reply.hasHeader(name)) reply.header(name, value)
   if (request.protocol !== 'https') return
   for (const [name, value] of security.tlsOnly) if (!reply.hasHeader(name)) reply.header(name, value)

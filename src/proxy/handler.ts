@@ -3,12 +3,14 @@ import type { FastifyRequest } from 'fastify'
 import { type CacheRequest, evaluateTests } from '../cache/turn'
 import { sluiceError } from '../errors'
 import type { Fields } from '../http/message'
+import { hostOf } from '../http/origin'
 import { cutSegments, type Target } from '../http/target'
 import type { Sendable } from './answer'
 import { hasContent } from './body'
 import { countAnswer, countPiped } from './count'
 import { answerError } from './error-page'
 import type { RequestExchange } from './exchange'
+import { endWithAnswer } from './linger'
 import { publicAuthority } from './request'
 import { fromOptions } from './requestable'
 import { localPath } from './response'
@@ -20,25 +22,34 @@ import { send } from './send'
 export function handle(request: FastifyRequest): void {
   const exchange = request.sluice as RequestExchange
   if (!exchange.take()) return
-  const { redirect, static: files } = exchange.settings
+  const { static: files } = exchange.settings
   try {
     evaluateRules(exchange)
   } catch (error) {
     answerError(exchange, error)
     return
   }
-  if (redirect !== null) sendRedirect(exchange, redirect)
-  else if (files !== null) serveFile(exchange, files)
+  if (files !== null) serveFile(exchange, files)
   else toEdge(exchange, throughReplyFrom)
 }
 
-function sendRedirect({ reply, target }: RequestExchange, redirect: { to: string; status: number }): void {
-  reply.code(redirect.status).header('location', redirectLocation(redirect.to, target)).send()
+function sendRedirect(exchange: RequestExchange, { to, status }: { to: string; status: number }): void {
+  const { reply, request, target } = exchange
+  const location = redirectLocation(to, target, publicAuthority(request))
+  if (location === undefined) {
+    answerError(exchange, sluiceError('SLUICE_BAD_REQUEST', { detail: 'redirect: no host to redirect to' }))
+    return
+  }
+  if (hasContent(request.raw)) endWithAnswer(request, reply)
+  reply.code(status).header('location', location).send()
 }
 
-/** Where a redirect leads. */
-export function redirectLocation(to: string, target: Target): string {
-  const filled = to.replace(/\$(?:path|query)/g, (word) => (word === '$path' ? target.path : target.query))
+/** Where a redirect leads; undefined where it needs the request's host and there is none. */
+export function redirectLocation(to: string, target: Target, authority: string): string | undefined {
+  const host = to.includes('$host') ? hostOf(authority) : ''
+  if (host === undefined) return undefined
+  const values: Record<string, string> = { $path: target.path, $query: target.query, $host: host }
+  const filled = to.replace(/\$(?:host|path|query)/g, (word) => values[word] as string)
   // A path that begins with `//` would name another host.
   return to.startsWith('$path') ? localPath(filled) : filled
 }
@@ -78,9 +89,13 @@ function throughReplyFrom({ reply }: RequestExchange): void {
   reply.from('/', fromOptions)
 }
 
-/** Without an upstream the app's own 404 answers. */
+/** Without a redirect and an upstream the app's own 404 answers. */
 export function toEdge(exchange: RequestExchange, onward: Onward): void {
   const { request, settings } = exchange
+  if (settings.redirect !== null) {
+    sendRedirect(exchange, settings.redirect)
+    return
+  }
   if (settings.upstream === null) {
     answerNotFound(exchange)
     return

@@ -63,6 +63,8 @@ export interface Route {
   /** Bytes, 0 = no limit. */
   readonly bodyLimit: number
   readonly security: ResolvedSecurityHeaders | null
+  /** The field's text; null = none. */
+  readonly altSvc: string | null
   readonly errorPages: ErrorPages | null
   /** Segments of the prefix and what stands for them; null = the raw path as it is. */
   readonly rewrite: { readonly segments: number; readonly to: string } | null

@@ -7,6 +7,7 @@ import type { Target } from '../http/target'
 import { type Sendable, upstreamRequest } from '../proxy/answer'
 import { judgeRequest } from '../proxy/begin'
 import { cacheFacts, pathBelow, redirectLocation } from '../proxy/handler'
+import { publicAuthority } from '../proxy/request'
 import type { Route, UpstreamRef } from '../proxy/route'
 import { judge } from '../websocket/handshake'
 import { originAllowed } from '../websocket/origin'
@@ -114,16 +115,21 @@ function guardsOf({ request, mounted, shown }: Case): GuardExplanation {
   }
 }
 
+const NO_HOST = { status: 400, code: 'SLUICE_BAD_REQUEST', reason: 'redirect: no host to redirect to' }
+
 /** What the handler would come to: a redirect, a file, the cache, the upstream. */
 async function destinationOf(known: Case): Promise<Partial<Explanation>> {
   const { request, target, mounted, upstream } = known
   const { redirect, static: files, upstream: choose } = mounted.route
-  if (redirect !== null) {
-    return { redirect: { status: redirect.status, location: redirectLocation(redirect.to, target) } }
-  }
   const found = files === null ? undefined : await files.explain(request, pathBelow(mounted.route, target))
   const parts = found === undefined ? {} : { static: found }
-  if (choose === null || (found !== undefined && found.outcome !== 'next')) return parts
+  if (found !== undefined && found.outcome !== 'next') return parts
+  if (redirect !== null) {
+    const location = redirectLocation(redirect.to, target, publicAuthority(request))
+    if (location === undefined) return { ...parts, refused: NO_HOST }
+    return { ...parts, redirect: { status: redirect.status, location } }
+  }
+  if (choose === null) return parts
   const cache = await cacheOf(known)
   return {
     ...parts,

@@ -59,15 +59,16 @@ const NEEDS_EITHER_IN_HEADERS = ['host', 'request', 'hide', 'pass'] as const
 /** Options that the route itself sets and that do nothing on it. What it inherits may idle: defaults are for all routes. */
 function refuseIgnored(options: RouteOptions, own: RouteOptions, at: (name: string) => string): void {
   if (options.redirect) {
-    for (const name of ['upstream', 'static'] as const) {
-      if (isOn(own[name])) throw optionError(at(name), 'does nothing: a route with `redirect` only redirects')
+    if (isOn(own.upstream)) throw optionError(at('upstream'), 'does nothing: the route has a `redirect`')
+    if (options.static && !options.static.match && !goesOn(options.static)) {
+      throw optionError(at('redirect'), "does nothing: `static` answers everything; it needs missing: 'next'")
     }
   }
   if (options.upstream && !options.redirect) return
   const without = 'does nothing without `upstream`'
   const idle = NEEDS_UPSTREAM.find((name) => isOn(own[name]))
   if (idle !== undefined) throw optionError(at(idle), without)
-  if (own.static && goesOn(own.static)) {
+  if (own.static && !options.redirect && goesOn(own.static)) {
     throw optionError(
       at('static'),
       'goes on to an upstream that is not there; without `upstream` missing is 404'
@@ -116,10 +117,10 @@ function refuseVariables(options: RouteOptions, at: (name: string) => string): v
       `${JSON.stringify(text)} would be sent as it is; write a function of the request`
     )
   }
-  if (/\$(?!(?:path|query)(?!\w))/.test(redirect?.to ?? '')) {
+  if (/\$(?!(?:host|path|query)(?!\w))/.test(redirect?.to ?? '')) {
     throw optionError(
       at('redirect.to'),
-      `${JSON.stringify(redirect?.to)} has a variable; known: $path, $query`
+      `${JSON.stringify(redirect?.to)} has a variable; known: $host, $path, $query`
     )
   }
   if (rewritePrefix.includes('$')) {

@@ -10,6 +10,7 @@ import { resolveAccess, resolveAuthRequest, resolveConcurrency } from '../guard/
 import { resolveForwarded } from '../http/forwarded'
 import { segmentsOf } from '../http/target'
 import type { RouteOptions } from '../options'
+import { resolveAltSvc } from '../proxy/alt-svc'
 import { readErrorPages } from '../proxy/error-page'
 import { forward } from '../proxy/forward'
 import { resolveHeaders, resolveRetry, resolveTimeouts } from '../proxy/options'
@@ -58,6 +59,7 @@ export function resolveRoute(named: NamedRoute, around: Surroundings & { readonl
     collect: options.buffering === false ? 0 : WHOLE_BODY_BYTES,
     bodyLimit: resolveBodyLimit(options.bodyLimit, `${path}bodyLimit`, around),
     security: resolveSecurityHeaders(options.securityHeaders, `${path}securityHeaders`),
+    altSvc: resolveAltSvc(options.altSvc, `${path}altSvc`),
     errorPages: resolveErrorPages(options, path),
     rewrite:
       to === undefined ? null : { segments: segments.length, to: checkRewrite(to, `${path}rewritePrefix`) },

@@ -20,6 +20,14 @@ const hooks = { anyOf: [{ isFunction: true }, { type: 'array', items: { isFuncti
 const off = { const: false }
 const texts = { type: 'array', minItems: 1, items: { type: 'string', minLength: 1 } }
 
+/** `redirect`. */
+export const redirectSchema = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['to'],
+  properties: { to: { type: 'string', minLength: 1 }, status: { enum: [301, 302, 303, 307, 308] } }
+}
+
 /** Every option of a route. The README's table is checked against it. */
 export const routeSchema = {
   type: 'object',
@@ -51,6 +59,7 @@ export const routeSchema = {
     access: { anyOf: [off, accessSchema] },
     authRequest: { anyOf: [off, authRequestSchema] },
     securityHeaders: securityHeadersSchema,
+    altSvc: { anyOf: [{ type: 'string' }, off] },
     errorPages: errorPagesSchema,
     interceptErrors: {
       type: 'array',
@@ -58,12 +67,7 @@ export const routeSchema = {
     },
     rewriteLocation: { type: 'boolean' },
     cookies: cookiesSchema,
-    redirect: {
-      type: 'object',
-      additionalProperties: false,
-      required: ['to'],
-      properties: { to: { type: 'string', minLength: 1 }, status: { enum: [301, 302, 303, 307, 308] } }
-    }
+    redirect: redirectSchema
   }
 }
 

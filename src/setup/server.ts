@@ -11,7 +11,8 @@ export function furtherServers(app: FastifyInstance): Server[] {
   return (symbol && (app as unknown as Record<symbol, Server[]>)[symbol]) ?? []
 }
 
-function ownSymbols(app: FastifyInstance): symbol[] {
+/** Where Fastify keeps what it does not show. */
+export function ownSymbols(app: FastifyInstance): symbol[] {
   const symbols: symbol[] = []
   for (let level: object | null = app; level !== null; level = Object.getPrototypeOf(level))
     symbols.push(...Object.getOwnPropertySymbols(level))
@@ -23,14 +24,32 @@ function ownSymbols(app: FastifyInstance): symbol[] {
  * their clients to go (GOAWAY): streams that are open end in peace, idle sessions close at once (nginx: the quit signal).
  */
 export function watchSessions(server: Server): () => void {
-  const sessions = new Set<Http2Session>()
+  const sessions = new Map<Http2Session, () => void>()
   server.on('session', (session: Http2Session) => {
-    sessions.add(session)
+    const { socket } = session
+    sessions.set(session, socket.destroySoon.bind(socket))
     session.once('close', () => sessions.delete(session))
   })
   return () => {
-    for (const session of sessions) session.close()
+    for (const session of sessions.keys()) session.close()
+    endConnections(sessions)
   }
+}
+
+/** How long a client may take, at least, to close a connection that has ended (nginx: lingering_timeout). */
+const LINGER_MS = 2_000
+
+/** A session that has ended waits for its client to close the connection: one that is gone, or will not, must not hold up the close. */
+function endConnections(sessions: ReadonlyMap<Http2Session, () => void>): void {
+  const ended = new Set<Http2Session>()
+  const timer = setInterval(() => {
+    if (sessions.size === 0) clearInterval(timer)
+    for (const [session, end] of sessions) {
+      if (ended.has(session)) end()
+      else if (session.destroyed) ended.add(session)
+    }
+  }, LINGER_MS)
+  timer.unref()
 }
 
 /** An upstream server that is this very server would answer itself until all sockets are gone: it is taken out. */

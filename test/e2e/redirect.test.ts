@@ -1,8 +1,11 @@
 // nginx: return 301 …; $path and $query stand for the request's.
 import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { startEdge, startError } from '../support/edge'
 import { get } from '../support/http-client'
+import { tempDir } from '../support/temp-dir'
 
 const ROUTES = [
   { path: '/old', redirect: { to: '/new' } },
@@ -36,6 +39,25 @@ test('a path that begins with // cannot lead to another host', async (t) => {
     const { status, headers } = await get(url + path)
     assert.ok(status === 400 || /^\/(?!\/)/.test(String(headers.location)), `${path}: ${headers.location}`)
   }
+})
+
+test('$host is the host of the request without its port; one that is no name is 400', async (t) => {
+  const { url } = await startEdge(t, { prefix: '/', redirect: { to: 'https://$host:8443/x$path' } })
+  const led = async (host: string) => {
+    const { status, headers } = await get(`${url}/a`, { headers: { Host: host } })
+    return [status, headers.location]
+  }
+  assert.deepEqual(await led('a.example:80'), [308, 'https://a.example:8443/x/a'])
+  assert.deepEqual(await led('a.example;b'), [400, undefined])
+})
+
+test('beside static, what is no file is redirected', async (t) => {
+  const root = tempDir(t)
+  writeFileSync(join(root, 'robots.txt'), 'kept')
+  const redirect = { to: 'https://new.example$path' }
+  const { url } = await startEdge(t, { prefix: '/', static: { root, missing: 'next' }, redirect })
+  assert.equal((await get(`${url}/robots.txt`)).text, 'kept')
+  assert.equal((await get(`${url}/other`)).headers.location, 'https://new.example/other')
 })
 
 test('guards hold before a redirect', async (t) => {

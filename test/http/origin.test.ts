@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { canonicalAuthority, isAuthority, sameOriginTarget } from '../../src/http/origin'
+import { canonicalAuthority, hostOf, isAuthority, sameOriginTarget } from '../../src/http/origin'
 
 const authorities: [string, string, string][] = [
   ['http', 'Example.COM', 'example.com'],
@@ -19,6 +19,34 @@ const authorities: [string, string, string][] = [
 for (const [scheme, input, expected] of authorities) {
   test(`canonicalAuthority: ${scheme} ${input}`, () =>
     assert.equal(canonicalAuthority(scheme, input), expected))
+}
+
+const hosts: [string, string | undefined][] = [
+  ['Example.com', 'Example.com'],
+  ['example.com:8080', 'example.com'],
+  ['example.com:', 'example.com'],
+  ['example.com.', 'example.com.'],
+  ['a_b.example', 'a_b.example'],
+  ['127.0.0.1:80', '127.0.0.1'],
+  ['[::1]:80', '[::1]'],
+  ['[::1]', '[::1]'],
+  ['', undefined],
+  [':80', undefined],
+  ['.example', undefined],
+  ['a..b', undefined],
+  ['a.example;b', undefined],
+  ["a.example'", undefined],
+  ['a.example%2f', undefined],
+  ['a.example,b.example', undefined],
+  ['a.example:x', undefined],
+  ['a.example:80:80', undefined],
+  ['user@a.example', undefined],
+  ['a.example/x', undefined],
+  ['a.example\\x', undefined],
+  ['[::1]x', undefined]
+]
+for (const [authority, expected] of hosts) {
+  test(`hostOf: ${JSON.stringify(authority)}`, () => assert.equal(hostOf(authority), expected))
 }
 
 const base = { scheme: 'http', authority: 'a.example:8080', target: '/x/y?q' }

@@ -35,8 +35,8 @@ const REFUSED: [string, object, RegExp][] = [
   ['a variable in Host', { prefix: '/', ...UP, headers: { host: '$host' } }, /headers\.host: .*function/],
   [
     'a variable in a redirect',
-    { prefix: '/', redirect: { to: 'https://$host$path' } },
-    /redirect\.to: .*\$path, \$query/
+    { prefix: '/', redirect: { to: 'https://$host$request_uri' } },
+    /redirect\.to: .*\$host, \$path, \$query/
   ],
   ['half a word', { prefix: '/', redirect: { to: '/x$pathname' } }, /redirect\.to/],
   ['a limit of nobody', { prefix: '/', ...UP, rateLimit: [] }, /^routes\[0\]\.rateLimit: limits nobody/],
@@ -80,7 +80,12 @@ const REFUSED: [string, object, RegExp][] = [
   [
     'an upstream beside a redirect',
     { prefix: '/', redirect: { to: '/x' }, ...UP },
-    /^routes\[0\]\.upstream: does nothing: .*only redirects/
+    /^routes\[0\]\.upstream: does nothing: .*redirect/
+  ],
+  [
+    'a redirect behind files that answer everything',
+    { prefix: '/', redirect: { to: '/x' }, static: { root: '.' } },
+    /^routes\[0\]\.redirect: does nothing: .*missing: 'next'/
   ],
   [
     'a cache beside a redirect',

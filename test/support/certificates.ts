@@ -1,6 +1,6 @@
 // A certificate authority of this process's own, with good and bad server certificates.
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -29,19 +29,32 @@ export interface Certificates {
 const LOOPBACK = 'DNS:localhost,IP:127.0.0.1,IP:::1'
 const KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
 
-let made: Certificates | undefined
+let made: { readonly all: Certificates; readonly authority: KeyPair } | undefined
 
 /** The certificates, made with the `openssl` binary once per process. */
 export function certificates(): Certificates {
   made ??= make()
-  return made
+  return made.all
 }
 
-function make(): Certificates {
+/** One more that the authority signed, for names such as `DNS:a.example,DNS:*.a.example`. */
+export function issue(names: string, days = 30): KeyPair {
+  made ??= make()
+  const dir = mkdtempSync(join(tmpdir(), 'sluice-certificates-'))
+  try {
+    writeFileSync(join(dir, 'ca.pem'), made.authority.cert)
+    writeFileSync(join(dir, 'ca.key'), made.authority.key)
+    return signed(dir, 'issued', names, days)
+  } finally {
+    rmSync(dir, { recursive: true, force: true })
+  }
+}
+
+function make(): { all: Certificates; authority: KeyPair } {
   const dir = mkdtempSync(join(tmpdir(), 'sluice-certificates-'))
   try {
     const authority = selfSigned(dir, 'ca', 'subjectAltName=DNS:ca.test')
-    return {
+    const all = {
       ca: authority.cert,
       good: signed(dir, 'good', LOOPBACK, 30),
       renewed: signed(dir, 'renewed', LOOPBACK, 60),
@@ -50,6 +63,7 @@ function make(): Certificates {
       selfSigned: selfSigned(dir, 'self', `subjectAltName=${LOOPBACK}`),
       client: signed(dir, 'client', 'DNS:client.example', 30)
     }
+    return { all, authority }
   } finally {
     rmSync(dir, { recursive: true, force: true })
   }
