@@ -32,12 +32,11 @@ function refused(reason: string): TargetVerdict {
   return { kind: 'refused', reason }
 }
 
+/** In lower case and with a path, it has one reading: routers differ on `HTTP://a/x`, `http://a` and `http://a?/x`. */
 function originForm(raw: string, authority: string): string | undefined {
-  const match = /^https?:\/\/([^/?#]*)/i.exec(raw)
+  const match = /^https?:\/\/([^/?#]*)/.exec(raw)
   if (match === null || (match[1] as string).toLowerCase() !== authority.toLowerCase()) return undefined
   const rest = raw.slice((match[0] as string).length)
-  if (rest === '') return '/'
-  // The router would take the first slash of a query for the path's: only one with a path has one reading.
   return rest.charCodeAt(0) === SLASH ? rest : undefined
 }
 

@@ -14,7 +14,7 @@ const ACCEPTED: [string, string, string][] = [
   ['/a;b=c', '/a;b=c', ''],
   ['/%E9', '/%E9', ''],
   ['http://example.com/x?y', '/x', '?y'],
-  ['http://EXAMPLE.com', '/', '']
+  ['http://EXAMPLE.com/', '/', '']
 ]
 
 for (const [raw, path, query] of ACCEPTED) {
@@ -46,6 +46,8 @@ const REFUSED = [
   '/a#b',
   '/a?b#c',
   'http://evil.test/x',
+  'HTTP://example.com/x',
+  'http://example.com',
   'http://example.com?x=/admin/y',
   'http://example.com#/admin/y',
   'ftp://example.com/x',
