@@ -90,11 +90,8 @@ console.log(typeof sluice, sluice === named, entry.default === named)`
 test('the plugin says its name and the Fastify that package.json asks for', async () => {
   const program = `const entry = require('fastify-sluice')
 const { name, fastify } = entry[Symbol.for('plugin-meta')]
-console.log(name, fastify === require('fastify-sluice/package.json').peerDependencies.fastify, Object.keys(entry).join())`
-  assert.equal(
-    await runProgram(project, 'meta.cjs', program),
-    'fastify-sluice true default,sluice,defineSluice,check'
-  )
+console.log(name, fastify === require('fastify-sluice/package.json').peerDependencies.fastify)`
+  assert.equal(await runProgram(project, 'meta.cjs', program), 'fastify-sluice true')
 })
 
 test('nothing but the package itself can be reached', async () => {
