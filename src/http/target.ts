@@ -32,12 +32,26 @@ function refused(reason: string): TargetVerdict {
   return { kind: 'refused', reason }
 }
 
-/** In lower case and with a path, it has one reading: routers differ on `HTTP://a/x`, `http://a` and `http://a?/x`. */
 function originForm(raw: string, authority: string): string | undefined {
-  const match = /^https?:\/\/([^/?#]*)/.exec(raw)
+  const match = /^https?:\/\/([^/?#]*)/i.exec(raw)
   if (match === null || (match[1] as string).toLowerCase() !== authority.toLowerCase()) return undefined
   const rest = raw.slice((match[0] as string).length)
+  if (rest === '') return '/'
+  // The router would take the first slash of a query for the path's: only one with a path has one reading.
   return rest.charCodeAt(0) === SLASH ? rest : undefined
+}
+
+/**
+ * Whether the router read the same path: what its wildcard caught is the end of it. One before find-my-way 9.10 takes
+ * `HTTP://a/admin` and `http://a` for paths, and a guard on /admin could be walked around.
+ */
+export function readsAsRouted(raw: string, path: string, wildcard: string): boolean {
+  if (raw.charCodeAt(0) === SLASH) return true
+  try {
+    return decodeURIComponent(path).endsWith(wildcard)
+  } catch {
+    return false
+  }
 }
 
 /** Why no two readers could agree on this path; undefined when they do. */
