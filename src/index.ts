@@ -30,7 +30,7 @@ declare module 'fastify' {
 }
 
 const wrapped: FastifyPluginAsync<options.SluiceOptions> = fp(plugin, {
-  fastify: '5.x',
+  fastify: '^5.11.3',
   name: 'fastify-sluice'
 })
 

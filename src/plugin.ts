@@ -1,7 +1,6 @@
 // The composition root: options → parts → hooks, routes, decorators → close.
 import type { Server } from 'node:http'
 import replyFrom from '@fastify/reply-from'
-import fastifyStatic from '@fastify/static'
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import { type CacheZoneOptions, resolveCacheZone } from './cache/options'
 import type { SluiceOptions } from './options'
@@ -27,6 +26,7 @@ import { asRouted, openUpgrades } from './setup/tunnel'
 import { warnAbout } from './setup/warnings'
 import { openZone } from './setup/zone'
 import { fastifyStaticOptions } from './static/handler'
+import { fastifyStatic } from './static/library'
 import { resolveUpstreams, type UpstreamOptions } from './upstream/options'
 
 /** What Fastify takes without the option. */
@@ -116,7 +116,9 @@ async function mountAll(
   child.addContentTypeParser('*', (_request, _payload, done) => done(null))
   checkReplyFrom(replyFrom)
   await child.register(replyFrom, replyFromOptions)
-  await child.register(fastifyStatic, fastifyStaticOptions)
+  if (routes.some(({ options }) => options.static)) {
+    await child.register(fastifyStatic(), fastifyStaticOptions)
+  }
   keepLast(child)
   addMethods(child, registry, routes)
   const shares = shareMethods(routes, child.supportedMethods)

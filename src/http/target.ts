@@ -41,6 +41,19 @@ function originForm(raw: string, authority: string): string | undefined {
   return rest.charCodeAt(0) === SLASH ? rest : undefined
 }
 
+/**
+ * Whether the router read the same path: what its wildcard caught is the end of it. One before find-my-way 9.10 takes
+ * `HTTP://a/admin` and `http://a` for paths, and a guard on /admin could be walked around.
+ */
+export function readsAsRouted(raw: string, path: string, wildcard: string): boolean {
+  if (raw.charCodeAt(0) === SLASH) return true
+  try {
+    return decodeURIComponent(path).endsWith(wildcard)
+  } catch {
+    return false
+  }
+}
+
 /** Why no two readers could agree on this path; undefined when they do. */
 function pathProblem(path: string): string | undefined {
   let segment = 0

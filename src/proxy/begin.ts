@@ -4,7 +4,7 @@ import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify'
 import { type SluiceError, sluiceError } from '../errors'
 import { hasLoop } from '../http/forwarded'
 import { isAuthority } from '../http/origin'
-import { parseTarget, readsElsewhere, type Target } from '../http/target'
+import { parseTarget, readsAsRouted, readsElsewhere, type Target } from '../http/target'
 import { hasContent } from './body'
 import { answerError } from './error-page'
 import { RequestExchange } from './exchange'
@@ -104,6 +104,10 @@ function refusal(request: FastifyRequest, route: Route, target: Target): SluiceE
   const version = claimedVersions.get(request.raw)
   if (version !== undefined) return sluiceError('SLUICE_BAD_REQUEST', { detail: `HTTP/${version}` })
   if (!takes(route, request.method)) return sluiceError('SLUICE_METHOD_NOT_ALLOWED')
+  const { '*': wildcard = '' } = request.params as { readonly '*'?: string }
+  if (!readsAsRouted(request.raw.url ?? '', target.path, wildcard)) {
+    return sluiceError('SLUICE_BAD_TARGET', { detail: 'the router reads another path' })
+  }
   if (readsElsewhere(target.path, route.mount, route.mounts)) {
     return sluiceError('SLUICE_BAD_TARGET', {
       detail: 'reads as another route when // is merged or %2F decoded'

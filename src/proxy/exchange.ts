@@ -139,7 +139,11 @@ export class RequestExchange implements Exchange {
     this.sent = undefined
     if (response !== undefined) discard(response.body)
     if (fieldsBefore === undefined || reply.raw.headersSent) return
-    for (const name in reply.getHeaders()) reply.removeHeader(name)
+    for (const name in reply.getHeaders()) {
+      reply.removeHeader(name)
+      // Fastify before 5.12 leaves what a stream has laid on the raw response.
+      reply.raw.removeHeader(name)
+    }
     reply.headers(fieldsBefore)
   }
 

@@ -47,12 +47,14 @@ export function pretend(app: FastifyInstance, asked: ExplainRequest): FastifyReq
       ip,
       protocol: scheme,
       id: REQUEST_ID,
+      params: {},
       server: app
     } as never
   }
   const own = {
     raw: { value: raw },
     id: { value: REQUEST_ID },
+    params: { value: {} },
     server: { value: app },
     sluice: { value: null }
   }

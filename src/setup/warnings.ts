@@ -25,11 +25,11 @@ function* warningsOf(app: FastifyInstance, routes: readonly NamedRoute[]): Gener
   if ((app.server as { requestTimeout?: number }).requestTimeout === 0) {
     yield 'requestTimeout is 0: a client may take for ever to send a request; set Fastify({ requestTimeout: 300000 })'
   }
-  if (trustsStrangers(app)) yield `trustProxy is true: every client can say it has any address; ${TRUST}`
-  if (
-    typeof (internal(app, 'fastify.options') as { trustProxy?: unknown } | undefined)?.trustProxy === 'number'
-  ) {
-    yield `trustProxy is a number, which trusts nobody: every client has the address of the proxy in front; ${TRUST}`
+  const { trustProxy } = (internal(app, 'fastify.options') ?? {}) as { trustProxy?: unknown }
+  if (typeof trustProxy === 'number') {
+    yield `trustProxy is a number: it trusts nobody from Fastify 5.12 on, and whoever connects before; ${TRUST}`
+  } else if (trustsStrangers(app)) {
+    yield `trustProxy is true: every client can say it has any address; ${TRUST}`
   }
   for (const option of ['ignoreDuplicateSlashes', 'useSemicolonDelimiter']) {
     if (router[option] === true) {

@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { cutSegments, parseTarget, readsElsewhere, rewritePath, segmentsOf } from '../../src/http/target'
+import {
+  cutSegments,
+  parseTarget,
+  readsAsRouted,
+  readsElsewhere,
+  rewritePath,
+  segmentsOf
+} from '../../src/http/target'
 
 const ACCEPTED: [string, string, string][] = [
   ['/', '/', ''],
@@ -14,6 +21,7 @@ const ACCEPTED: [string, string, string][] = [
   ['/a;b=c', '/a;b=c', ''],
   ['/%E9', '/%E9', ''],
   ['http://example.com/x?y', '/x', '?y'],
+  ['HTTP://EXAMPLE.com/x', '/x', ''],
   ['http://EXAMPLE.com', '/', '']
 ]
 
@@ -124,3 +132,19 @@ test('a second reading that stays on the same mount passes', () => {
   assert.equal(readsElsewhere('/api/x;y', api, mounts), false)
   assert.equal(readsElsewhere('/plain', root, mounts), false)
 })
+
+const ROUTED: readonly [raw: string, path: string, wildcard: string, same: boolean][] = [
+  ['/admin/x', '/admin/x', 'x', true],
+  ['http://a/admin/x', '/admin/x', 'x', true],
+  ['http://a/admin/x%2Fy', '/admin/x%2Fy', 'x/y', true],
+  ['http://a', '/', '', true],
+  ['http://a', '/', 'ttp://a', false],
+  ['HTTP://A/admin', '/admin', 'TTP://A/admin', false],
+  ['http://a/%ff', '/%ff', '', false]
+]
+
+for (const [raw, path, wildcard, same] of ROUTED) {
+  test(`target ${raw}, where the router caught ${JSON.stringify(wildcard)}: ${same ? 'one reading' : 'two'}`, () => {
+    assert.equal(readsAsRouted(raw, path, wildcard), same)
+  })
+}

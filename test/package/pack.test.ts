@@ -87,6 +87,13 @@ console.log(typeof sluice, sluice === named, entry.default === named)`
   assert.equal(await runProgram(project, 'same.mjs', program), 'function true true')
 })
 
+test('the plugin says its name and the Fastify that package.json asks for', async () => {
+  const program = `const entry = require('fastify-sluice')
+const { name, fastify } = entry[Symbol.for('plugin-meta')]
+console.log(name, fastify === require('fastify-sluice/package.json').peerDependencies.fastify)`
+  assert.equal(await runProgram(project, 'meta.cjs', program), 'fastify-sluice true')
+})
+
 test('nothing but the package itself can be reached', async () => {
   const program = `import('fastify-sluice/dist/plugin.js').catch((error) => console.log(error.code))`
   assert.equal(await runProgram(project, 'inside.mjs', program), 'ERR_PACKAGE_PATH_NOT_EXPORTED')

@@ -12,18 +12,24 @@ export interface Program {
   readonly pid: number
   /** Everything printed so far, errors included. */
   output(): string
+  /** Sends a signal and gives the exit code, null when the signal ended it. */
+  end(signal: NodeJS.Signals): Promise<number | null>
   /** Asks it to end (SIGTERM) and waits; the end of the test does it too. */
   stop(): Promise<void>
 }
 
+/** What a program that serves prints. */
+const ADDRESS = /^.*\bhttps?:\/\/[^\s:]+:\d+.*$/m
+
 /** A process of its own on a busy machine. */
 const START_MS = 60_000
 
-/** Starts `build/<name>` with PORT=0 and waits for the first address it prints. */
+/** Starts `build/<name>` with PORT=0 and waits for the first address it prints, or another line that says it is ready. */
 export async function startProgram(
   t: Pick<TestContext, 'after'>,
   name: string,
-  env: Record<string, string> = {}
+  env: Record<string, string> = {},
+  ready: RegExp = ADDRESS
 ): Promise<Program> {
   const build = join(__dirname, '..', '..')
   const preload = join(__dirname, 'as-compiled.js')
@@ -33,16 +39,20 @@ export async function startProgram(
     stdio: ['ignore', 'pipe', 'pipe']
   })
   const exited = once(child, 'exit')
-  const stop = async (): Promise<void> => {
-    if (child.exitCode === null && child.signalCode === null) child.kill()
+  const end = async (signal: NodeJS.Signals): Promise<number | null> => {
+    if (child.exitCode === null && child.signalCode === null) child.kill(signal)
     await exited
+    return child.exitCode
+  }
+  const stop = async (): Promise<void> => {
+    await end('SIGTERM')
   }
   t.after(stop)
   let output = ''
   const started = new Promise<string>((resolve, reject) => {
     const read = (chunk: Buffer): void => {
       output += chunk
-      const line = /^.*\bhttps?:\/\/[^\s:]+:\d+.*$/m.exec(output)
+      const line = ready.exec(output)
       if (line !== null) resolve(line[0])
     }
     child.stdout.on('data', read)
@@ -53,5 +63,5 @@ export async function startProgram(
   })
   const line = await within(`an address of ${name}`, started, START_MS)
   const urls = line.match(/https?:\/\/(?:\[[^\]]+\]|[\w.]+):\d+/g) ?? []
-  return { urls, pid: child.pid as number, output: () => output, stop }
+  return { urls, pid: child.pid as number, output: () => output, end, stop }
 }
