@@ -70,6 +70,7 @@ function inForce({ named: { options }, route, websocket }: Mounted): object {
     static: options.static ? showStatic(options.static) : false,
     securityHeaders:
       route.security !== null && Object.fromEntries([...route.security.always, ...route.security.tlsOnly]),
+    altSvc: route.altSvc ?? false,
     errorPages: options.errorPages ?? {},
     interceptErrors: options.interceptErrors ?? [],
     rewriteLocation: route.rewriteLocation,

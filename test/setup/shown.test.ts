@@ -52,6 +52,7 @@ test('a route without options shows every default', async (t) => {
     authRequest: false,
     static: false,
     securityHeaders: false,
+    altSvc: false,
     errorPages: {},
     interceptErrors: [],
     rewriteLocation: true,
