@@ -9,6 +9,7 @@ import { listenForContinue } from './proxy/expect'
 import { checkReplyFrom, replyFromOptions } from './proxy/requestable'
 import { createRateLimiter, type RateLimiter, type RateLimiterDeps } from './rate-limit/hook'
 import { createApi } from './setup/api'
+import { openSpills } from './setup/buffering'
 import { CatchAll } from './setup/catch-all'
 import { hostConstraint } from './setup/hosts'
 import { freezeCopy } from './setup/merge'
@@ -103,6 +104,7 @@ async function mountAll(
   checkReplyFrom(replyFrom)
   await child.register(replyFrom, replyFromOptions)
   await child.register(fastifyStatic, fastifyStaticOptions)
+  await openSpills(routes, registry.spills, child.log)
   addMethods(child, registry, routes)
   const shares = shareMethods(routes, child.supportedMethods)
   const around: Surroundings = {

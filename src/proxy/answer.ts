@@ -6,29 +6,36 @@ import { announcedLength, hasContent, RequestBody } from './body'
 import type { RequestExchange } from './exchange'
 import { type Destination, forward } from './forward'
 import { relayInformation } from './information'
+import { readAhead } from './read-ahead'
 import { publicAuthority, toUpstream } from './request'
 import type { UpstreamRef } from './route'
 
 /** Through the cache when the route has one, else straight to the upstream. */
 export async function answer(exchange: RequestExchange): Promise<UpstreamResponse> {
   const { settings, cacheFacts: facts } = exchange
-  const { cache, timeouts } = settings
+  const { cache, timeouts, buffering } = settings
   const upstream = exchange.to as UpstreamRef
   if (timeouts.total > 0) limitTotal(exchange, timeouts.total)
   const request = upstreamRequest(exchange, upstream, contentOf(exchange))
   const destination = destinationOf(exchange, upstream)
-  const fetch = (asked: UpstreamRequest, abort: Abort) => forward(asked, destination, abort)
-  if (cache === null || facts === undefined) return fetch(request, exchange.abort)
+  if (cache === null || facts === undefined)
+    return readAhead(await forward(request, destination, exchange.abort), buffering, exchange.abort)
+  let fetched: UpstreamResponse | undefined
   const call = {
-    fetch,
+    fetch: async (asked: UpstreamRequest, abort: Abort) => {
+      fetched = await forward(asked, destination, abort)
+      return fetched
+    },
     abort: exchange.abort,
     now: Date.now,
     background: () => new Abort(),
-    log: exchange.request.log
+    log: exchange.request.log,
+    ahead: buffering.spool
   }
   const { response, outcome } = await cache.route.respond(facts, request, call)
   exchange.outcome = outcome
-  return response
+  // What is on its way into the store is read ahead there, what comes out of it needs no server.
+  return response.body === fetched?.body ? readAhead(response, buffering, exchange.abort) : response
 }
 
 function limitTotal(exchange: RequestExchange, total: number): void {

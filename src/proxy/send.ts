@@ -6,9 +6,9 @@ import type { FastifyReply } from 'fastify'
 import { isSluiceError, sluiceError } from '../errors'
 import { type Closable, hasClosed } from '../http/closable'
 import { discard } from '../http/discard'
-import { firstLine } from '../http/fields'
 import type { Fields, UpstreamResponse } from '../http/message'
 import { hasContent } from './body'
+import { flowsAtOnce } from './buffering'
 import { answerStatus } from './error-page'
 import type { RequestExchange } from './exchange'
 import { endWithAnswer } from './linger'
@@ -129,7 +129,8 @@ function sendStream(exchange: RequestExchange, response: UpstreamResponse, body:
     if (response.trailers !== undefined && mayTrail) raw.addTrailers(response.trailers as never)
   })
   countPiped(exchange)
-  if (flowsAtOnce(exchange, response.fields)) raw.once('pipe', () => setImmediate(flushHead, raw))
+  if (flowsAtOnce(exchange.settings.buffering, response.fields))
+    raw.once('pipe', () => setImmediate(flushHead, raw))
   reply.send(body)
 }
 
@@ -140,12 +141,6 @@ export function countPiped(exchange: RequestExchange): void {
       exchange.bytesOut += chunk.length
     })
   })
-}
-
-/** Unbuffered by option, by the upstream's word, or for what it is (nginx: proxy_buffering off, X-Accel-Buffering). */
-function flowsAtOnce({ settings }: RequestExchange, fields: Fields): boolean {
-  if (settings.collect === 0 || firstLine(fields, 'x-accel-buffering')?.toLowerCase() === 'no') return true
-  return firstLine(fields, 'content-type')?.toLowerCase().startsWith('text/event-stream') ?? false
 }
 
 /**

@@ -2,6 +2,7 @@
 import type { CacheZone, ZoneStats } from '../cache/zone'
 import { optionError } from '../errors'
 import type { ServerState } from '../upstream/server'
+import { BUDGET } from './buffering'
 import type { Registry, ShownRoute } from './registry'
 
 /** What to take out of the caches. */
@@ -22,6 +23,8 @@ export interface PurgeRequest {
 export interface SluiceStats {
   readonly caches: Readonly<Record<string, ZoneStats>>
   readonly upstreams: Readonly<Record<string, readonly ServerState[]>>
+  /** What is read ahead of slow clients, in all of the process: memory of the budget, and bodies that have gone to a file. */
+  readonly buffers: { readonly bytes: number; readonly maxBytes: number; readonly spilling: number }
 }
 
 /** The decorator `app.sluice`. */
@@ -32,7 +35,7 @@ export interface Sluice {
   upstream(name: string): { servers(): ServerState[] }
   /** What is in force, as `nginx -T`. */
   routes(): ShownRoute[]
-  /** Counters and gauges of caches and upstreams. */
+  /** Counters and gauges of caches, upstreams and buffers. */
   stats(): SluiceStats
 }
 
@@ -57,7 +60,8 @@ export function createApi(registry: Registry): Sluice {
       caches: Object.fromEntries([...registry.caches].map(([name, zone]) => [name, zone.stats()])),
       upstreams: Object.fromEntries(
         [...registry.upstreams].map(([name, { group }]) => [name, group.states()])
-      )
+      ),
+      buffers: { bytes: BUDGET.bytes, maxBytes: BUDGET.maxBytes, spilling: BUDGET.spilling }
     })
   }
 }

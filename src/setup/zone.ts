@@ -5,6 +5,7 @@ import { createMemoryStore } from '../cache/store/memory'
 import { createTieredStore } from '../cache/store/tiered'
 import { CacheZone } from '../cache/zone'
 import { isSluiceError, optionError } from '../errors'
+import { sweepTemporaryFiles } from '../spool/spill'
 import { openTemporaryFile } from '../spool/temporary-file'
 
 /** A directory that cannot be used is an option error; `path` is the zone's. */
@@ -13,7 +14,9 @@ export async function openZone(name: string, options: ResolvedCacheZone, path: s
   const memory = createMemoryStore({ maxBytes: memoryBytes, maxObjectBytes })
   if (disk === undefined) return new CacheZone(name, memory, { version })
   try {
-    return new CacheZone(name, createTieredStore(memory, await openDiskStore({ ...disk, now: Date.now })), {
+    const store = createTieredStore(memory, await openDiskStore({ ...disk, now: Date.now }))
+    await sweepTemporaryFiles(disk.path)
+    return new CacheZone(name, store, {
       version,
       openFile: () => openTemporaryFile(disk.path)
     })

@@ -4,6 +4,7 @@ import { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import { type SluiceErrorCode, sluiceError } from '../errors'
 import { collectFields, endToEnd, trailerFields } from '../http/end-to-end'
+import { bufferingWord } from '../http/flow'
 import type { UpstreamResponse } from '../http/message'
 import { ignore } from './dial'
 import { errnoOf, failureOf, type Place } from './failure'
@@ -165,7 +166,12 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (hasNoContent(request.method, response.status)) {
       this.#state = 'closing'
       this.#settle.resolve(response)
-    } else if (length !== undefined && length <= collect && collect > 0) {
+    } else if (
+      length !== undefined &&
+      length <= collect &&
+      collect > 0 &&
+      bufferingWord(response.fields) !== 'no'
+    ) {
       this.#state = 'collecting'
     } else {
       this.#state = 'streaming'
