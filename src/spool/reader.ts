@@ -50,12 +50,24 @@ export class Reader {
       const portion = this.place > this.#end ? 'end' : this.#source.at(this.place)
       if (portion === undefined) return
       if (portion instanceof Promise) this.#fetch(portion)
-      else if (Buffer.isBuffer(portion)) this.#give(portion)
+      else if (Buffer.isBuffer(portion)) this.give(portion)
       else this.#finish(portion)
     }
   }
 
-  #give(bytes: Buffer): void {
+  /** Whether this chunk at this place is what comes next, and is asked for whole. */
+  waitsFor(chunk: Buffer, place: number): boolean {
+    return (
+      this.#wants &&
+      !this.#fetching &&
+      this.place === place &&
+      this.#end - place + 1 >= chunk.length &&
+      !this.stream.destroyed
+    )
+  }
+
+  /** Hands out what is at its place. */
+  give(bytes: Buffer): void {
     const left = this.#end - this.place + 1
     const part = bytes.length > left ? bytes.subarray(0, left) : bytes
     this.place += part.length
@@ -77,7 +89,7 @@ export class Reader {
       (portion) => {
         this.#fetching = false
         if (this.stream.destroyed) return
-        this.#give(portion)
+        this.give(portion)
         this.wake()
       },
       (cause) => {

@@ -88,6 +88,7 @@ export class Spool {
   /** False: wait for `onDrain`. The chunk is kept, not copied. */
   write(chunk: Buffer): boolean {
     if (this.#freed || this.#fate.kind !== 'open') return true
+    if (this.#handOn(chunk)) return true
     this.#window.append(chunk)
     this.#wakeAll()
     this.#makeRoom()
@@ -141,6 +142,17 @@ export class Spool {
     const reader = new Reader(source, start, end)
     this.#readers.add(reader)
     return reader.stream
+  }
+
+  /** What the only reader waits for, and nobody holds, is never kept: a client that keeps up costs no more than without a spool. */
+  #handOn(chunk: Buffer): boolean {
+    if (this.#holds > 0 || this.#readers.size !== 1 || this.#window.bytes > 0) return false
+    const [reader] = this.#readers
+    if (reader?.waitsFor(chunk, this.#window.end) !== true) return false
+    this.#window.pass(chunk)
+    this.#noteGone()
+    reader.give(chunk)
+    return true
   }
 
   #at(place: number): Portion {
@@ -201,8 +213,7 @@ export class Spool {
 
   #dropPassed(): void {
     // A hold keeps the first bytes while there is any place for them; readers under way come before it.
-    const { retainedBytes } = this.#window
-    const keepsAll = this.#holds > 0 && (this.#overflow.usable || retainedBytes < this.#allowance.limit)
+    const keepsAll = this.#holds > 0 && (this.#overflow.usable || !this.#isFull())
     if (keepsAll || this.#readers.size === 0) return
     let slowest = Number.POSITIVE_INFINITY
     for (const { place } of this.#readers) {
@@ -210,7 +221,11 @@ export class Spool {
       slowest = Math.min(slowest, place)
     }
     this.#window.dropBefore(slowest)
-    // What has been in memory only is gone; the file keeps what it has.
+    this.#noteGone()
+  }
+
+  /** What has been in memory only is gone; the file keeps what it has. */
+  #noteGone(): void {
     if (this.#window.start > this.#overflow.end) this.#first = Math.max(this.#first, this.#window.start)
   }
 

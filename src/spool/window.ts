@@ -44,6 +44,11 @@ export class Window {
     this.#end += chunk.length
   }
 
+  /** Of a window without bytes: these come after it and go at once. */
+  pass(chunk: Buffer): void {
+    this.#end += chunk.length
+  }
+
   /** The rest of the chunk that holds this place; undefined when it is not in memory. */
   at(place: number): Buffer | undefined {
     if (place < this.start || place >= this.#end) return undefined

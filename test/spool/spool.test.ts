@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { type TestContext, test } from 'node:test'
 import fc from 'fast-check'
+import { Budget } from '../../src/spool/budget'
 import { Spool } from '../../src/spool/spool'
 import { openTemporaryFile, type SpoolFile } from '../../src/spool/temporary-file'
 import { bytesOf, collect } from '../cache/store/support'
@@ -200,6 +201,57 @@ test('a full disk is no failure: the writer waits for the readers from there on'
   }
 })
 
+test('no more goes to the file than it may hold; the writer waits from there on', async () => {
+  const file = fakeFile()
+  const sizes: number[] = []
+  const { write } = file
+  file.write = (bytes, at) => {
+    sizes.push(bytes.length)
+    return write(bytes, at)
+  }
+  const options = { memoryBytes: 10_000, openFile: async () => file, fileBytes: 50_000 }
+  const spool = new Spool(options)
+  const reader = openReader(spool)
+  const body = bytesOf(1_000_000)
+  const writing = writeAll(spool, body, 3_000)
+  for (let n = 0; n < 200; n++) await new Promise((resolve) => setImmediate(resolve))
+  assert.ok(spool.length >= 50_000 && spool.length <= 70_000, `${spool.length} bytes`)
+  assert.deepEqual(await collect(reader), body)
+  await writing
+  const written = sizes.reduce((sum, bytes) => sum + bytes, 0)
+  assert.ok(written > 40_000 && written <= 50_000, `${written} bytes in the file`)
+  spool.release()
+})
+
+test('memory that is really held counts: a small slice of something large', async () => {
+  const spool = new Spool({ memoryBytes: 10_000 })
+  const reader = openReader(spool)
+  const large = Buffer.allocUnsafeSlow(8_000)
+  for (let at = 0; at < 10; at++) assert.equal(spool.write(large.subarray(at, at + 1)), true)
+  assert.equal(spool.write(Buffer.allocUnsafeSlow(8_000).subarray(0, 1)), false)
+  assert.ok(spool.memoryBytes > 16_000)
+  reader.destroy()
+})
+
+test('a reader that leaves while the file is slow frees everything at once', async () => {
+  let finish: () => void = () => undefined
+  const delay = () => new Promise<void>((resolve) => (finish = resolve))
+  const file = fakeFile({ delay })
+  const budget = new Budget(1_000_000)
+  const spool = new Spool({ memoryBytes: 200_000, openFile: async () => file, budget })
+  const reader = openReader(spool)
+  spool.release()
+  for (let n = 0; n < 3; n++) spool.write(bytesOf(60_000))
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.deepEqual([budget.spilling, budget.bytes > 0], [1, true])
+  reader.destroy()
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.deepEqual([spool.freed, budget.bytes, file.closed], [true, 0, 0])
+  finish()
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.deepEqual([budget.spilling, file.closed], [0, 1])
+})
+
 test('a file that cannot be opened is no failure', async () => {
   const spool = new Spool({ memoryBytes: 10_000, openFile: () => Promise.reject(new Error('EMFILE')) })
   const body = bytesOf(300_000)
@@ -223,15 +275,17 @@ interface Plan {
   readonly memoryBytes: number
   readonly file: 'none' | 'good' | 'broken'
   readonly writes: readonly number[]
+  readonly fileBytes: number | undefined
   readonly readers: readonly { after: number; start: number; length: number; pause: number; quits: boolean }[]
   readonly fails: boolean
   readonly releaseAfter: number
 }
 
 const plan: fc.Arbitrary<Plan> = fc.record({
-  memoryBytes: fc.constantFrom(0, 1, 50, 1_000, 100_000),
+  memoryBytes: fc.constantFrom(0, 1, 50, 1_000, 100_000, 400_000),
   file: fc.constantFrom('none', 'good', 'broken'),
   writes: fc.array(fc.constantFrom(0, 1, 7, 100, 1_000, 70_000), { maxLength: 12 }),
+  fileBytes: fc.constantFrom(0, 1_000, 80_000, undefined),
   readers: fc.array(
     fc.record({
       after: fc.nat(12),
@@ -247,14 +301,31 @@ const plan: fc.Arbitrary<Plan> = fc.record({
 })
 
 test('any interleaving of writes and readers gives every reader exactly the bytes', async () => {
-  await fc.assert(fc.asyncProperty(plan, runPlan), { numRuns: 400, seed: 11 })
+  await fc.assert(
+    fc.asyncProperty(plan, (one) => runPlan(one, undefined)),
+    { numRuns: 400, seed: 11 }
+  )
 })
 
-async function runPlan({ memoryBytes, file, writes, readers, fails, releaseAfter }: Plan): Promise<void> {
+test('bodies that share a budget that is too small all come through, and leave it as it was', async () => {
+  const plans = fc.array(plan, { minLength: 2, maxLength: 5 })
+  const size = fc.constantFrom(0, 65_536, 131_072, 1_000_000)
+  await fc.assert(
+    fc.asyncProperty(plans, size, async (all, bytes) => {
+      const budget = new Budget(bytes)
+      await Promise.all(all.map((one) => runPlan(one, budget)))
+      assert.deepEqual([budget.bytes, budget.spilling], [0, 0])
+    }),
+    { numRuns: 200, seed: 12 }
+  )
+})
+
+async function runPlan(plan: Plan, budget: Budget | undefined): Promise<void> {
+  const { memoryBytes, file, fileBytes, writes, readers, fails, releaseAfter } = plan
   const body = bytesOf(writes.reduce((sum, bytes) => sum + bytes, 0))
   const files = [fakeFile(file === 'broken' ? { writes: 1 } : {})]
   const openFile = file === 'none' ? undefined : async () => files[0] ?? assert.fail()
-  const spool = new Spool({ memoryBytes, openFile })
+  const spool = new Spool({ memoryBytes, openFile, fileBytes, budget })
   const error = new Error('broken off')
   const running: Promise<void>[] = []
   // Someone always reads, else a writer that must wait would wait for ever.
