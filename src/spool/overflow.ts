@@ -8,16 +8,20 @@ const READ_BYTES = 65_536
 /** Where the file comes from and how much may go into it. */
 export interface OverflowOptions {
   readonly openFile?: (() => Promise<SpoolFile>) | undefined
+  /** Most that is in the file at one time. Default: no limit. */
   readonly fileBytes?: number | undefined
   readonly budget?: Budget | undefined
 }
 
-/** Once it has failed or is full nothing more goes in; what is in it stays readable until `close`. */
+/** Once it has failed nothing more goes in, and nothing while it is full; what is in it stays readable until `close`. */
 export class Overflow {
   readonly #options: OverflowOptions
   #file: SpoolFile | undefined
-  #usable: boolean
-  #written = 0
+  #broken = false
+  /** The last place whose bytes it had no room for. */
+  #fullAt = -1
+  /** The place in the body of the file's first byte. */
+  #start = 0
   #end = 0
   /** Calls that are under way: the file must not be closed under them. */
   #calls = 0
@@ -25,37 +29,39 @@ export class Overflow {
 
   constructor(options: OverflowOptions) {
     this.#options = options
-    this.#usable = options.openFile !== undefined && options.fileBytes !== 0
+    this.#broken = options.openFile === undefined || options.fileBytes === 0
   }
 
-  /** Whether more may go in. */
-  get usable(): boolean {
-    return this.#usable
+  /** Whether more may go in, from this place on. */
+  takes(at: number): boolean {
+    return !this.#broken && at > this.#fullAt
   }
 
-  /** It has every byte before this place that was not dropped before it came here. */
+  /** It has every byte before this place that is still wanted. */
   get end(): number {
     return this.#end
   }
 
-  /** False: it has not been taken, and nothing will be from here on. */
+  /** False: it has not been taken. */
   async write(bytes: Buffer, at: number): Promise<boolean> {
     const { fileBytes = Number.POSITIVE_INFINITY } = this.#options
-    if (this.#written + bytes.length > fileBytes) {
-      this.#usable = false
+    // What lies between has been dropped: every reader is past the file, and it begins anew.
+    const start = at > this.#end ? at : this.#start
+    if (at + bytes.length - start > fileBytes) {
+      this.#fullAt = at
       return false
     }
     this.#calls++
     try {
       this.#file ??= await this.#open()
-      await this.#file.write(bytes, at)
-      this.#written += bytes.length
+      await this.#file.write(bytes, at - start)
+      this.#start = start
       this.#end = at + bytes.length
     } catch {
-      this.#usable = false
+      this.#broken = true
     }
     this.#endCall()
-    return this.#usable
+    return !this.#broken
   }
 
   /** Bytes from a place before its end. */
@@ -63,7 +69,7 @@ export class Overflow {
     const bytes = Buffer.allocUnsafeSlow(Math.min(READ_BYTES, this.#end - place))
     this.#calls++
     try {
-      const got = (await this.#file?.read(bytes, place)) ?? 0
+      const got = (await this.#file?.read(bytes, place - this.#start)) ?? 0
       if (got === 0) throw new Error('the file is shorter than what was written')
       return bytes.subarray(0, got)
     } finally {
@@ -73,7 +79,7 @@ export class Overflow {
 
   close(): void {
     this.#closed = true
-    this.#usable = false
+    this.#broken = true
     if (this.#file === undefined || this.#calls > 0) return
     const file = this.#file
     this.#file = undefined

@@ -19,7 +19,7 @@ export interface SpoolOptions {
   readonly memoryBytes: number
   /** Opened when memory is full for the first time; without it the writer has to wait for the slowest reader. */
   readonly openFile?: (() => Promise<SpoolFile>) | undefined
-  /** Most that goes to the file. Default: no limit. */
+  /** Most that is in the file. Default: no limit. */
   readonly fileBytes?: number | undefined
   /** Memory is drawn from it, but for a floor. Default: `memoryBytes` is all that counts. */
   readonly budget?: Budget | undefined
@@ -213,7 +213,7 @@ export class Spool {
 
   #dropPassed(): void {
     // A hold keeps the first bytes while there is any place for them; readers under way come before it.
-    const keepsAll = this.#holds > 0 && (this.#overflow.usable || !this.#isFull())
+    const keepsAll = this.#holds > 0 && (this.#overflow.takes(this.#window.start) || !this.#isFull())
     if (keepsAll || this.#readers.size === 0) return
     let slowest = Number.POSITIVE_INFINITY
     for (const { place } of this.#readers) {
@@ -232,7 +232,7 @@ export class Spool {
   /** More than a spool with a file keeps in memory. */
   #hasTooMuch(): boolean {
     const { retainedBytes } = this.#window
-    if (retainedBytes === 0 || this.#freed || !this.#overflow.usable) return false
+    if (retainedBytes === 0 || this.#freed || !this.#overflow.takes(this.#window.start)) return false
     return retainedBytes > this.#allowance.limit * KEPT_PART || this.#isFull()
   }
 
