@@ -2,7 +2,7 @@
 import { Readable } from 'node:stream'
 import { sluiceError } from '../errors'
 
-// The stream hands on what it is given at once; what waits, waits in the spool, where it is counted.
+// Less than a chunk: what waits, waits in the spool, where it is counted.
 const STREAM_BYTES = 16_384
 
 /** What a reader is given at a place: bytes, bytes that have to be fetched, or how the body ends there; undefined = not yet. */

@@ -31,8 +31,8 @@ export interface Settle {
 /** `waiting` for the head → `collecting` | `streaming` | `closing` (no content will come) → `over`. */
 type State = 'waiting' | 'collecting' | 'streaming' | 'closing' | 'over'
 
-/** Bytes read ahead of a slow client. */
-const READ_AHEAD = 64 * 1024
+/** Bytes that wait for a slow reader before the socket does: less than one read of it brings. */
+const READ_AHEAD = 16 * 1024
 
 /** The listener of one dispatch. Settles once; after that only the body's stream can still fail. */
 export class Exchange implements Dispatcher.DispatchHandler {
