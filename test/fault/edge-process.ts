@@ -5,7 +5,7 @@ import sluice from '../../src/index'
 
 const [port, upstream, options = '{}'] = process.argv.slice(2)
 
-const app = Fastify({ requestTimeout: 0 })
+const app = Fastify({ requestTimeout: 0, logger: { level: 'error' } })
 app.register(sluice, {
   prefix: '/',
   upstream: upstream as `http://${string}`,

@@ -39,8 +39,8 @@ interface Scene {
   active(): Promise<number>
 }
 
-/** `/<number of the body>/<MiB>` behind an edge of its own process. */
-async function startScene(t: TestContext, options: object): Promise<Scene> {
+/** `/<number of the body>/<MiB>` behind an edge of its own process, whose files may be so large. */
+async function startScene(t: TestContext, options: object, fileBytes?: number): Promise<Scene> {
   const sent = { bodies: 0, bytes: 0 }
   const origin = await startOrigin((request, response) => {
     const [, body, count] = (request.url ?? '').split('/').map(Number)
@@ -60,7 +60,10 @@ async function startScene(t: TestContext, options: object): Promise<Scene> {
   const edge = await startDaemon(t, 1, ([port = 0]) => {
     url = `http://127.0.0.1:${port}`
     const args = [join(__dirname, 'edge-process.js'), String(port), origin.url, JSON.stringify(options)]
-    return { program: process.execPath, args, port }
+    if (fileBytes === undefined) return { program: process.execPath, args, port }
+    // The unit is 512 bytes (POSIX).
+    const limited = ['-c', `ulimit -f ${fileBytes / 512}; exec "$0" "$@"`, process.execPath, ...args]
+    return { program: '/bin/sh', args: limited, port }
   })
   const stats = async () => (await get(`${url}/~stats`)).json<{ buffers: never; upstreams: object }>()
   return {
@@ -105,13 +108,16 @@ class Checked {
   }
 }
 
-/** Reads about so much in each second until it is told to stop. */
+/** Of a slow client: however long the machine takes, it has no more when the server is done. */
+const SLOW_BYTES = 25 * MIB
+
+/** Reads about so much in each second until it is told to stop, or has a quarter of the body. */
 function readSlowly(message: IncomingMessage, bytesPerSecond: number): { checked: Checked; stop(): void } {
   const checked = new Checked(1)
   const startedAt = performance.now()
   const timer = setInterval(() => {
     const due = ((performance.now() - startedAt) / 1000) * bytesPerSecond
-    while (checked.bytes < due) {
+    while (checked.bytes < Math.min(due, SLOW_BYTES)) {
       const chunk = message.read() as Buffer | null
       if (chunk === null) return
       checked.take(chunk)
@@ -154,7 +160,7 @@ test('the same without a file: little memory, and the server waits', async (t) =
 
 test('200 slow clients at once share the budget; others are answered meanwhile; every body is right', async (t) => {
   const clients = 200
-  const mib = 8
+  const mib = 6
   const scene = await startScene(t, {})
   await get(`${scene.url}/0/1`)
   const idle = processMemory(scene.edge.pid)
@@ -185,12 +191,26 @@ test('200 slow clients at once share the budget; others are answered meanwhile; 
   await until('the budget is as it was', async () => (await scene.buffers()).bytes === 0)
 })
 
+test('a disk that is full in the middle of a file: no answer fails, the server waits, the log says so once', async (t) => {
+  const path = tempDir(t)
+  const scene = await startScene(t, { buffering: { spill: { path } } }, 4 * MIB)
+  const open = await Promise.all([1, 2].map(async (n) => (await getOpen(`${scene.url}/${n}/60`)).message))
+  await settled(() => scene.sent.bytes, LONG_MS)
+  assert.equal(await scene.active(), 2)
+  for (const size of openFilesIn(path, scene.edge.pid)) assert.ok(size <= 4 * MIB, `${size} bytes`)
+  const lengths = await Promise.all(open.map((message, n) => new Checked(n + 1).rest(message)))
+  assert.deepEqual(lengths, [60 * MIB, 60 * MIB])
+  assert.equal(scene.edge.output().match(/buffering\.spill: [^"]* fails \(EFBIG\)/g)?.length, 1)
+  await until('the files are gone', () => openFilesIn(path, scene.edge.pid).length === 0)
+})
+
 test('a process that is killed leaves no file, or one that the next start sweeps', async (t) => {
   const path = tempDir(t)
   const scene = await startScene(t, { buffering: { spill: { path } } })
   const { message } = await getOpen(`${scene.url}/1/200`)
   message.on('error', () => {})
-  await until('it spills', () => openFilesIn(path, scene.edge.pid).length === 1, LONG_MS)
+  // With bytes in it the file has lost its name.
+  await until('it spills', () => openFilesIn(path, scene.edge.pid).some((size) => size > 0), LONG_MS)
   await scene.edge.stop('SIGKILL')
   assert.deepEqual(readdirSync(path), [])
   writeFileSync(join(path, `spool-${scene.edge.pid}-0123456789abcdef`), 'killed before its name was gone')

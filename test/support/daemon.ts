@@ -24,6 +24,8 @@ export interface Daemon {
 }
 
 const ATTEMPTS = 5
+/** A busy machine takes its time to load a program; one that cannot start ends by itself. */
+const START_MS = 30_000
 
 /**
  * Starts a program that cannot choose a free port by itself. The ports found may be taken before it binds them, hence
@@ -74,7 +76,8 @@ async function tryStart(t: Pick<TestContext, 'after'>, plan: DaemonPlan): Promis
   t.after(() => stop('SIGKILL'))
 
   const { pid } = child
-  await until(`${plan.program} accepts on port ${plan.port}`, () => !isRunning(child) || accepts(plan.port))
+  const ready = () => !isRunning(child) || accepts(plan.port)
+  await until(`${plan.program} accepts on port ${plan.port}`, ready, START_MS)
   if (pid === undefined || !isRunning(child)) throw new Error(`${plan.program} ended at once: ${output}`)
   return { pid, output: () => output, stop }
 }
