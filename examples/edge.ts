@@ -10,7 +10,7 @@ const files = join(__dirname, '..', '..', 'examples', 'edge')
 async function main(): Promise<void> {
   const backend = await startBackend()
   const records: string[] = []
-  // listen 8080. With a certificate, TLS and HTTP/2 are `https` and `http2` here: examples/https.ts
+  // listen 8080; and for listen 443 ssl, http2 on, ssl_certificate, ssl_protocols, return 301 https://…: examples/https.ts
   const app = Fastify({ logger: { stream: keepLast(records) }, forceCloseConnections: true })
 
   await app.register(
@@ -21,13 +21,13 @@ async function main(): Promise<void> {
         local: { servers: [backend.socket], keepalive: 16 } // upstream local { server unix:/…/backend.sock; keepalive 16; }
       },
       caches: {
-        api: { memory: '100m' } // proxy_cache_path … keys_zone=api:10m max_size=100m; with `disk` it outlives the process
+        api: { memory: '100m' } // proxy_cache_path … keys_zone=api:10m max_size=100m; levels, inactive, use_temp_path: `disk`
       },
       defaults: {
         // proxy_set_header Host $host, X-Real-IP, X-Forwarded-For, X-Forwarded-Proto: sent without being asked for.
-        // proxy_hide_header X-Powered-By; Server: hidden without being asked for.
+        // proxy_hide_header X-Powered-By, Server; proxy_http_version 1.1, Connection ""; proxy_buffering on, …_buffers: so already.
         timeouts: { connect: '5s', send: '60s', read: '60s' }, // proxy_connect_timeout 5s; proxy_send_timeout 60s; proxy_read_timeout 60s
-        securityHeaders: true, // add_header X-Content-Type-Options nosniff always; … HSTS as soon as there is TLS
+        securityHeaders: true, // add_header X-Content-Type-Options, X-Frame-Options, Referrer-Policy … always; on TLS Strict-Transport-Security
         headers: { request: { 'x-internal-auth': null } } // proxy_set_header X-Internal-Auth "";
       },
       routes: [

@@ -1,9 +1,11 @@
 // PURE. Which fields belong to one connection only and go no further (RFC 9110 §7.6.1).
+import { addLine } from './field-lines'
 import type { Fields } from './message'
 
 /** Fields that speak about the connection; `trailer` is written anew by whoever sends trailers. */
 const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'connection',
+  'http2-settings',
   'keep-alive',
   'proxy-connection',
   'proxy-authenticate',
@@ -64,16 +66,14 @@ export function responseFields(raw: readonly string[]): Fields {
   return endToEnd(collectFields(raw))
 }
 
-/** Names and values in turn → fields: lower case, in order, several lines of one name as an array. */
+/** A response's names and values in turn → fields: lower case, in order, several lines as `field-lines` has it. */
 export function collectFields(raw: readonly string[]): Fields {
   const fields: Fields = Object.create(null)
   for (let index = 0; index + 1 < raw.length; index += 2) {
     const name = (raw[index] as string).toLowerCase()
     const value = raw[index + 1] as string
     const before = fields[name]
-    if (before === undefined) fields[name] = value
-    else if (typeof before === 'string') fields[name] = [before, value]
-    else before.push(value)
+    fields[name] = before === undefined ? value : addLine(name, before, value)
   }
   return fields
 }

@@ -21,6 +21,9 @@ const NODE_MAX_FIELDS = 1000
 /** Connections whose framing is in doubt: Node has parsed what follows on them already, and would go on with it. */
 const refusedConnections = new WeakSet<object>()
 
+/** Versions that an HTTP/1 connection cannot have. */
+const claimedVersions = new WeakMap<object, string>()
+
 const kContentType = Symbol('sluice.content-type')
 
 /** The route's first onRequest hook. A refused request is answered here and goes no further. */
@@ -30,6 +33,7 @@ export function beginHook(route: Route, log: FastifyBaseLogger) {
       reply.hijack()
       return
     }
+    correctVersion(request)
     const verdict = parseTarget(request.raw.url ?? '', request.headers.host ?? request.host)
     const target: Target = verdict.kind === 'target' ? verdict : { path: request.raw.url ?? '', query: '' }
     const exchange = new RequestExchange(request, reply, route, target)
@@ -55,6 +59,13 @@ export function beginHook(route: Route, log: FastifyBaseLogger) {
   }
 }
 
+/** Node's parser takes 'HTTP/2.0' and 'HTTP/0.9' in a request line; whoever asks for the version here would see HTTP/2. */
+function correctVersion({ raw }: FastifyRequest): void {
+  if (raw.httpVersionMajor === 1 || 'stream' in raw) return
+  claimedVersions.set(raw, raw.httpVersion)
+  Object.assign(raw, { httpVersion: '1.0', httpVersionMajor: 1, httpVersionMinor: 0 })
+}
+
 /** The last step of every exchange, taken once: what still runs for it ends, and its record is written. */
 function end(exchange: RequestExchange, log: FastifyBaseLogger): void {
   if (isAborted(exchange)) {
@@ -66,6 +77,8 @@ function end(exchange: RequestExchange, log: FastifyBaseLogger): void {
 }
 
 function refusal({ request, settings, target }: RequestExchange): SluiceError | undefined {
+  const version = claimedVersions.get(request.raw)
+  if (version !== undefined) return sluiceError('SLUICE_BAD_REQUEST', { detail: `HTTP/${version}` })
   if (!takes(settings, request.method)) return sluiceError('SLUICE_METHOD_NOT_ALLOWED')
   if (readsElsewhere(target.path, settings.mount, settings.mounts)) {
     return sluiceError('SLUICE_BAD_TARGET', {
@@ -106,10 +119,13 @@ function hasOneHost({ raw, headers }: FastifyRequest): boolean {
   return lines === 1
 }
 
-/** RFC 9112 §6.1: of all codings only chunked is undone here; any other would go on as if it were the content. */
-function hasKnownCoding({ headers }: FastifyRequest): boolean {
+/**
+ * RFC 9112 §6.1: of all codings only chunked is undone here; any other would go on as if it were the content. HTTP/1.0 has
+ * none: whoever sends one has not seen what its neighbours read.
+ */
+function hasKnownCoding({ headers, raw }: FastifyRequest): boolean {
   const coding = headers['transfer-encoding']
-  return coding === undefined || coding.toLowerCase() === 'chunked'
+  return coding === undefined || (coding.toLowerCase() === 'chunked' && raw.httpVersion !== '1.0')
 }
 
 /** Beyond `maxHeadersCount` Node leaves fields out in silence: Content-Length, Cookie or Authorization could be among them. */

@@ -1,5 +1,6 @@
 // `headers.response` on every answer of a route: proxied, cached, a file, a redirect, an error (nginx: add_header … always).
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { addLine } from '../http/field-lines'
 import type { RequestExchange } from './exchange'
 import type { FieldRule } from './options'
 import { ruleValue } from './request'
@@ -57,5 +58,9 @@ export function appendField(reply: FastifyReply, name: string, value: string | s
   if (there === undefined) reply.header(name, value)
   else if (name === 'vary') reply.header(name, [there, value].flat().join(', '))
   // A new list: Fastify itself would add to the Set-Cookie that is there, and the old one may be wanted again.
-  else reply.removeHeader(name).header(name, [there, value].flat().map(String))
+  else reply.removeHeader(name).header(name, withLines(name, [there, value].flat().map(String)))
+}
+
+function withLines(name: string, [first = '', ...more]: readonly string[]): string | string[] {
+  return more.reduce<string | string[]>((before, line) => addLine(name, before, line), first)
 }

@@ -45,6 +45,30 @@ test('HTTP/1.0 needs no Host', async (t) => {
   assert.equal((await rawExchange(url, 'GET /a HTTP/1.0\r\n\r\n')).status, 200)
 })
 
+const REFUSED: readonly [name: string, bytes: string, status: number][] = [
+  ['HTTP/2.0 in a request line', 'GET /a HTTP/2.0\r\nHost: a\r\n\r\n', 400],
+  ['HTTP/2.0 with content', 'POST /a HTTP/2.0\r\nHost: a\r\nContent-Length: 1\r\n\r\nx', 400],
+  [
+    'a transfer coding in HTTP/1.0',
+    'POST /a HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n',
+    400
+  ]
+]
+
+for (const [name, bytes, status] of REFUSED) {
+  test(`${name} is ${status}, ends the connection and reaches no origin`, async (t) => {
+    const origin = await startOrigin()
+    t.after(origin.close)
+    const { url } = await startEdge(t, { prefix: '/', upstream: origin.url })
+    const client = await connectRaw(url)
+    t.after(client.destroy)
+    await client.send(bytes)
+    assert.equal((await within(name, client.response())).status, status)
+    await within('the end', client.ended)
+    assert.equal(origin.requests.length, 0)
+  })
+}
+
 test('on HTTP/2 Host and :authority must not differ', async (t) => {
   const origin = await startOrigin((_, response) => response.end('ok'))
   t.after(origin.close)

@@ -27,6 +27,9 @@ const ATTEMPTS = 5
 /** A busy machine takes its time to load a program; one that cannot start ends by itself. */
 const START_MS = 30_000
 
+/** How long a program may take to end when it is asked. */
+const PATIENCE_MS = 10_000
+
 /**
  * Starts a program that cannot choose a free port by itself. The ports found may be taken before it binds them, hence
  * several attempts, each with ports of its own.
@@ -73,7 +76,12 @@ async function tryStart(t: Pick<TestContext, 'after'>, plan: DaemonPlan): Promis
     if (isRunning(child)) child.kill(signal)
     await exited
   }
-  t.after(() => stop('SIGKILL'))
+  // Asked first: the workers of a master that is killed live on, and hold its pipes.
+  t.after(async () => {
+    const kill = setTimeout(() => child.kill('SIGKILL'), PATIENCE_MS)
+    await stop()
+    clearTimeout(kill)
+  })
 
   const { pid } = child
   const ready = () => !isRunning(child) || accepts(plan.port)
