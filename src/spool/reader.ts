@@ -11,6 +11,8 @@ export type Portion = Buffer | Promise<Buffer> | 'end' | Error | undefined
 /** The body as its readers see it. */
 export interface ReaderSource {
   at(place: number): Portion
+  /** Why nothing will ever come from this place on. */
+  failureAt(place: number): Error | undefined
   /** The reader has been given everything before its place. */
   moved(reader: Reader): void
   /** The reader is gone. */
@@ -46,6 +48,7 @@ export class Reader {
 
   /** There may be more for it than before. */
   wake(): void {
+    if (!this.#wants) this.#tellFailure()
     while (this.#wants && !this.#fetching && !this.stream.destroyed) {
       const portion = this.place > this.#end ? 'end' : this.#source.at(this.place)
       if (portion === undefined) return
@@ -75,6 +78,13 @@ export class Reader {
     // Whoever listens may ask again before `push` returns.
     this.#wants = false
     if (this.stream.push(part)) this.#wants = true
+  }
+
+  /** A break that nothing comes before is told at once: the answer may not have begun, and an error can take its place. */
+  #tellFailure(): void {
+    if (this.#fetching || this.stream.readableLength > 0) return
+    const failure = this.#source.failureAt(this.place)
+    if (failure !== undefined) this.stream.destroy(failure)
   }
 
   #finish(end: 'end' | Error): void {

@@ -136,6 +136,7 @@ export class Spool {
     if (this.#freed || start < this.#first) return undefined
     const source = {
       at: (place: number) => this.#at(place),
+      failureAt: (place: number) => this.#failureAt(place),
       moved: (moved: Reader) => this.#onMoved(moved),
       left: (gone: Reader) => this.#onLeft(gone)
     }
@@ -161,6 +162,10 @@ export class Spool {
     if (place < this.#window.start) return this.#overflow.read(place)
     if (this.#fate.kind === 'open') return undefined
     return this.#fate.kind === 'ended' ? 'end' : this.#fate.error
+  }
+
+  #failureAt(place: number): Error | undefined {
+    return this.#fate.kind === 'failed' && place >= this.#window.end ? this.#fate.error : undefined
   }
 
   #onMoved(reader: Reader): void {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -156,6 +157,15 @@ test('a failure reaches every reader, after the bytes that are there', async () 
   spool.end()
   for (const result of results) assert.deepEqual(await result, { length: 100, error })
   await assert.rejects(collect(openReader(spool)), error)
+})
+
+test('a failure that no byte comes before is told to a reader that has not begun', async () => {
+  const spool = new Spool({ memoryBytes: 10_000 })
+  const reader = openReader(spool)
+  const failed = once(reader, 'error')
+  const error = new Error('upstream')
+  spool.fail(error)
+  assert.deepEqual(await failed, [error])
 })
 
 test('an empty body ends, a range beyond the end is empty', async () => {
