@@ -9,7 +9,7 @@ const PAUSE_MS = 10_000
 /** What a test passes its own of. */
 export interface SpillParts {
   readonly now: () => number
-  /** Told when it stops to work; again only after it has worked. */
+  /** Told when it stops to work; again only after it has worked, and never twice in one pause. */
   readonly onTrouble: (error: Error) => void
   readonly fs?: SpoolFs
 }
@@ -35,7 +35,8 @@ export class Spill {
       ...file,
       write: async (bytes, at) => {
         await this.#noting(file.write(bytes, at))
-        this.#troubled = false
+        // While it is off, a file that was open before and has room left says nothing.
+        if (now() >= this.#retryAt) this.#troubled = false
       }
     }
   }

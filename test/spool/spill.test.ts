@@ -74,6 +74,19 @@ for (const [call, code] of [
   })
 }
 
+test('files that were open before the trouble and meet it one by one are no further trouble', async (t) => {
+  const troubles: (string | undefined)[] = []
+  const onTrouble = (error: NodeJS.ErrnoException) => void troubles.push(error.code)
+  const fs = failing('write', ['', 'ENOSPC', '', 'ENOSPC'])
+  const { open } = await openSpill(tempDir(t), { now: () => 1000, onTrouble, fs })
+  const [first, second] = [await open(), await open()]
+  await assert.rejects(first.write(Buffer.from('x'), 0), { code: 'ENOSPC' })
+  await second.write(Buffer.from('x'), 0)
+  await assert.rejects(second.write(Buffer.from('x'), 1), { code: 'ENOSPC' })
+  assert.deepEqual(troubles, ['ENOSPC'])
+  await Promise.all([first.close(), second.close()])
+})
+
 test('a file whose name cannot be taken away loses it in the end', async (t) => {
   const path = tempDir(t)
   let refusals = 2
