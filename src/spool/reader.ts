@@ -2,8 +2,8 @@
 import { Readable } from 'node:stream'
 import { sluiceError } from '../errors'
 
-// Less than a chunk: what waits, waits in the spool, where it is counted.
-const STREAM_BYTES = 16_384
+// One chunk at most: what waits, waits in the spool, where it is counted, and where a failure does not overtake it.
+const STREAM_BYTES = 1
 
 /** What a reader is given at a place: bytes, bytes that have to be fetched, or how the body ends there; undefined = not yet. */
 export type Portion = Buffer | Promise<Buffer> | 'end' | Error | undefined
@@ -26,6 +26,7 @@ export class Reader {
   place: number
   readonly #source: ReaderSource
   readonly #end: number
+  #begun = false
   #wants = false
   #fetching = false
 
@@ -36,6 +37,7 @@ export class Reader {
     this.stream = new Readable({
       highWaterMark: STREAM_BYTES,
       read: () => {
+        this.#begun = true
         this.#wants = true
         this.wake()
       },
@@ -80,10 +82,13 @@ export class Reader {
     if (this.stream.push(part)) this.#wants = true
   }
 
-  /** A break that nothing comes before is told at once: the answer may not have begun, and an error can take its place. */
+  /**
+   * A break is told at once where nothing comes before it, and whatever does to whoever has asked for nothing yet: an
+   * answer that has not begun can give way to an error, and who waits for its end would wait for ever.
+   */
   #tellFailure(): void {
     if (this.#fetching || this.stream.readableLength > 0) return
-    const failure = this.#source.failureAt(this.place)
+    const failure = this.#source.failureAt(this.#begun ? this.place : Number.POSITIVE_INFINITY)
     if (failure !== undefined) this.stream.destroy(failure)
   }
 

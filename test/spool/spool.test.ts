@@ -168,6 +168,26 @@ test('a failure that no byte comes before is told to a reader that has not begun
   assert.deepEqual(await failed, [error])
 })
 
+test('a failure is told to a reader that has not begun, whatever comes before it; one that has begun gets that first', async () => {
+  const spool = new Spool({ memoryBytes: 10_000 })
+  const waiting = openReader(spool)
+  const begun = openReader(spool)
+  const failed = once(waiting, 'error')
+  spool.write(Buffer.from('ab'))
+  assert.equal(String(begun.read(1)), 'a')
+  const error = new Error('upstream')
+  spool.write(Buffer.from('cd'))
+  spool.fail(error)
+  assert.deepEqual(await failed, [error])
+  assert.equal(begun.destroyed, false)
+  let rest = ''
+  begun.on('data', (chunk) => {
+    rest += chunk
+  })
+  assert.deepEqual(await once(begun, 'error'), [error])
+  assert.equal(rest, 'bcd')
+})
+
 test('an empty body ends, a range beyond the end is empty', async () => {
   const spool = new Spool({ memoryBytes: 10 })
   const empty = collect(openReader(spool))
