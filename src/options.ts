@@ -10,6 +10,7 @@ import type { CacheOptions, CacheZoneOptions } from './cache/options'
 import type { AccessRule } from './guard/access'
 import type { AuthRequestOptions, ConcurrencyOptions } from './guard/options'
 import type { ForwardedOptions } from './http/forwarded'
+import type { BufferingOptions } from './proxy/buffering'
 import type { CookieOptions, ErrorPage, HeaderOptions, RetryOptions, TimeoutOptions } from './proxy/options'
 import type { SecurityHeaderOptions } from './proxy/security'
 import type { RateLimitOptions } from './rate-limit/options'
@@ -92,8 +93,8 @@ export interface RouteOptions<U extends string = string, C extends string = stri
   readonly timeouts?: TimeoutOptions
   /** When a failed try goes to the next server. @default { on: ['error'], tries: 2 } (nginx: `proxy_next_upstream`) */
   readonly retry?: false | RetryOptions
-  /** `false` hands on every chunk at once. @default 'auto': small bodies whole, larger ones as they come (nginx: `proxy_buffering`) */
-  readonly buffering?: 'auto' | false
+  /** How far an answer is read ahead of its client; `false` hands on every chunk at once. @default 'auto': small bodies whole, larger ones up to 1 MiB ahead (nginx: `proxy_buffering`) */
+  readonly buffering?: 'auto' | false | BufferingOptions
   /** Largest request body, 413 beyond it; `false` = none. @default Fastify's bodyLimit (nginx: `client_max_body_size`) */
   readonly bodyLimit?: Size | false
   /** Serves from a shared cache. @default false (nginx: `proxy_cache`) */

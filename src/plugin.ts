@@ -9,6 +9,7 @@ import { checkReplyFrom, replyFromOptions } from './proxy/requestable'
 import { findContextKey } from './proxy/route-context'
 import { createRateLimiter, type RateLimiter, type RateLimiterDeps } from './rate-limit/hook'
 import { createApi } from './setup/api'
+import { openSpills } from './setup/buffering'
 import { CatchAll } from './setup/catch-all'
 import { hostConstraint } from './setup/hosts'
 import { freezeCopy } from './setup/merge'
@@ -120,6 +121,7 @@ async function mountAll(
     await child.register(fastifyStatic(), fastifyStaticOptions)
   }
   keepLast(child)
+  await openSpills(routes, registry.spills, child.log)
   addMethods(child, registry, routes)
   const shares = shareMethods(routes, child.supportedMethods)
   const around: Surroundings = {

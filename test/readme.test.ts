@@ -15,6 +15,7 @@ import {
   resolveConcurrency
 } from '../src/guard/options'
 import { forwardedSchema, resolveForwarded } from '../src/http/forwarded'
+import { bufferingSchema, resolveBuffering } from '../src/proxy/buffering'
 import {
   cookiesSchema,
   headersSchema,
@@ -85,6 +86,11 @@ function optionsOf(schema: unknown): string[] {
   return Object.keys(member?.properties ?? {}).sort()
 }
 
+function optionsUnder(schema: { readonly anyOf: readonly Schema[] }, name: string): unknown {
+  const properties = schema.anyOf.find((one) => one.properties !== undefined)?.properties
+  return (properties as Readonly<Record<string, unknown>> | undefined)?.[name]
+}
+
 const group = upstreamsSchema.additionalProperties.anyOf[1]
 const server = group.properties.servers.items.anyOf[1]
 
@@ -98,6 +104,8 @@ const TABLES: [name: string, known: string[]][] = [
   ['forwarded', optionsOf(forwardedSchema)],
   ['timeouts', optionsOf(timeoutsSchema)],
   ['retry', optionsOf(retrySchema)],
+  ['buffering', optionsOf(bufferingSchema)],
+  ['spill', optionsOf(optionsUnder(bufferingSchema, 'spill'))],
   ['zone', optionsOf(CACHE_ZONE_SCHEMA)],
   ['cache', optionsOf(CACHE_SCHEMA)],
   ['static', optionsOf(staticSchema)],
@@ -133,6 +141,8 @@ const RESOLVERS: Record<string, Resolve> = {
   forwarded: (given) => resolveForwarded(given),
   timeouts: (given) => resolveTimeouts(given, 'timeouts'),
   retry: (given) => resolveRetry(given, 'retry'),
+  buffering: (given) => resolveBuffering(given, 'b'),
+  spill: (given) => resolveBuffering({ spill: { path: '/', ...given } }, 'b'),
   zone: (given) => resolveCacheZone(given, 'z'),
   cache: (given) => resolveRouteCache({ zone: 'z', ...given }, 'c'),
   static: (given) => {

@@ -4,6 +4,7 @@ import type { Abort } from '../http/abort'
 import { firstLine, listMembers } from '../http/fields'
 import type { Body, Fields, UpstreamResponse } from '../http/message'
 import type { Span } from '../http/range'
+import type { SpoolOptions } from '../spool/spool'
 import { Fill, type FillEnd } from './fill'
 import { currentAgeMs, type Freshness, freshness } from './freshness'
 import type { ResolvedRouteCache } from './options'
@@ -13,6 +14,9 @@ import { type CacheFacts, storable, storedFields } from './storable'
 import type { EntryWriter, StoredHead, VaryRecord } from './store/store'
 import type { CacheRequest } from './turn'
 import type { CacheZone, Ticket } from './zone'
+
+/** Of a response whose route says nothing. */
+const AHEAD: SpoolOptions = { memoryBytes: 1024 * 1024 }
 
 /** A response as it arrived, and for whom. */
 export interface Arrival {
@@ -28,6 +32,8 @@ export interface Arrival {
   readonly mayStore: boolean
   /** Undefined: nobody waits for it but the store. */
   readonly client: Abort | undefined
+  /** How far it may be read ahead of the client. */
+  readonly ahead: SpoolOptions | undefined
   /** Told once when a response that was on its way is in the store, or will not be; never after a refusal. */
   readonly onEnd: (end: AdmitEnd) => void
 }
@@ -123,7 +129,7 @@ export class Admit {
     return answer({ request, response, selection, length: content?.length ?? 0, body: content })
   }
 
-  #stream({ request, response, client }: Arrival, parts: Split): UpstreamResponse {
+  #stream({ request, response, client, ahead = AHEAD }: Arrival, parts: Split): UpstreamResponse {
     const { selection, writer, length, finish } = parts
     const source = response.body as Readable
     const takes = clientTakes(request, selection)
@@ -138,7 +144,7 @@ export class Admit {
       length,
       client: takes,
       timers: this.#zone.timers,
-      openFile: this.#zone.openFile,
+      ahead: ahead.openFile === undefined ? { ...ahead, openFile: this.#zone.openFile } : ahead,
       onEnd: (end) => {
         this.#zone.removeFill(fill)
         finish(end.kind)

@@ -209,6 +209,7 @@ export class Errands {
       ...arrived,
       mayStore,
       client,
+      ahead: call.ahead,
       onEnd: (end) => this.#ended(errand, end)
     })
     const personal = refusal !== undefined && PERSONAL.has(refusal)

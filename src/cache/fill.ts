@@ -1,8 +1,7 @@
 // One body, two takers at their own pace: the client behind a spool, and the store, which may delay the client a little and never break it.
 import type { Readable } from 'node:stream'
-import { sluiceError } from '../errors'
-import { Spool } from '../spool/spool'
-import type { SpoolFile } from '../spool/temporary-file'
+import { whyEnded } from '../http/ended'
+import { Spool, type SpoolOptions } from '../spool/spool'
 import type { Timers } from './lock'
 import type { EntryWriter, StoredEntry } from './store/store'
 
@@ -12,9 +11,6 @@ const STORE_LAG_BYTES = 2 * 1024 * 1024
 const STORE_DELAY_MS = 1000
 /** How long it may when nobody but it takes the body: a hung disk must not hold an upstream connection. */
 const STORE_STALL_MS = 10_000
-/** How far the source is read ahead of a slow client in memory. With a file behind it, it is never held back. */
-const AHEAD_BYTES = 1024 * 1024
-const AHEAD_OF_FILE_BYTES = 256 * 1024
 
 /** How a fill ended. */
 export type FillEnd =
@@ -33,8 +29,8 @@ export interface FillParts {
   /** `none`: nobody takes the body but the store; a span cuts it out for a 206. */
   readonly client: 'none' | 'whole' | { readonly start: number; readonly end: number }
   readonly timers: Timers
-  /** Where a body goes that a slow client has not taken and memory has no room for. */
-  readonly openFile?: (() => Promise<SpoolFile>) | undefined
+  /** How far the source is read ahead of a slow client. */
+  readonly ahead: SpoolOptions
   readonly onEnd: (end: FillEnd) => void
   /** The source has ended in full, just before the client's stream ends (trailers are there now). */
   readonly onComplete?: () => void
@@ -66,9 +62,9 @@ export class Fill {
       .on('data', (chunk: Buffer) => this.#take(chunk))
       .on('end', () => this.#complete())
       .on('error', (error) => this.#fail(error))
-      .on('close', () => this.#fail(endOf(parts.source)))
+      .on('close', () => this.#fail(whyEnded(parts.source)))
     if (this.#spool === undefined && this.#writer === undefined) parts.source.destroy()
-    if (parts.source.destroyed) queueMicrotask(() => this.#fail(endOf(parts.source)))
+    if (parts.source.destroyed) queueMicrotask(() => this.#fail(whyEnded(parts.source)))
     this.#flow()
   }
 
@@ -91,8 +87,7 @@ export class Fill {
   }
 
   #openClient(client: Exclude<FillParts['client'], 'none'>): Readable {
-    const { openFile } = this.#parts
-    const spool = new Spool({ memoryBytes: openFile ? AHEAD_OF_FILE_BYTES : AHEAD_BYTES, openFile })
+    const spool = new Spool(this.#parts.ahead)
     const body = spool.reader(client === 'whole' ? {} : client) as Readable
     // A body that nobody listens to must not take the process down; whoever reads it sees the error all the same.
     body.on('error', () => {})
@@ -246,9 +241,4 @@ export class Fill {
     this.#parts.onEnd(end)
     this.#onSettled?.()
   }
-}
-
-/** A source that broke in the turn in which its head came has said so before anyone listened. */
-function endOf({ errored }: Readable): Error {
-  return errored ?? sluiceError('SLUICE_INCOMPLETE_RESPONSE', { phase: 'body' })
 }

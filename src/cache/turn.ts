@@ -3,6 +3,7 @@ import { sluiceError } from '../errors'
 import type { Abort } from '../http/abort'
 import type { Fields, UpstreamRequest, UpstreamResponse } from '../http/message'
 import { returnedFlag, returnedText } from '../http/returned'
+import type { SpoolOptions } from '../spool/spool'
 import { type Directives, parseCacheControl } from './directives'
 import type { RequestTest, ResolvedRouteCache } from './options'
 import type { StaleReason } from './reuse'
@@ -43,6 +44,8 @@ export interface CacheCall {
   /** A life line for work that outlives the client. */
   readonly background: () => Abort
   readonly log?: CacheLog
+  /** How far a response on its way into the store may be read ahead of the client. Default: 1 MiB, or the zone's disk. */
+  readonly ahead?: SpoolOptions
 }
 
 /** The part of a pino logger in use. */

@@ -7,33 +7,41 @@ import type { RequestExchange } from './exchange'
 import { type Destination, forward } from './forward'
 import { relayInformation } from './information'
 import { logRefresh } from './log'
+import { readAhead } from './read-ahead'
 import { publicAuthority, toUpstream } from './request'
 import type { UpstreamRef } from './route'
 
 /** Through the cache when the route has one, else straight to the upstream. */
 export async function answer(exchange: RequestExchange): Promise<UpstreamResponse> {
   const { settings, cacheFacts: facts } = exchange
-  const { cache, timeouts } = settings
+  const { cache, timeouts, buffering } = settings
   const upstream = exchange.to as UpstreamRef
   if (timeouts.total > 0) limitTotal(exchange, timeouts.total)
   const request = upstreamRequest(exchange, upstream, contentOf(exchange))
   const destination = destinationOf(exchange, upstream)
-  if (cache === null || facts === undefined) return forward(request, destination, exchange.abort)
+  if (cache === null || facts === undefined)
+    return readAhead(await forward(request, destination, exchange.abort), buffering, exchange.abort)
+  let fetched: UpstreamResponse | undefined
   let aside: Abort | undefined
   const call = {
-    fetch: (asked: UpstreamRequest, abort: Abort) =>
-      abort === aside ? refresh(exchange, asked, abort) : forward(asked, destination, abort),
+    fetch: async (asked: UpstreamRequest, abort: Abort) => {
+      if (abort === aside) return refresh(exchange, asked, abort)
+      fetched = await forward(asked, destination, abort)
+      return fetched
+    },
     abort: exchange.abort,
     now: Date.now,
     background: () => {
       aside = new Abort()
       return aside
     },
-    log: exchange.request.log
+    log: exchange.request.log,
+    ahead: buffering.spool
   }
   const { response, outcome } = await cache.route.respond(facts, request, call)
   exchange.outcome = outcome
-  return response
+  // What is on its way into the store is read ahead there, what comes out of it needs no server.
+  return response.body === fetched?.body ? readAhead(response, buffering, exchange.abort) : response
 }
 
 /** A fetch beside the request, whose record it may outlive: its tries are its own, and only a failure is worth a line. */

@@ -8,6 +8,7 @@ import { discard } from '../http/discard'
 import type { Body, Fields, Try, UpstreamResponse } from '../http/message'
 import type { Target } from '../http/target'
 import type { SentContent } from './altered'
+import type { Buffering } from './buffering'
 import type { ResponseRule } from './response-rules'
 import type { Route, UpstreamRef } from './route'
 
@@ -104,9 +105,8 @@ export class RequestExchange implements Exchange {
     return this.settings.name
   }
 
-  /** `buffering: false`. */
-  get unbuffered(): boolean {
-    return this.settings.collect === 0
+  get buffering(): Buffering {
+    return this.settings.buffering
   }
 
   get upstream(): string | undefined {

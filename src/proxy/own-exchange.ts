@@ -26,7 +26,7 @@ export class OwnExchange implements Exchange {
   readonly abort = new Abort()
   readonly tries: readonly [] = []
   readonly bytesIn = 0
-  readonly unbuffered = false
+  readonly buffering = { on: true } as const
   bytesOut = 0
   sent: SentContent | undefined
   outcome: CacheOutcome | undefined

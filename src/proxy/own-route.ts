@@ -11,6 +11,7 @@ import { type Closable, hasClosed } from '../http/closable'
 import { discard } from '../http/discard'
 import type { Fields } from '../http/message'
 import { parseTarget } from '../http/target'
+import type { SpoolOptions } from '../spool/spool'
 import { correctVersion } from './begin'
 import { hasContent } from './body'
 import { isAborted } from './log'
@@ -30,6 +31,8 @@ const PATIENCE_MS = 30_000
 export interface OwnCache {
   readonly route: RouteCache
   readonly policy: ResolvedRouteCache
+  /** How far a long answer is read ahead of its client. */
+  readonly ahead: SpoolOptions
 }
 
 /** A handler as Fastify calls it. */
@@ -102,7 +105,7 @@ function watchClient({ request, reply, abort }: OwnExchange): void {
   })
 }
 
-function respond(own: OwnExchange, { route, policy }: OwnCache, asked: Asked): Promise<CacheAnswer> {
+function respond(own: OwnExchange, { route, policy, ahead }: OwnCache, asked: Asked): Promise<CacheAnswer> {
   const { request, abort } = own
   const { facts, call } = asked
   const patienceMs = policy.lock?.ageMs ?? PATIENCE_MS
@@ -113,7 +116,8 @@ function respond(own: OwnExchange, { route, policy }: OwnCache, asked: Asked): P
     abort,
     now: Date.now,
     background: () => new Abort(),
-    log: request.log
+    log: request.log,
+    ahead
   })
 }
 

@@ -11,6 +11,7 @@ import type { Mount } from '../http/target'
 import type { RateLimits } from '../rate-limit/hook'
 import type { Static } from '../static/handler'
 import type { Upstream } from '../upstream/upstream'
+import type { Buffering } from './buffering'
 import type { ErrorPages } from './error-page'
 import type { ResolvedHeaders, ResolvedRetry, ResolvedTimeouts } from './options'
 import type { CookieRewrite } from './response'
@@ -60,6 +61,8 @@ export interface Route {
   readonly retry: ResolvedRetry
   /** Content-Length up to which a body comes whole; 0 = none. */
   readonly collect: number
+  /** How far anything else is read ahead of the client. */
+  readonly buffering: Buffering
   /** Bytes, 0 = no limit. */
   readonly bodyLimit: number
   readonly security: ResolvedSecurityHeaders | null

@@ -6,10 +6,10 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { isSluiceError, type SluiceError, sluiceError } from '../errors'
 import { type Closable, hasClosed } from '../http/closable'
 import { discard } from '../http/discard'
-import { firstLine } from '../http/fields'
 import type { Fields, UpstreamResponse } from '../http/message'
 import type { SentContent } from './altered'
 import { hasContent } from './body'
+import { type Buffering, flowsAtOnce } from './buffering'
 import { countPiped } from './count'
 import { answerStatus } from './error-page'
 import type { RequestExchange } from './exchange'
@@ -106,8 +106,7 @@ export interface Outgoing {
   /** What was given to Fastify: a hook of the app may send something else in its place. */
   sent: SentContent | undefined
   error: SluiceError | undefined
-  /** Each chunk goes on as it comes. */
-  readonly unbuffered: boolean
+  readonly buffering: Pick<Buffering, 'on'>
 }
 
 /** Writes the content behind a head that is set on the reply. */
@@ -151,14 +150,8 @@ function sendStream(exchange: Outgoing, response: UpstreamResponse, body: Readab
   })
   countPiped(exchange)
   exchange.sent = body
-  if (flowsAtOnce(exchange, response.fields)) raw.once('pipe', () => setImmediate(flushHead, raw))
+  if (flowsAtOnce(exchange.buffering, response.fields)) raw.once('pipe', () => setImmediate(flushHead, raw))
   reply.send(body)
-}
-
-/** Unbuffered by option, by the upstream's word, or for what it is (nginx: proxy_buffering off, X-Accel-Buffering). */
-function flowsAtOnce({ unbuffered }: Outgoing, fields: Fields): boolean {
-  if (unbuffered || firstLine(fields, 'x-accel-buffering')?.toLowerCase() === 'no') return true
-  return firstLine(fields, 'content-type')?.toLowerCase().startsWith('text/event-stream') ?? false
 }
 
 /**

@@ -5,6 +5,7 @@ import { optionError } from '../errors'
 import type { OwnCacheOptions } from '../options'
 import { OWN_HANDLERS } from '../proxy/own-route'
 import type { ServerState } from '../upstream/server'
+import { BUDGET } from './buffering'
 import { explain } from './explain'
 import type { Explanation } from './explanation'
 import { cached } from './own'
@@ -30,6 +31,8 @@ export interface PurgeRequest {
 export interface SluiceStats {
   readonly caches: Readonly<Record<string, ZoneStats>>
   readonly upstreams: Readonly<Record<string, readonly ServerState[]>>
+  /** What is read ahead of slow clients, in all of the process: memory of the budget, and bodies that have gone to a file. */
+  readonly buffers: { readonly bytes: number; readonly maxBytes: number; readonly spilling: number }
 }
 
 /** A handler for any route: of an app on HTTP/2, with a type provider, a logger of its own. */
@@ -57,7 +60,7 @@ export interface Sluice {
   routes(): ShownRoute[]
   /** What becomes of a request, and why. Nothing runs, nothing is counted, nobody is asked. */
   explain(request: ExplainRequest): Promise<Explanation>
-  /** Counters and gauges of caches and upstreams. */
+  /** Counters and gauges of caches, upstreams and buffers. */
   stats(): SluiceStats
 }
 
@@ -84,7 +87,8 @@ export function createApi(registry: Registry): Sluice {
       caches: Object.fromEntries([...registry.caches].map(([name, zone]) => [name, zone.stats()])),
       upstreams: Object.fromEntries(
         [...registry.upstreams].map(([name, { group }]) => [name, group.states()])
-      )
+      ),
+      buffers: { bytes: BUDGET.bytes, maxBytes: BUDGET.maxBytes, spilling: BUDGET.spilling }
     })
   }
 }

@@ -9,6 +9,7 @@ import type { Logging } from '../proxy/begin'
 import { forwardReply } from '../proxy/own-forward'
 import { cachedHandler, type OwnCache, type OwnHandler } from '../proxy/own-route'
 import type { Route } from '../proxy/route'
+import { HANDLER_AHEAD } from './buffering'
 import { refusePitfalls } from './pitfalls'
 import type { Registry } from './registry'
 import { resolveRoute } from './resolve'
@@ -34,7 +35,8 @@ export function cached<H>(registry: Registry, options: string | OwnCacheOptions,
   const policy = resolveRouteCache(options, CACHED)
   if (policy === undefined) throw optionError(CACHED, 'needs a zone')
   const own = { ...policy, background: false }
-  const cache = { policy: own, route: new RouteCache(registry.zone(own.zone, `${CACHED}.zone`), own) }
+  const route = new RouteCache(registry.zone(own.zone, `${CACHED}.zone`), own)
+  const cache = { policy: own, route, ahead: HANDLER_AHEAD }
   const wrapped = cachedHandler(cache, handler as unknown as OwnHandler)
   caches.set(wrapped, cache)
   return wrapped as unknown as H

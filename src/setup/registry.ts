@@ -5,6 +5,7 @@ import type { CacheZone } from '../cache/zone'
 import { optionError, sluiceError } from '../errors'
 import type { Mount } from '../http/target'
 import type { Route, UpstreamRef } from '../proxy/route'
+import type { Spill } from '../spool/spill'
 import { type ResolvedUpstream, resolveUpstream } from '../upstream/options'
 import { parseUpstreamUrl } from '../upstream/origin'
 import { openTransport } from '../upstream/transport'
@@ -41,6 +42,8 @@ export class Registry {
   readonly viaId = `sluice-${randomBytes(6).toString('hex')}`
   readonly upstreams = new Map<string, UpstreamRef>()
   readonly caches = new Map<string, CacheZone>()
+  /** By their absolute path. */
+  readonly spills = new Map<string, Spill>()
   readonly mounts: Mount[] = []
   readonly mounted: Mounted[] = []
   readonly app: FastifyInstance

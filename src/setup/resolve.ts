@@ -22,6 +22,7 @@ import { resolveRateLimit } from '../rate-limit/options'
 import { createStatic } from '../static/handler'
 import { resolveStatic } from '../static/options'
 import { sizeBytes } from '../units'
+import { bufferingOf } from './buffering'
 import { methodsOf } from './places'
 import type { Registry } from './registry'
 import type { NamedRoute } from './routes'
@@ -57,6 +58,7 @@ export function resolveRoute(named: NamedRoute, around: Surroundings & { readonl
     timeouts: resolveTimeouts(options.timeouts ?? {}, `${path}timeouts`),
     retry: resolveRetry(options.retry, `${path}retry`),
     collect: options.buffering === false ? 0 : WHOLE_BODY_BYTES,
+    buffering: bufferingOf(named, around.registry.spills),
     bodyLimit: resolveBodyLimit(options.bodyLimit, `${path}bodyLimit`, around),
     security: resolveSecurityHeaders(options.securityHeaders, `${path}securityHeaders`),
     altSvc: resolveAltSvc(options.altSvc, `${path}altSvc`),

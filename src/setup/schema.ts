@@ -5,6 +5,7 @@ import { optionError } from '../errors'
 import { accessSchema, authRequestSchema, concurrencySchema } from '../guard/options'
 import { forwardedSchema } from '../http/forwarded'
 import type { SluiceOptions } from '../options'
+import { bufferingSchema } from '../proxy/buffering'
 import { cookiesSchema, errorPagesSchema, headersSchema, retrySchema, timeoutsSchema } from '../proxy/options'
 import { securityHeadersSchema } from '../proxy/security'
 import { rateLimitSchema } from '../rate-limit/options'
@@ -49,7 +50,7 @@ export const routeSchema = {
     forwarded: forwardedSchema,
     timeouts: timeoutsSchema,
     retry: retrySchema,
-    buffering: { enum: ['auto', false] },
+    buffering: bufferingSchema,
     bodyLimit: { anyOf: [{ type: 'string', format: 'size' }, off] },
     cache: ROUTE_CACHE_SCHEMA,
     websocket: websocketSchema,

@@ -2,6 +2,7 @@
 import type { ResolvedRouteCache } from '../cache/options'
 import { resolveAuthRequest, resolveConcurrency } from '../guard/options'
 import type { RouteOptions } from '../options'
+import { resolveBuffering } from '../proxy/buffering'
 import type { ResolvedHeaders, ResolvedRetry } from '../proxy/options'
 import type { Route } from '../proxy/route'
 import { resolveRateLimit } from '../rate-limit/options'
@@ -62,7 +63,7 @@ function inForce({ named: { options }, route, websocket }: Mounted): object {
     forwarded: route.forwarded,
     timeouts: showTimeouts(route),
     retry: showRetry(route.retry),
-    buffering: route.collect === 0 ? false : 'auto',
+    buffering: showBuffering(options.buffering),
     bodyLimit: route.bodyLimit === 0 ? false : formatSize(route.bodyLimit),
     cache: route.cache === null ? false : showCache(route.cache.policy),
     websocket: websocket.enabled && showWebsocket(websocket, options),
@@ -85,6 +86,15 @@ function showHeaders({ host, request, response, hidden }: ResolvedHeaders): obje
     request: Object.fromEntries(request),
     response: Object.fromEntries(response),
     hide: hidden
+  }
+}
+
+function showBuffering(option: RouteOptions['buffering']): object | false | 'auto' {
+  const { on, memoryBytes, spill } = resolveBuffering(option, '')
+  if (!on || typeof option !== 'object') return on && 'auto'
+  return {
+    memory: formatSize(memoryBytes),
+    spill: spill !== undefined && { path: spill.path, maxSize: formatSize(spill.maxBytes) }
   }
 }
 

@@ -6,6 +6,7 @@ import { createMemoryStore } from '../cache/store/memory'
 import { createTieredStore } from '../cache/store/tiered'
 import { CacheZone } from '../cache/zone'
 import { isSluiceError, optionError } from '../errors'
+import { sweepTemporaryFiles } from '../spool/spill'
 import { openTemporaryFile } from '../spool/temporary-file'
 import { diskFault } from './disk-fault'
 
@@ -28,6 +29,7 @@ export async function openZone(
   const onState = reporter(name, disk.path, place)
   try {
     const store = await openDiskStore({ ...disk, now: Date.now, onState })
+    await sweepTemporaryFiles(disk.path)
     return new CacheZone(name, createTieredStore(memory, store), {
       version,
       openFile: () => openTemporaryFile(disk.path)

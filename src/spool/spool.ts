@@ -1,20 +1,28 @@
 // A body that grows: one writer, many readers, each at its own pace (nginx's proxy_buffers and proxy_max_temp_file_size).
-// Bytes are in memory first; beyond the limit the oldest go to a temporary file when one is allowed.
-import { Readable } from 'node:stream'
-import { sluiceError } from '../errors'
+// Bytes are in memory first; what memory has no room for goes to a temporary file, the oldest first, when one is allowed.
+import type { Readable } from 'node:stream'
+import { Allowance } from './allowance'
+import type { Budget } from './budget'
+import { Overflow } from './overflow'
+import { type Portion, Reader } from './reader'
 import type { SpoolFile } from './temporary-file'
 import { Window } from './window'
 
-// One read or write of the file moves about this much.
+// One write to the file moves about this much.
 const FILE_STEP_BYTES = 65_536
-// While the file is behind, memory may take this many times its limit.
-const LAG_FACTOR = 2
+// With a file, memory is kept down to this part of its limit, so that the writer goes on while the file is behind.
+const KEPT_PART = 1 / 2
 
 /** How much a spool may take. */
 export interface SpoolOptions {
+  /** Most that it holds in memory. */
   readonly memoryBytes: number
   /** Opened when memory is full for the first time; without it the writer has to wait for the slowest reader. */
   readonly openFile?: (() => Promise<SpoolFile>) | undefined
+  /** Most that is in the file. Default: no limit. */
+  readonly fileBytes?: number | undefined
+  /** Memory is drawn from it, but for a floor. Default: `memoryBytes` is all that counts. */
+  readonly budget?: Budget | undefined
 }
 
 /** An inclusive range of bytes. */
@@ -29,30 +37,18 @@ type Fate =
   | { readonly kind: 'ended' }
   | { readonly kind: 'failed'; readonly error: Error }
 
-interface Reader {
-  /** Everything before it has been handed out. */
-  place: number
-  wake: () => void
-}
-
 /**
  * Held by whoever made it until `release`. Freed, memory and file, once nobody holds it and the last reader is gone;
  * the writer may go on then, its bytes go nowhere.
  */
 export class Spool {
-  readonly #limit: number
-  readonly #openFile: (() => Promise<SpoolFile>) | undefined
   readonly #window = new Window()
+  readonly #allowance: Allowance
+  readonly #overflow: Overflow
   /** Who was served longest ago comes first: the slowest is found soon. */
   readonly #readers = new Set<Reader>()
   #holds = 1
   #fate: Fate = { kind: 'open' }
-  #file: SpoolFile | undefined
-  #fileFailed = false
-  /** The file has every byte that is wanted before this place. */
-  #fileEnd = 0
-  /** Calls on the file that are under way: it must not be closed under them. */
-  #fileCalls = 0
   #flushing = false
   /** What is before it is gone for good. */
   #first = 0
@@ -61,8 +57,8 @@ export class Spool {
   #onFree: (() => void) | undefined
 
   constructor(options: SpoolOptions) {
-    this.#limit = options.memoryBytes
-    this.#openFile = options.openFile
+    this.#allowance = new Allowance(Math.max(options.memoryBytes, 1), options.budget)
+    this.#overflow = new Overflow(options)
   }
 
   /** How many bytes have been written. */
@@ -71,7 +67,7 @@ export class Spool {
   }
 
   get memoryBytes(): number {
-    return this.#window.bytes
+    return this.#window.retainedBytes
   }
 
   get ended(): boolean {
@@ -92,6 +88,7 @@ export class Spool {
   /** False: wait for `onDrain`. The chunk is kept, not copied. */
   write(chunk: Buffer): boolean {
     if (this.#freed || this.#fate.kind !== 'open') return true
+    if (this.#handOn(chunk)) return true
     this.#window.append(chunk)
     this.#wakeAll()
     this.#makeRoom()
@@ -100,8 +97,9 @@ export class Spool {
 
   /** Called once, when there is room again; at once when there is. */
   onDrain(listener: () => void): void {
-    if (this.#isFull()) this.#drained = listener
-    else listener()
+    this.#drained = listener
+    if (this.#isFull()) this.#allowance.awaitStep(this.#onGrant)
+    else this.#goOn()
   }
 
   /** The body is complete. */
@@ -136,62 +134,52 @@ export class Spool {
   reader(range: SpoolRange = {}): Readable | undefined {
     const { start = 0, end = Number.POSITIVE_INFINITY } = range
     if (this.#freed || start < this.#first) return undefined
-    const reader: Reader = { place: start, wake: () => undefined }
-    let busy = false
-    const leave = () => {
-      this.#readers.delete(reader)
-      this.#makeRoom()
-      this.#freeIfUnused()
+    const source = {
+      at: (place: number) => this.#at(place),
+      failureAt: (place: number) => this.#failureAt(place),
+      moved: (moved: Reader) => this.#onMoved(moved),
+      left: (gone: Reader) => this.#onLeft(gone)
     }
-    const stream = new Readable({
-      highWaterMark: FILE_STEP_BYTES,
-      read: () => {
-        if (!busy) next()
-      },
-      destroy: (error, done) => {
-        if (!busy) leave()
-        done(error)
-      }
-    })
-    const give = (bytes: Buffer) => {
-      const part = bytes.subarray(0, end - reader.place + 1)
-      reader.place += part.length
+    const reader = new Reader(source, start, end)
+    this.#readers.add(reader)
+    return reader.stream
+  }
+
+  /** What the only reader waits for, and nobody holds, is never kept: a client that keeps up costs no more than without a spool. */
+  #handOn(chunk: Buffer): boolean {
+    if (this.#holds > 0 || this.#readers.size !== 1 || this.#window.bytes > 0) return false
+    const [reader] = this.#readers
+    if (reader?.waitsFor(chunk, this.#window.end) !== true) return false
+    this.#window.pass(chunk)
+    this.#noteGone()
+    reader.give(chunk)
+    return true
+  }
+
+  #at(place: number): Portion {
+    const bytes = this.#window.at(place)
+    if (bytes !== undefined) return bytes
+    if (place < this.#window.start) return this.#overflow.read(place)
+    if (this.#fate.kind === 'open') return undefined
+    return this.#fate.kind === 'ended' ? 'end' : this.#fate.error
+  }
+
+  #failureAt(place: number): Error | undefined {
+    return this.#fate.kind === 'failed' && place >= this.#window.end ? this.#fate.error : undefined
+  }
+
+  #onMoved(reader: Reader): void {
+    if (this.#readers.size > 1) {
       this.#readers.delete(reader)
       this.#readers.add(reader)
-      this.#makeRoom()
-      stream.push(part)
     }
-    const fromFile = () => {
-      busy = true
-      this.#readFile(reader.place).then(
-        (bytes) => {
-          busy = false
-          if (stream.destroyed) leave()
-          else give(bytes)
-        },
-        (cause) => {
-          busy = false
-          if (stream.destroyed) leave()
-          else
-            stream.destroy(sluiceError('SLUICE_INTERNAL', { detail: 'the spool file cannot be read', cause }))
-        }
-      )
-    }
-    const next = () => {
-      if (reader.place > end) return void stream.push(null)
-      const bytes = this.#window.at(reader.place)
-      if (bytes !== undefined) return give(bytes)
-      if (reader.place < this.#window.start) return fromFile()
-      if (this.#fate.kind === 'open') reader.wake = wake
-      else if (this.#fate.kind === 'ended') stream.push(null)
-      else stream.destroy(this.#fate.error)
-    }
-    const wake = () => {
-      reader.wake = () => undefined
-      if (!stream.destroyed) next()
-    }
-    this.#readers.add(reader)
-    return stream
+    this.#makeRoom()
+  }
+
+  #onLeft(reader: Reader): void {
+    this.#readers.delete(reader)
+    this.#makeRoom()
+    this.#freeIfUnused()
   }
 
   #decide(fate: Fate): void {
@@ -202,34 +190,35 @@ export class Spool {
 
   #wakeAll(): void {
     // A copy: who is served goes to the end of the line.
-    for (const reader of [...this.#readers]) reader.wake()
-  }
-
-  #mayUseFile(): boolean {
-    return this.#openFile !== undefined && !this.#fileFailed
+    for (const reader of this.#readers.size > 1 ? [...this.#readers] : this.#readers) reader.wake()
   }
 
   #isFull(): boolean {
-    if (this.#freed) return false
-    const most = this.#mayUseFile() ? this.#limit * LAG_FACTOR : this.#limit
-    return this.#window.bytes >= Math.max(most, 1)
+    return !this.#freed && !this.#allowance.hasRoomBeyond(this.#window.retainedBytes)
   }
 
   /** Drops what nobody will read again, then moves the oldest to the file. */
   #makeRoom(): void {
-    if (this.#window.bytes * 2 >= this.#limit) {
-      this.#dropPassed()
-      if (this.#window.bytes > this.#limit && this.#mayUseFile() && !this.#flushing) void this.#flush()
-    }
-    if (this.#drained === undefined || this.#isFull()) return
+    this.#dropPassed()
+    this.#allowance.shrinkTo(this.#window.retainedBytes)
+    if (!this.#flushing && this.#hasTooMuch()) void this.#flush()
+    if (this.#drained === undefined) return
+    if (this.#isFull()) this.#allowance.awaitStep(this.#onGrant)
+    else this.#goOn()
+  }
+
+  readonly #onGrant = (): void => this.#makeRoom()
+
+  #goOn(): void {
     const drained = this.#drained
     this.#drained = undefined
-    drained()
+    this.#allowance.stopAwaiting()
+    drained?.()
   }
 
   #dropPassed(): void {
     // A hold keeps the first bytes while there is any place for them; readers under way come before it.
-    const keepsAll = this.#holds > 0 && (this.#mayUseFile() || this.#window.bytes < this.#limit)
+    const keepsAll = this.#holds > 0 && (this.#overflow.takes(this.#window.start) || !this.#isFull())
     if (keepsAll || this.#readers.size === 0) return
     let slowest = Number.POSITIVE_INFINITY
     for (const { place } of this.#readers) {
@@ -237,63 +226,43 @@ export class Spool {
       slowest = Math.min(slowest, place)
     }
     this.#window.dropBefore(slowest)
-    // What has been in memory only is gone; the file keeps what it has.
-    if (this.#window.start > this.#fileEnd) this.#first = Math.max(this.#first, this.#window.start)
+    this.#noteGone()
+  }
+
+  /** What has been in memory only is gone; the file keeps what it has. */
+  #noteGone(): void {
+    if (this.#window.start > this.#overflow.end) this.#first = Math.max(this.#first, this.#window.start)
+  }
+
+  /** More than a spool with a file keeps in memory. */
+  #hasTooMuch(): boolean {
+    const { retainedBytes } = this.#window
+    if (retainedBytes === 0 || this.#freed || !this.#overflow.takes(this.#window.start)) return false
+    return retainedBytes > this.#allowance.limit * KEPT_PART || this.#isFull()
   }
 
   async #flush(): Promise<void> {
     this.#flushing = true
-    this.#fileCalls++
-    try {
-      this.#file ??= await this.#openFile?.()
-      while (this.#window.bytes > this.#limit && !this.#freed) {
-        const at = this.#window.start
-        const batch = this.#window.oldest(FILE_STEP_BYTES)
-        await this.#file?.write(batch, at)
-        this.#fileEnd = at + batch.length
-        this.#window.dropBefore(this.#fileEnd)
-      }
-    } catch {
-      // What is in the file stays readable; from here on memory is all there is.
-      this.#fileFailed = true
+    while (this.#hasTooMuch()) {
+      const at = this.#window.start
+      const batch = this.#window.oldest(FILE_STEP_BYTES)
+      if (await this.#overflow.write(batch, at)) this.#window.dropBefore(at + batch.length)
+      this.#allowance.shrinkTo(this.#window.retainedBytes)
+      if (this.#drained !== undefined && !this.#isFull()) this.#goOn()
     }
     this.#flushing = false
-    this.#endFileCall()
     this.#makeRoom()
-  }
-
-  async #readFile(place: number): Promise<Buffer> {
-    const bytes = Buffer.allocUnsafeSlow(Math.min(FILE_STEP_BYTES, this.#fileEnd - place))
-    this.#fileCalls++
-    try {
-      const got = (await this.#file?.read(bytes, place)) ?? 0
-      if (got === 0) throw new Error('the file is shorter than what was written')
-      return bytes.subarray(0, got)
-    } finally {
-      this.#endFileCall()
-    }
-  }
-
-  #endFileCall(): void {
-    this.#fileCalls--
-    if (this.#freed) this.#closeFile()
   }
 
   #freeIfUnused(): void {
     if (this.#freed || this.#holds > 0 || this.#readers.size > 0) return
     this.#freed = true
     this.#window.dropBefore(this.#window.end)
-    this.#closeFile()
-    this.#drained?.()
-    this.#drained = undefined
-    this.#onFree?.()
+    this.#allowance.close()
+    this.#overflow.close()
+    const onFree = this.#onFree
     this.#onFree = undefined
-  }
-
-  #closeFile(): void {
-    if (this.#file === undefined || this.#fileCalls > 0) return
-    const file = this.#file
-    this.#file = undefined
-    file.close().catch(() => undefined)
+    this.#goOn()
+    onFree?.()
   }
 }

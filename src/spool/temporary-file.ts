@@ -13,18 +13,28 @@ export interface SpoolFile {
 /** The part of node:fs that is used; a test passes its own to make any call fail. */
 export type SpoolFs = Pick<typeof nodeFs, 'open' | 'read' | 'write' | 'close' | 'unlink'>
 
+const NAME = /^spool-\d{1,10}-[0-9a-f]{16}$/
+
 const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = nodeFs.constants
 const FLAGS = O_RDWR | O_CREAT | O_EXCL | (O_NOFOLLOW ?? 0)
+
+/** Whether a file of this name is one of these, of whatever process: whoever still uses it needs no name. */
+export function isTemporaryName(name: string): boolean {
+  return NAME.test(name)
+}
 
 /** Opens a new file in this directory and takes its name away at once. */
 export async function openTemporaryFile(directory: string, fs: SpoolFs = nodeFs): Promise<SpoolFile> {
   const path = `${directory}/spool-${process.pid}-${randomBytes(8).toString('hex')}`
   const fd = await open(fs, path)
-  await unlink(fs, path)
+  const nameless = await unlink(fs, path)
   return {
     write: (bytes, at) => writeAll({ fs, fd }, bytes, at),
     read: (into, at) => readSome({ fs, fd }, into, at),
-    close: () => new Promise((resolve) => fs.close(fd, () => resolve()))
+    close: async () => {
+      await new Promise<void>((resolve) => fs.close(fd, () => resolve()))
+      if (!nameless) await unlink(fs, path)
+    }
   }
 }
 
@@ -39,9 +49,9 @@ function open(fs: SpoolFs, path: string): Promise<number> {
   })
 }
 
-// Where an open file cannot be deleted it stays until the directory is swept; the spool works all the same.
-function unlink(fs: SpoolFs, path: string): Promise<void> {
-  return new Promise((resolve) => fs.unlink(path, () => resolve()))
+// Where an open file cannot be deleted it goes when it is closed, or when the directory is swept.
+function unlink(fs: SpoolFs, path: string): Promise<boolean> {
+  return new Promise((resolve) => fs.unlink(path, (error) => resolve(error === null)))
 }
 
 async function writeAll(file: Opened, bytes: Buffer, at: number): Promise<void> {

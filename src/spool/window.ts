@@ -1,11 +1,15 @@
 // PURE. The part of a body that is in memory: chunks by their place in the body, dropped from the front.
 
+/** A chunk's own object and its two places in the lists. */
+const CHUNK_BYTES = 128
+
 /** Bytes `start` to `end` (exclusive) of a body that grows at its end. */
 export class Window {
   #chunks: Buffer[] = []
   /** Where each chunk begins. */
   #places: number[] = []
   #end = 0
+  #retained = 0
 
   get start(): number {
     return this.#places[0] ?? this.#end
@@ -19,6 +23,11 @@ export class Window {
     return this.#end - this.start
   }
 
+  /** The memory that is really held: a chunk that is a slice keeps all that it was cut from, together with its neighbours. */
+  get retainedBytes(): number {
+    return this.#retained
+  }
+
   /** Where the oldest chunk ends. */
   get firstEnd(): number {
     return this.#places[1] ?? this.#end
@@ -26,8 +35,17 @@ export class Window {
 
   append(chunk: Buffer): void {
     if (chunk.length === 0) return
+    if (chunk.buffer !== this.#chunks[this.#chunks.length - 1]?.buffer) {
+      this.#retained += chunk.buffer.byteLength
+    }
+    this.#retained += CHUNK_BYTES
     this.#chunks.push(chunk)
     this.#places.push(this.#end)
+    this.#end += chunk.length
+  }
+
+  /** Of a window without bytes: these come after it and go at once. */
+  pass(chunk: Buffer): void {
     this.#end += chunk.length
   }
 
@@ -35,7 +53,9 @@ export class Window {
   at(place: number): Buffer | undefined {
     if (place < this.start || place >= this.#end) return undefined
     const index = this.#indexOf(place)
-    return this.#chunks[index]?.subarray(place - (this.#places[index] ?? 0))
+    const chunk = this.#chunks[index]
+    const from = this.#places[index] ?? 0
+    return place === from ? chunk : chunk?.subarray(place - from)
   }
 
   /** The oldest bytes in one piece, whole chunks, at least one and at most about so many. */
@@ -55,8 +75,16 @@ export class Window {
   dropBefore(place: number): void {
     if (place <= this.start) return
     const count = place >= this.#end ? this.#chunks.length : this.#indexOf(place)
+    for (let index = 0; index < count; index++) this.#forget(index)
     this.#chunks.splice(0, count)
     this.#places.splice(0, count)
+  }
+
+  /** Neighbours that are slices of one memory let go of it with the last of them. */
+  #forget(index: number): void {
+    const memory = this.#chunks[index]?.buffer
+    this.#retained -= CHUNK_BYTES
+    if (memory !== this.#chunks[index + 1]?.buffer) this.#retained -= memory?.byteLength ?? 0
   }
 
   /** The chunk that holds a place inside. */

@@ -19,7 +19,7 @@ export interface Timeouts {
 export interface Call {
   readonly request: UpstreamRequest
   readonly timeouts: Timeouts
-  /** A response with Content-Length up to this many bytes comes as a Buffer, anything else as a stream; 0 = always a stream. */
+  /** A response with Content-Length up to this many bytes that does not ask to flow comes as a Buffer, anything else as a stream; 0 = always a stream. */
   readonly collect: number
   /** Ends the call in every phase; the promise rejects with, or the body errors with, `abort.reason`. */
   readonly abort: Abort

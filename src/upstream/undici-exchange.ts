@@ -4,6 +4,7 @@ import { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import { type SluiceErrorCode, sluiceError } from '../errors'
 import { collectFields, endToEnd, trailerFields } from '../http/end-to-end'
+import { bufferingWord } from '../http/flow'
 import type { UpstreamResponse } from '../http/message'
 import { ignore } from './dial'
 import { failureOf, type Place } from './failure'
@@ -33,8 +34,8 @@ export interface Settle {
 /** `waiting` for the head → `collecting` | `streaming` | `closing` (no content will come) → `over`. */
 type State = 'waiting' | 'collecting' | 'streaming' | 'closing' | 'over'
 
-/** Bytes read ahead of a slow client. */
-const READ_AHEAD = 64 * 1024
+/** Bytes that wait for a slow reader before the socket does: less than one read of it brings. */
+const READ_AHEAD = 16 * 1024
 
 /** The listener of one dispatch. Settles once; after that only the body's stream can still fail. */
 export class Exchange implements Dispatcher.DispatchHandler {
@@ -167,7 +168,12 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (hasNoContent(request.method, response.status)) {
       this.#state = 'closing'
       this.#settle.resolve(response)
-    } else if (length !== undefined && length <= collect && collect > 0) {
+    } else if (
+      length !== undefined &&
+      length <= collect &&
+      collect > 0 &&
+      bufferingWord(response.fields) !== 'no'
+    ) {
       this.#state = 'collecting'
     } else {
       this.#state = 'streaming'

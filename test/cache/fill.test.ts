@@ -44,7 +44,17 @@ function start(parts: Partial<FillParts> = {}) {
   const timers = new HandTimers()
   const ends: FillEnd['kind'][] = []
   const onEnd = (end: FillEnd): void => void ends.push(end.kind)
-  const fill = new Fill({ source, writer, length: undefined, client: 'whole', timers, onEnd, ...parts })
+  const ahead = { memoryBytes: 1024 * 1024 }
+  const fill = new Fill({
+    source,
+    writer,
+    length: undefined,
+    client: 'whole',
+    timers,
+    ahead,
+    onEnd,
+    ...parts
+  })
   return { source, writer, timers, ends, fill }
 }
 
@@ -64,7 +74,7 @@ test('the client and the store get the same bytes; the store commits at the end'
 test('the source is read ahead of a client that reads nothing, and then waits for it', async () => {
   const { source, writer, fill } = start()
   const chunk = Buffer.alloc(256 * 1024, 'x')
-  for (let i = 0; i < 20; i++) source.push(chunk)
+  for (let i = 0; i < 20; i++) source.push(Buffer.from(chunk))
   source.push(null)
   await settled()
   const ahead = writer.chunks.length
@@ -77,7 +87,9 @@ test('the source is read ahead of a client that reads nothing, and then waits fo
 
 test('with a file behind it a client that reads nothing holds up neither source nor store', async (t) => {
   const dir = tempDir(t)
-  const { source, writer, ends, fill } = start({ openFile: () => openTemporaryFile(dir) })
+  const { source, writer, ends, fill } = start({
+    ahead: { memoryBytes: 512 * 1024, openFile: () => openTemporaryFile(dir) }
+  })
   const chunk = Buffer.alloc(256 * 1024, 'x')
   for (let i = 0; i < 20; i++) source.push(chunk)
   source.push(null)

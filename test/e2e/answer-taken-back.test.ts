@@ -10,7 +10,7 @@ import { until } from '../support/waiting'
 
 const LARGE = 1_000_000
 
-/** Answers with the head of a large body, and no byte of the body. */
+/** Answers with the head of a large body and no byte of it, or so few that they all wait for a reader. */
 async function startHeadOnly(t: TestContext) {
   const origin = await startOrigin((request, response) => {
     response.writeHead(200, {
@@ -23,7 +23,8 @@ async function startHeadOnly(t: TestContext) {
       vary: 'accept'
     })
     response.flushHeaders()
-    if (request.url === '/reset') setTimeout(() => request.socket.resetAndDestroy(), 20)
+    if (request.url === '/reset-later') response.write('a few bytes')
+    if (request.url !== '/') setTimeout(() => request.socket.resetAndDestroy(), 20)
   })
   t.after(origin.close)
   return origin
@@ -49,15 +50,35 @@ test('a body that breaks before its head is out is an error without a field of i
       }
     }
   )
-  const answer = await get(`${edge.url}/reset`)
-  assert.equal(answer.status, 502)
-  assert.equal(answer.text, 'our page')
-  for (const name of THEIRS) assert.equal(answer.headers[name], undefined, name)
-  assert.equal(answer.headers['cache-control'], 'no-store')
-  assert.equal(answer.headers['access-control-allow-origin'], '*')
-  assert.equal(answer.headers.vary, 'origin')
-  assert.deepEqual(answer.headers['set-cookie'], ['own=1'])
-  assert.equal(answer.headers['x-content-type-options'], 'nosniff')
+  for (const path of ['/reset', '/reset-later']) {
+    const answer = await get(`${edge.url}${path}`)
+    assert.equal(answer.status, 502, path)
+    assert.equal(answer.text, 'our page')
+    for (const name of THEIRS) assert.equal(answer.headers[name], undefined, name)
+    assert.equal(answer.headers['cache-control'], 'no-store')
+    assert.equal(answer.headers['access-control-allow-origin'], '*')
+    assert.equal(answer.headers.vary, 'origin')
+    assert.deepEqual(answer.headers['set-cookie'], ['own=1'])
+    assert.equal(answer.headers['x-content-type-options'], 'nosniff')
+  }
+})
+
+test('a body that broke while a hook took its time is an error, through the cache as well', async (t) => {
+  const origin = await startHeadOnly(t)
+  for (const cache of [false, { zone: 'pages' }]) {
+    const edge = await startEdge(
+      t,
+      { caches: { pages: {} }, routes: [{ prefix: '/', upstream: origin.url, cache }] },
+      {
+        before: (app) =>
+          app.addHook('onSend', async (_, reply) => {
+            if (reply.statusCode === 200) await until('it is over', () => origin.connections().open === 0)
+            await new Promise((resolve) => setTimeout(resolve, 20))
+          })
+      }
+    )
+    assert.equal((await get(`${edge.url}/reset-later`)).status, 502, JSON.stringify(cache))
+  }
 })
 
 test('a hook of the app that throws on the way out meets the own handler, without the fields of the answer', async (t) => {

@@ -10,7 +10,7 @@ import { startOrigin } from '../support/origin'
 import { connectRaw, rawExchange } from '../support/raw-client'
 import { startScript } from '../support/script-server'
 import { seededBody, seededLength, seededStream, verifySeeded } from '../support/self-verifying'
-import { until, within } from '../support/waiting'
+import { settled, until, within } from '../support/waiting'
 import { records } from './active'
 import { bothProtocols, startH2 } from './protocols'
 
@@ -115,22 +115,6 @@ test('an upstream that does not read stops the client', async (t) => {
   assert.ok(request)
 })
 
-/** Resolves when a figure has stopped to grow. */
-async function settled(figure: () => number): Promise<void> {
-  let last = -1
-  let still = 0
-  await until(
-    'it has stopped',
-    async () => {
-      await new Promise((resolve) => setTimeout(resolve, 20))
-      still = figure() === last ? still + 1 : 0
-      last = figure()
-      return still > 15 && last > 0
-    },
-    20_000
-  )
-}
-
 test('a slow reader gets it all in the end', async (t) => {
   const origin = await startOrigin((_, response) => {
     response.setHeader('content-length', seededLength('all', 8_000_000))
@@ -149,14 +133,15 @@ test('a slow reader gets it all in the end', async (t) => {
 /** Answers a head, then each text once the test says so. */
 async function startDripping(t: { after(end: () => Promise<void>): void }, head: string) {
   const steps: (() => void)[] = []
+  const chunked = head.includes('chunked')
   const upstream = await startScript(async (peer) => {
     await peer.head()
     await peer.send(head)
     for (const text of ['one', 'two', 'three']) {
       await new Promise<void>((resolve) => steps.push(resolve))
-      await peer.send(`${text.length.toString(16)}\r\n${text}\r\n`)
+      await peer.send(chunked ? `${text.length.toString(16)}\r\n${text}\r\n` : text)
     }
-    await peer.send('0\r\n\r\n')
+    if (chunked) await peer.send('0\r\n\r\n')
   })
   t.after(upstream.close)
   const drip = async (): Promise<void> => {
@@ -181,6 +166,11 @@ const FLOWING: readonly [name: string, head: string, route: object][] = [
   [
     'chunks that the upstream wants unbuffered',
     `HTTP/1.1 200 OK\r\nX-Accel-Buffering: no\r\nContent-Type: text/html\r\n${CHUNKED}`,
+    {}
+  ],
+  [
+    'content of known length that the upstream wants unbuffered',
+    `HTTP/1.1 200 OK\r\nX-Accel-Buffering: no\r\nContent-Length: 11\r\n\r\n`,
     {}
   ],
   [

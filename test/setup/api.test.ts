@@ -47,6 +47,11 @@ test('upstream: the servers as they stand, and an unknown name with what is know
   )
 })
 
+test('stats: what is read ahead in all of the process', async (t) => {
+  const { sluice } = await scene(t)
+  assert.deepEqual(sluice.stats().buffers, { bytes: 0, maxBytes: 64 * 1024 * 1024, spilling: 0 })
+})
+
 test('stats: caches and upstreams by name', async (t) => {
   const { sluice, word } = await scene(t)
   await word('/cached')

@@ -84,6 +84,7 @@ test('units come back, functions have their names, defaults are merged, and it i
         methods: ['get', 'POST'],
         timeouts: { connect: false },
         retry: false,
+        buffering: { memory: '2m' },
         bodyLimit: '1536k',
         cache: {
           zone: 'pages',
@@ -104,6 +105,7 @@ test('units come back, functions have their names, defaults are merged, and it i
   const [shown] = fastify.sluice.routes()
   assert.deepEqual(JSON.parse(JSON.stringify(shown)), shown)
   const { options } = shown ?? assert.fail('no route')
+  assert.deepEqual(options.buffering, { memory: '2m', spill: false })
   assert.deepEqual(shown?.hosts, ['a.example'])
   assert.deepEqual(shown?.allow, ['GET', 'POST'])
   assert.deepEqual(options.timeouts, { connect: false, send: '1m', read: '1m30s', body: '1m', total: false })

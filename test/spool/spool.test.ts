@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { type TestContext, test } from 'node:test'
 import fc from 'fast-check'
+import { Budget } from '../../src/spool/budget'
 import { Spool } from '../../src/spool/spool'
 import { openTemporaryFile, type SpoolFile } from '../../src/spool/temporary-file'
 import { bytesOf, collect } from '../cache/store/support'
@@ -25,9 +27,17 @@ function drained(spool: Spool): Promise<void> {
   return new Promise((resolve) => spool.onDrain(resolve))
 }
 
+/** Some of the body in memory of its own, as a socket gives it. */
+function cut(body: Buffer, at: number, length: number): Buffer {
+  const bytes = body.subarray(at, at + length)
+  const own = Buffer.allocUnsafeSlow(bytes.length)
+  bytes.copy(own)
+  return own
+}
+
 async function writeAll(spool: Spool, body: Buffer, step = 10_000): Promise<void> {
   for (let at = 0; at < body.length; at += step) {
-    if (!spool.write(body.subarray(at, at + step))) await drained(spool)
+    if (!spool.write(cut(body, at, step))) await drained(spool)
   }
   spool.end()
 }
@@ -89,7 +99,7 @@ test('with a file memory stays small, and a slow reader holds up nobody', async 
   const body = bytesOf(3_000_000)
   let peak = 0
   for (let at = 0; at < body.length; at += 20_000) {
-    if (!spool.write(body.subarray(at, at + 20_000))) await drained(spool)
+    if (!spool.write(cut(body, at, 20_000))) await drained(spool)
     peak = Math.max(peak, spool.memoryBytes)
   }
   spool.end()
@@ -99,10 +109,10 @@ test('with a file memory stays small, and a slow reader holds up nobody', async 
 })
 
 test('without a file the writer waits for the slowest reader, and only when memory is full', async () => {
-  const spool = new Spool({ memoryBytes: 1_000 })
+  const spool = new Spool({ memoryBytes: 10_000 })
   const reader = openReader(spool)
-  assert.equal(spool.write(bytesOf(999)), true)
-  assert.equal(spool.write(bytesOf(1)), false)
+  assert.equal(spool.write(bytesOf(5_000)), true)
+  assert.equal(spool.write(bytesOf(5_000)), false)
   let waited = true
   spool.onDrain(() => {
     waited = false
@@ -114,7 +124,7 @@ test('without a file the writer waits for the slowest reader, and only when memo
 })
 
 test('a hold keeps the first bytes while memory has room, and never blocks', async () => {
-  const spool = new Spool({ memoryBytes: 1_000 })
+  const spool = new Spool({ memoryBytes: 1_100 })
   const reader = openReader(spool)
   const got = collect(reader)
   spool.write(bytesOf(900))
@@ -147,6 +157,35 @@ test('a failure reaches every reader, after the bytes that are there', async () 
   spool.end()
   for (const result of results) assert.deepEqual(await result, { length: 100, error })
   await assert.rejects(collect(openReader(spool)), error)
+})
+
+test('a failure that no byte comes before is told to a reader that has not begun', async () => {
+  const spool = new Spool({ memoryBytes: 10_000 })
+  const reader = openReader(spool)
+  const failed = once(reader, 'error')
+  const error = new Error('upstream')
+  spool.fail(error)
+  assert.deepEqual(await failed, [error])
+})
+
+test('a failure is told to a reader that has not begun, whatever comes before it; one that has begun gets that first', async () => {
+  const spool = new Spool({ memoryBytes: 10_000 })
+  const waiting = openReader(spool)
+  const begun = openReader(spool)
+  const failed = once(waiting, 'error')
+  spool.write(Buffer.from('ab'))
+  assert.equal(String(begun.read(1)), 'a')
+  const error = new Error('upstream')
+  spool.write(Buffer.from('cd'))
+  spool.fail(error)
+  assert.deepEqual(await failed, [error])
+  assert.equal(begun.destroyed, false)
+  let rest = ''
+  begun.on('data', (chunk) => {
+    rest += chunk
+  })
+  assert.deepEqual(await once(begun, 'error'), [error])
+  assert.equal(rest, 'bcd')
 })
 
 test('an empty body ends, a range beyond the end is empty', async () => {
@@ -192,6 +231,92 @@ test('a full disk is no failure: the writer waits for the readers from there on'
   }
 })
 
+test('no more goes to the file than it may hold; the writer waits from there on', async () => {
+  const file = fakeFile()
+  const ends: number[] = []
+  const { write } = file
+  file.write = (bytes, at) => {
+    ends.push(at + bytes.length)
+    return write(bytes, at)
+  }
+  const options = { memoryBytes: 10_000, openFile: async () => file, fileBytes: 50_000 }
+  const spool = new Spool(options)
+  const reader = openReader(spool)
+  const body = bytesOf(1_000_000)
+  spool.release()
+  const writing = writeAll(spool, body, 3_000)
+  for (let n = 0; n < 200; n++) await new Promise((resolve) => setImmediate(resolve))
+  assert.ok(spool.length >= 50_000 && spool.length <= 70_000, `${spool.length} bytes`)
+  assert.deepEqual(await collect(reader), body)
+  await writing
+  const size = Math.max(...ends)
+  assert.ok(size > 40_000 && size <= 50_000, `${size} bytes in the file`)
+})
+
+test('a file that every reader is past is used again from its start', async () => {
+  const file = fakeFile()
+  const places: number[] = []
+  const { write } = file
+  file.write = (bytes, at) => {
+    places.push(at)
+    return write(bytes, at)
+  }
+  const spool = new Spool({ memoryBytes: 10_000, openFile: async () => file, fileBytes: 50_000 })
+  const reader = openReader(spool)
+  spool.release()
+  const body = bytesOf(240_000)
+  const got: Buffer[] = []
+  const read = async (bytes: number): Promise<void> => {
+    for (let left = bytes; left > 0; ) {
+      const chunk = reader.read() as Buffer | null
+      if (chunk === null) await new Promise((resolve) => reader.once('readable', resolve))
+      else {
+        got.push(chunk)
+        left -= chunk.length
+      }
+    }
+  }
+  for (let turn = 0; turn < 6; turn++) {
+    for (let part = 0; part < 10; part++) {
+      if (!spool.write(cut(body, turn * 40_000 + part * 4_000, 4_000))) await drained(spool)
+    }
+    await read(40_000)
+  }
+  spool.end()
+  assert.deepEqual(Buffer.concat(got), body)
+  assert.ok(places.filter((place) => place === 0).length >= 6, places.join())
+  assert.ok(Math.max(...places) < 50_000)
+})
+
+test('memory that is really held counts: a small slice of something large', async () => {
+  const spool = new Spool({ memoryBytes: 10_000 })
+  const reader = openReader(spool)
+  const large = Buffer.allocUnsafeSlow(8_000)
+  for (let at = 0; at < 10; at++) assert.equal(spool.write(large.subarray(at, at + 1)), true)
+  assert.equal(spool.write(Buffer.allocUnsafeSlow(8_000).subarray(0, 1)), false)
+  assert.ok(spool.memoryBytes > 16_000)
+  reader.destroy()
+})
+
+test('a reader that leaves while the file is slow frees everything at once', async () => {
+  let finish: () => void = () => undefined
+  const delay = () => new Promise<void>((resolve) => (finish = resolve))
+  const file = fakeFile({ delay })
+  const budget = new Budget(1_000_000)
+  const spool = new Spool({ memoryBytes: 200_000, openFile: async () => file, budget })
+  const reader = openReader(spool)
+  spool.release()
+  for (let n = 0; n < 3; n++) spool.write(bytesOf(60_000))
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.deepEqual([budget.spilling, budget.bytes > 0], [1, true])
+  reader.destroy()
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.deepEqual([spool.freed, budget.bytes, file.closed], [true, 0, 0])
+  finish()
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.deepEqual([budget.spilling, file.closed], [0, 1])
+})
+
 test('a file that cannot be opened is no failure', async () => {
   const spool = new Spool({ memoryBytes: 10_000, openFile: () => Promise.reject(new Error('EMFILE')) })
   const body = bytesOf(300_000)
@@ -215,15 +340,17 @@ interface Plan {
   readonly memoryBytes: number
   readonly file: 'none' | 'good' | 'broken'
   readonly writes: readonly number[]
+  readonly fileBytes: number | undefined
   readonly readers: readonly { after: number; start: number; length: number; pause: number; quits: boolean }[]
   readonly fails: boolean
   readonly releaseAfter: number
 }
 
 const plan: fc.Arbitrary<Plan> = fc.record({
-  memoryBytes: fc.constantFrom(0, 1, 50, 1_000, 100_000),
+  memoryBytes: fc.constantFrom(0, 1, 50, 1_000, 100_000, 400_000),
   file: fc.constantFrom('none', 'good', 'broken'),
   writes: fc.array(fc.constantFrom(0, 1, 7, 100, 1_000, 70_000), { maxLength: 12 }),
+  fileBytes: fc.constantFrom(0, 1_000, 80_000, undefined),
   readers: fc.array(
     fc.record({
       after: fc.nat(12),
@@ -239,14 +366,31 @@ const plan: fc.Arbitrary<Plan> = fc.record({
 })
 
 test('any interleaving of writes and readers gives every reader exactly the bytes', async () => {
-  await fc.assert(fc.asyncProperty(plan, runPlan), { numRuns: 400, seed: 11 })
+  await fc.assert(
+    fc.asyncProperty(plan, (one) => runPlan(one, undefined)),
+    { numRuns: 400, seed: 11 }
+  )
 })
 
-async function runPlan({ memoryBytes, file, writes, readers, fails, releaseAfter }: Plan): Promise<void> {
+test('bodies that share a budget that is too small all come through, and leave it as it was', async () => {
+  const plans = fc.array(plan, { minLength: 2, maxLength: 5 })
+  const size = fc.constantFrom(0, 65_536, 131_072, 1_000_000)
+  await fc.assert(
+    fc.asyncProperty(plans, size, async (all, bytes) => {
+      const budget = new Budget(bytes)
+      await Promise.all(all.map((one) => runPlan(one, budget)))
+      assert.deepEqual([budget.bytes, budget.spilling], [0, 0])
+    }),
+    { numRuns: 200, seed: 12 }
+  )
+})
+
+async function runPlan(plan: Plan, budget: Budget | undefined): Promise<void> {
+  const { memoryBytes, file, fileBytes, writes, readers, fails, releaseAfter } = plan
   const body = bytesOf(writes.reduce((sum, bytes) => sum + bytes, 0))
   const files = [fakeFile(file === 'broken' ? { writes: 1 } : {})]
   const openFile = file === 'none' ? undefined : async () => files[0] ?? assert.fail()
-  const spool = new Spool({ memoryBytes, openFile })
+  const spool = new Spool({ memoryBytes, openFile, fileBytes, budget })
   const error = new Error('broken off')
   const running: Promise<void>[] = []
   // Someone always reads, else a writer that must wait would wait for ever.
@@ -263,7 +407,7 @@ async function runPlan({ memoryBytes, file, writes, readers, fails, releaseAfter
       running.push(consume(reader, { body: expected, pause, fails: ends, quits }))
     }
     if (turn === releaseAfter) spool.release()
-    if (!spool.write(body.subarray(at, at + bytes))) await drained(spool)
+    if (!spool.write(cut(body, at, bytes))) await drained(spool)
     at += bytes
   }
   if (fails) spool.fail(error)

@@ -24,6 +24,8 @@ export interface Daemon {
 }
 
 const ATTEMPTS = 5
+/** A busy machine takes its time to load a program; one that cannot start ends by itself. */
+const START_MS = 30_000
 
 /** How long a program may take to end when it is asked. */
 const PATIENCE_MS = 10_000
@@ -82,7 +84,8 @@ async function tryStart(t: Pick<TestContext, 'after'>, plan: DaemonPlan): Promis
   })
 
   const { pid } = child
-  await until(`${plan.program} accepts on port ${plan.port}`, () => !isRunning(child) || accepts(plan.port))
+  const ready = () => !isRunning(child) || accepts(plan.port)
+  await until(`${plan.program} accepts on port ${plan.port}`, ready, START_MS)
   if (pid === undefined || !isRunning(child)) throw new Error(`${plan.program} ended at once: ${output}`)
   return { pid, output: () => output, stop }
 }

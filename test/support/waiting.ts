@@ -48,3 +48,16 @@ export async function within<T>(what: string, promise: Promise<T>, ms = 5000): P
     clearTimeout(timer)
   }
 }
+
+/** Resolves when a figure that is more than 0 has stopped to change. */
+export async function settled(figure: () => number, withinMs = 30_000): Promise<void> {
+  let last = -1
+  let still = 0
+  const stopped = async () => {
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    still = figure() === last ? still + 1 : 0
+    last = figure()
+    return still > 15 && last > 0
+  }
+  await until('it has stopped', stopped, withinMs)
+}
