@@ -116,14 +116,14 @@ test('a tunnel without traffic is closed after the idle time', async (t) => {
 })
 
 test('traffic in one direction keeps a tunnel', async (t) => {
-  const { client, upstream, relay } = await tunnel(t, 200)
+  const { client, upstream, relay } = await tunnel(t, 1000)
   client.far.resume()
   let ticks = 0
   const timer = setInterval(() => {
     ticks++
     upstream.far.write('x')
     if (ticks === 25) clearInterval(timer)
-  }, 20)
+  }, 60)
   t.after(() => clearInterval(timer))
   const end = await relay.ended
   assert.deepEqual([end.reason, end.bytesOut], ['idle', 25])
