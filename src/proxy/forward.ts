@@ -114,7 +114,7 @@ function giveUp<R>(errand: Errand<R>, lease: Lease, outcome: Outcome<R>): R {
 }
 
 function letGo<R>({ to, dial }: Errand<R>, lease: Lease, outcome: Outcome<R>): void {
-  if (blames(outcome, to.retry.on)) lease.done('failed', undefined, failureText(outcome))
+  if (blames(outcome, to.retry.on)) lease.done('failed', undefined, outcome)
   else lease.done('neutral')
   if (outcome.result !== undefined) discard(dial.busy(outcome.result))
 }
@@ -153,28 +153,21 @@ async function tryOnce<R>({ request, to, abort, dial }: Errand<R>, lease: Lease)
 
 /** The lease ends with the content: until then the server is busy with us. */
 function handOver<R>({ to, dial }: Errand<R>, lease: Lease, result: R): R {
-  const verdict = blames({ status: dial.status(result) }, to.retry.on) ? 'failed' : 'ok'
+  const status = { status: dial.status(result) }
+  const verdict = blames(status, to.retry.on) ? 'failed' : 'ok'
   const headTime = to.tries.at(-1)?.headerTime
   const headMs = headTime === undefined ? undefined : headTime * 1000
   const busy = dial.busy(result)
-  const failure = verdict === 'failed' ? failureText({ status: dial.status(result) }) : undefined
   if (busy === null || Buffer.isBuffer(busy)) {
-    lease.done(verdict, headMs, failure)
+    lease.done(verdict, headMs, status)
     return result
   }
+  if (verdict === 'ok') lease.answered()
   finished(busy, { writable: false }, (error) => {
-    if (isSluiceError(error) && blames({ error }, to.retry.on))
-      lease.done('failed', headMs, failureText({ error }))
-    else lease.done(error ? 'neutral' : verdict, headMs, failure)
+    if (isSluiceError(error) && blames({ error }, to.retry.on)) lease.done('failed', headMs, { error })
+    else lease.done(error ? 'neutral' : verdict, headMs, status)
   })
   return result
-}
-
-/** As `servers()` and the log show it. */
-function failureText({ error, status }: Failure): string {
-  if (error === undefined) return `status ${status}`
-  const { errno, code, phase } = error
-  return phase === undefined ? (errno ?? code) : `${errno ?? code} (${phase})`
 }
 
 function noServer(upstream: Upstream): SluiceError {

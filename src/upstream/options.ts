@@ -50,6 +50,11 @@ export interface UpstreamOptions {
   /** How long a connection may idle: less than the server's own limit (Node: 5s). nginx: keepalive_timeout. @default '4s' */
   keepaliveTimeout?: Duration
   tls?: UpstreamTlsOptions
+  /**
+   * Share of the servers, 0 to 1, that failures and checks may take out; one always stays. When more are out, health counts for nothing and all are
+   * used: the failure is everywhere, or the verdict is wrong. nginx answers 502 then. @default 1
+   */
+  maxEjected?: number
 }
 
 /** How a server is chosen. */
@@ -90,6 +95,7 @@ export interface ResolvedUpstream extends ResolvedConnections {
   readonly name: string
   readonly servers: readonly ResolvedServer[]
   readonly balance: Balance
+  readonly maxEjected: number
   /** The option that defines it, for messages: `upstreams.app`. */
   readonly optionPath: string
   /** For the log at start. */
@@ -129,6 +135,7 @@ export const upstreamsSchema = {
           keepalive: count,
           maxConnections: count,
           keepaliveTimeout: { type: 'string', format: 'duration' },
+          maxEjected: { type: 'number', minimum: 0, maximum: 1 },
           tls: {
             type: 'object',
             additionalProperties: false,
@@ -173,6 +180,7 @@ export function resolveUpstream(
     name,
     servers,
     balance: options.balance ?? 'round-robin',
+    maxEjected: options.maxEjected ?? 1,
     optionPath: path,
     keepalive: options.keepalive ?? 32,
     maxConnections: options.maxConnections ?? 0,

@@ -1,19 +1,28 @@
 // A group of servers: chooses one per try and learns from how the try ended (nginx: upstream, ngx_http_upstream_round_robin).
 import { leastConn } from './balance/least-conn'
 import { roundRobin } from './balance/round-robin'
+import { failureText, holdMs, SHORT_HOLD_MS } from './failure'
+import type { Failure } from './next-upstream'
 import type { Balance, ResolvedServer, ResolvedUpstream } from './options'
 import {
+  answered,
   createServer,
   forgive,
+  hold,
   isResting,
   noteLatency,
   type Outcome,
+  outOfService,
+  type Reason,
   release,
   type Server,
   type ServerState,
   stateOf,
   take,
-  whyNot
+  takeAnyway,
+  whyNot,
+  whyNotAtAll,
+  whyOut
 } from './server'
 import type { Transport } from './transport'
 
@@ -21,8 +30,10 @@ import type { Transport } from './transport'
 export interface Lease {
   readonly server: Server
   readonly transport: Transport
-  /** `headMs`: time to the response head, for `latencyMs`; `error`: what a failure was, for `lastError`. */
-  done(outcome: Outcome, headMs?: number, error?: string): void
+  /** The response head has come: a probe need not wait for the end of the content. */
+  answered(): void
+  /** `headMs`: time to the response head, for `latencyMs`; `failure`: how it failed. */
+  done(outcome: Outcome, headMs?: number, failure?: Failure): void
 }
 
 /** What the group needs from outside. */
@@ -39,6 +50,16 @@ interface Member {
   readonly transport: Transport
 }
 
+/** Says why a server may not take a request. */
+type Rule = (server: Server, now: number) => Reason | undefined
+
+/** What one look for a server goes by. */
+interface Look {
+  readonly tried: ReadonlySet<Server> | undefined
+  readonly now: number
+  readonly rule: Rule
+}
+
 const BALANCERS: Record<Balance, (eligible: readonly Server[]) => Server | undefined> = {
   'round-robin': roundRobin,
   'least-conn': leastConn
@@ -51,12 +72,14 @@ export class Upstream {
   readonly #primaries: readonly Server[]
   readonly #backups: readonly Server[]
   readonly #balance: (eligible: readonly Server[]) => Server | undefined
+  readonly #maxEjected: number
   readonly #deps: UpstreamDeps
 
   constructor(options: ResolvedUpstream, deps: UpstreamDeps) {
     this.name = options.name
     this.#deps = deps
     this.#balance = BALANCERS[options.balance]
+    this.#maxEjected = options.maxEjected
     this.#members = new Map(
       options.servers.map((resolved) => {
         const server = createServer(resolved)
@@ -73,14 +96,22 @@ export class Upstream {
     return this.#members.size
   }
 
-  /** A server that is not in `tried`, primaries before backups; undefined when none is left or none is alive. */
+  /** A server that is not in `tried`, primaries before backups; undefined when none is left or none is in service. */
   choose(tried?: ReadonlySet<Server>): Lease | undefined {
     const now = this.#deps.now()
-    const server = this.#pick(this.#primaries, tried, now) ?? this.#pick(this.#backups, tried, now)
+    const look = { tried, now, rule: this.#rule(now) }
+    const server = this.#pick(this.#primaries, look) ?? this.#pick(this.#backups, look)
     const member = server === undefined ? undefined : this.#members.get(server)
     if (member === undefined) return undefined
-    take(member.server, now)
+    if (isResting(member.server, now)) takeAnyway(member.server, now)
+    else take(member.server, now)
     return this.#lease(member)
+  }
+
+  /** Whether it is known, without asking anybody, that no server is well. */
+  isDown(): boolean {
+    const { usable, out } = this.#census(this.#deps.now())
+    return out === usable
   }
 
   /** The servers as they stand. */
@@ -108,24 +139,45 @@ export class Upstream {
   }
 
   /** The servers with why each could not be chosen now: its own state, or `backup` while a primary can be. */
-  candidates(): { readonly url: string; readonly why: ReturnType<typeof whyNot> | 'backup' }[] {
+  candidates(): { readonly url: string; readonly why: Reason | 'backup' | undefined }[] {
     const now = this.#deps.now()
-    const spared = this.#eligible(this.#primaries, undefined, now).length > 0 ? 'backup' : undefined
+    const rule = this.#rule(now)
+    const look = { tried: undefined, now, rule }
+    const spared = this.#eligible(this.#primaries, look).length > 0 ? 'backup' : undefined
     return [...this.#members.keys()].map((server) => ({
       url: server.url,
-      why: whyNot(server, now) ?? (server.backup ? spared : undefined)
+      why: rule(server, now) ?? (server.backup ? spared : undefined)
     }))
   }
 
-  #pick(group: readonly Server[], tried: ReadonlySet<Server> | undefined, now: number): Server | undefined {
-    const eligible = this.#eligible(group, tried, now)
+  /** When more servers are out than may be, the failure is everywhere or the verdict is wrong: health counts for nothing then. */
+  #rule(now: number): Rule {
+    const { usable, out } = this.#census(now)
+    const mayBeOut = Math.min(usable - 1, Math.floor(usable * this.#maxEjected))
+    return out > mayBeOut ? whyNotAtAll : whyNot
+  }
+
+  /** How many servers are in service, and how many of those their health keeps out. */
+  #census(now: number): { usable: number; out: number } {
+    let usable = 0
+    let out = 0
+    for (const server of this.#members.keys()) {
+      if (outOfService(server) !== undefined) continue
+      usable++
+      if (whyOut(server, now) !== undefined) out++
+    }
+    return { usable, out }
+  }
+
+  #pick(group: readonly Server[], look: Look): Server | undefined {
+    const eligible = this.#eligible(group, look)
     return eligible.length > 1 ? this.#balance(eligible) : eligible[0]
   }
 
-  #eligible(group: readonly Server[], tried: ReadonlySet<Server> | undefined, now: number): Server[] {
+  #eligible(group: readonly Server[], { tried, now, rule }: Look): Server[] {
     const eligible: Server[] = []
     for (const server of group) {
-      if (!tried?.has(server) && whyNot(server, now) === undefined) eligible.push(server)
+      if (!tried?.has(server) && rule(server, now) === undefined) eligible.push(server)
     }
     return eligible
   }
@@ -135,21 +187,25 @@ export class Upstream {
     return {
       server,
       transport,
-      done: (outcome, headMs, error) => {
+      answered: () => answered(server),
+      done: (outcome, headMs, failure) => {
         if (!open) return
         open = false
-        this.#settle(server, outcome, error)
+        this.#settle(server, outcome, failure)
         if (headMs !== undefined) noteLatency(server, headMs)
       }
     }
   }
 
-  #settle(server: Server, outcome: Outcome, error: string | undefined): void {
+  #settle(server: Server, outcome: Outcome, failure: Failure = {}): void {
     const now = this.#deps.now()
     const rested = isResting(server, now)
+    const error = outcome === 'failed' ? failureText(failure) : undefined
     release(server, outcome, now, error)
+    const isOnly = this.#members.size === 1
+    hold(server, now + Math.min(holdMs(failure), isOnly ? SHORT_HOLD_MS : Number.POSITIVE_INFINITY))
     // nginx: with no other server to turn to, a rest would only make a short failure long.
-    if (this.#members.size === 1) forgive(server)
+    if (isOnly) forgive(server)
     else if (!rested && isResting(server, now)) this.#deps.onFailed?.(server)
   }
 }

@@ -85,6 +85,7 @@ test('a text is a group of one server with all defaults', () => {
     optionPath: 'upstreams.app',
     keepalive: 32,
     maxConnections: 0,
+    maxEjected: 1,
     keepaliveTimeoutMs: 4000,
     tls: { ca: undefined, cert: undefined, key: undefined, servername: undefined, rejectUnauthorized: true },
     warnings: []
