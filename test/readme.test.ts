@@ -29,6 +29,7 @@ import { rateLimitSchema, resolveRateLimit } from '../src/rate-limit/options'
 import { check } from '../src/setup/check'
 import { routeSchema, sharedSchema } from '../src/setup/schema'
 import { resolveStatic, staticSchema } from '../src/static/options'
+import { healthSchema, resolveHealth } from '../src/upstream/health-options'
 import { resolveServer, resolveUpstream, upstreamsSchema } from '../src/upstream/options'
 import { resolveWebsocket, websocketSchema } from '../src/websocket/options'
 import { type LogRecord, startEdge } from './support/edge'
@@ -92,6 +93,7 @@ const TABLES: [name: string, known: string[]][] = [
   ['upstream', optionsOf(group)],
   ['server', optionsOf(server)],
   ['tls', optionsOf(group.properties.tls)],
+  ['health', optionsOf(healthSchema)],
   ['headers', optionsOf(headersSchema)],
   ['forwarded', optionsOf(forwardedSchema)],
   ['timeouts', optionsOf(timeoutsSchema)],
@@ -122,6 +124,13 @@ const RESOLVERS: Record<string, Resolve> = {
   upstream: (given) => resolveUpstream('u', { servers: ['https://localhost'], ...given }, 'u'),
   server: (given) => resolveServer({ url: URL, ...given }, 's'),
   tls: (given) => resolveUpstream('u', { servers: ['https://localhost'], tls: given }, 'u'),
+  health: (given) => {
+    const { expect, ...rest } = resolveHealth(given, 'h') ?? {}
+    const passes = [100, 200, 204, 300, 399, 400, 500].map((status) =>
+      expect?.({ status, fields: {}, body: '' })
+    )
+    return { ...rest, passes }
+  },
   headers: (given) => {
     const { hides, ...rest } = resolveHeaders(given, 'h')
     return { ...rest, hidden: ['server', 'x-powered-by', 'x-accel-expires', 'via'].map(hides) }

@@ -1,6 +1,7 @@
 // The `upstreams` option: groups of servers (nginx: upstream, server, keepalive, proxy_ssl_*).
 import { optionError } from '../errors'
 import { type Duration, durationMs } from '../units'
+import { type HealthOptions, healthSchema, type ResolvedHealth, resolveHealth } from './health-options'
 import { type Origin, parseOrigin } from './origin'
 
 /** One server of a group. */
@@ -55,6 +56,8 @@ export interface UpstreamOptions {
    * used: the failure is everywhere, or the verdict is wrong. nginx answers 502 then. @default 1
    */
   maxEjected?: number
+  /** Asks each server again and again whether it is well. nginx: health_check. @default none */
+  health?: HealthOptions
 }
 
 /** How a server is chosen. */
@@ -96,6 +99,8 @@ export interface ResolvedUpstream extends ResolvedConnections {
   readonly servers: readonly ResolvedServer[]
   readonly balance: Balance
   readonly maxEjected: number
+  /** Undefined: no checks. */
+  readonly health: ResolvedHealth | undefined
   /** The option that defines it, for messages: `upstreams.app`. */
   readonly optionPath: string
   /** For the log at start. */
@@ -135,6 +140,7 @@ export const upstreamsSchema = {
           keepalive: count,
           maxConnections: count,
           keepaliveTimeout: { type: 'string', format: 'duration' },
+          health: healthSchema,
           maxEjected: { type: 'number', minimum: 0, maximum: 1 },
           tls: {
             type: 'object',
@@ -172,6 +178,10 @@ export function resolveUpstream(
   const options = typeof group === 'string' ? { servers: [group] } : group
   const serversPath = typeof group === 'string' ? undefined : `${path}.servers`
   const servers = resolveServers(options.servers, serversPath, path)
+  const health = resolveHealth(options.health, `${path}.health`)
+  if (health?.port !== undefined && servers.some(({ origin }) => origin.socketPath !== undefined)) {
+    throw optionError(`${path}.health.port`, 'a unix socket has no port')
+  }
   const tls = resolveTls(options.tls, `${path}.tls`)
   if (options.tls !== undefined && !servers.some(({ origin }) => origin.secure)) {
     throw optionError(`${path}.tls`, 'no server of this group is https://')
@@ -181,6 +191,7 @@ export function resolveUpstream(
     servers,
     balance: options.balance ?? 'round-robin',
     maxEjected: options.maxEjected ?? 1,
+    health,
     optionPath: path,
     keepalive: options.keepalive ?? 32,
     maxConnections: options.maxConnections ?? 0,

@@ -2,6 +2,7 @@
 import { leastConn } from './balance/least-conn'
 import { roundRobin } from './balance/round-robin'
 import { failureText, holdMs, SHORT_HOLD_MS } from './failure'
+import { type CheckClock, HealthCheck } from './health-check'
 import type { Failure } from './next-upstream'
 import type { Balance, ResolvedServer, ResolvedUpstream } from './options'
 import {
@@ -43,11 +44,20 @@ export interface UpstreamDeps {
   readonly openTransport: (server: ResolvedServer) => Transport
   /** Told when a server begins to rest. */
   readonly onFailed?: (server: Server) => void
+  /** For the checks of servers, where the group has them. */
+  readonly checks?: {
+    readonly clock: CheckClock
+    /** Connections of their own; the port may be another one. */
+    readonly openTransport: (server: ResolvedServer) => Transport
+    /** Told when the checks of a server come to another verdict. */
+    readonly onChange?: (server: Server) => void
+  }
 }
 
 interface Member {
   readonly server: Server
   readonly transport: Transport
+  readonly check: HealthCheck | undefined
 }
 
 /** Says why a server may not take a request. */
@@ -83,7 +93,8 @@ export class Upstream {
     this.#members = new Map(
       options.servers.map((resolved) => {
         const server = createServer(resolved)
-        return [server, { server, transport: deps.openTransport(resolved) }]
+        const check = createCheck(server, resolved, { options, deps })
+        return [server, { server, transport: deps.openTransport(resolved), check }]
       })
     )
     const servers = [...this.#members.keys()]
@@ -123,18 +134,27 @@ export class Upstream {
   /** Takes a server out for good. */
   takeDown(url: string, reason: string): void {
     const now = this.#deps.now()
-    for (const server of this.#members.keys()) {
-      if (server.url === url) Object.assign(server, { down: true, lastError: reason, failedAt: now })
+    for (const { server, check } of this.#members.values()) {
+      if (server.url !== url) continue
+      Object.assign(server, { down: true, lastError: reason, failedAt: now })
+      check?.stop()
     }
+  }
+
+  /** The checks begin; a group without them has nothing to start. */
+  startChecks(): void {
+    for (const { check } of this.#members.values()) check?.start()
   }
 
   /** Lets exchanges end, then closes all connections. */
   async close(): Promise<void> {
+    this.#stopChecks()
     await Promise.all([...this.#members.values()].map(({ transport }) => transport.close()))
   }
 
   /** Ends all exchanges now. */
   destroy(error?: Error): void {
+    this.#stopChecks()
     for (const { transport } of this.#members.values()) transport.destroy(error)
   }
 
@@ -148,6 +168,10 @@ export class Upstream {
       url: server.url,
       why: rule(server, now) ?? (server.backup ? spared : undefined)
     }))
+  }
+
+  #stopChecks(): void {
+    for (const { check } of this.#members.values()) check?.stop()
   }
 
   /** When more servers are out than may be, the failure is everywhere or the verdict is wrong: health counts for nothing then. */
@@ -208,4 +232,18 @@ export class Upstream {
     if (isOnly) forgive(server)
     else if (!rested && isResting(server, now)) this.#deps.onFailed?.(server)
   }
+}
+
+function createCheck(
+  server: Server,
+  resolved: ResolvedServer,
+  { options: { health }, deps: { checks } }: { options: ResolvedUpstream; deps: UpstreamDeps }
+): HealthCheck | undefined {
+  if (health === undefined || checks === undefined || server.down) return undefined
+  const { clock, openTransport, onChange = () => {} } = checks
+  const { origin } = resolved
+  const asked =
+    health.port === undefined ? resolved : { ...resolved, origin: { ...origin, port: health.port } }
+  server.health = health.initial
+  return new HealthCheck({ server, transport: openTransport(asked), health, clock, onChange })
 }
