@@ -29,6 +29,7 @@ export async function answer(exchange: RequestExchange): Promise<UpstreamRespons
       aside = new Abort()
       return aside
     },
+    isDown: () => upstream.group.isDown(),
     log: exchange.request.log
   }
   const { response, outcome } = await cache.route.respond(facts, request, call)

@@ -12,8 +12,9 @@ import type { RateLimits } from '../rate-limit/hook'
 import type { Static } from '../static/handler'
 import type { Upstream } from '../upstream/upstream'
 import type { ErrorPages } from './error-page'
-import type { ResolvedHeaders, ResolvedRetry, ResolvedTimeouts } from './options'
+import type { ResolvedHeaders, ResolvedTimeouts } from './options'
 import type { CookieRewrite } from './response'
+import type { ResolvedRetry } from './retry-options'
 import type { ResolvedSecurityHeaders } from './security'
 
 /** A group as routes refer to it. */

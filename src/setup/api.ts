@@ -1,6 +1,7 @@
 // `app.sluice`: what an app can ask and tell its edge while it runs.
 import type { CacheZone, ZoneStats } from '../cache/zone'
 import { optionError } from '../errors'
+import type { BreakerState } from '../upstream/breaker'
 import type { ServerState } from '../upstream/server'
 import { explain } from './explain'
 import type { Explanation } from './explanation'
@@ -33,7 +34,11 @@ export interface Sluice {
   /** Takes stored responses out: a URL at once (`removed`), anything wider by a ban that lookups meet (`banned`). */
   purge(what: PurgeRequest): Promise<{ removed: number; banned: number }>
   /** A group by name; throws on an unknown one. */
-  upstream(name: string): { servers(): ServerState[] }
+  upstream(name: string): {
+    servers(): ServerState[]
+    /** Undefined without a breaker. */
+    breaker(): BreakerState | undefined
+  }
   /** What is in force, as `nginx -T`. */
   routes(): ShownRoute[]
   /** What becomes of a request, and why. Nothing runs, nothing is counted, nobody is asked. */
@@ -56,7 +61,7 @@ export function createApi(registry: Registry): Sluice {
     },
     upstream: (name) => {
       const group = registry.upstream(name, 'upstream').group
-      return { servers: () => group.states() }
+      return { servers: () => group.states(), breaker: () => group.intake.breaker }
     },
     routes: () => registry.mounted.map((mounted) => showRoute(mounted, registry.parts.catchAll)),
     explain: (request) => explain(registry, request),

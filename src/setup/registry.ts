@@ -92,6 +92,8 @@ export class Registry {
           { upstream: name, server: url, lastError },
           `upstream ${name}: ${url} rests after ${fails} failures`
         ),
+      onOpen: () =>
+        log.warn({ upstream: name }, `upstream ${name}: too many requests fail, its breaker is open`),
       checks: {
         clock: CHECK_CLOCK,
         openTransport: ({ origin }) =>

@@ -1,6 +1,7 @@
 // The `upstreams` option: groups of servers (nginx: upstream, server, keepalive, proxy_ssl_*).
 import { optionError } from '../errors'
 import { type Duration, durationMs } from '../units'
+import { type BreakerOptions, breakerSchema, type ResolvedBreaker, resolveBreaker } from './breaker-options'
 import { type HealthOptions, healthSchema, type ResolvedHealth, resolveHealth } from './health-options'
 import { type Origin, parseOrigin } from './origin'
 
@@ -58,6 +59,8 @@ export interface UpstreamOptions {
   maxEjected?: number
   /** Asks each server again and again whether it is well. nginx: health_check. @default none */
   health?: HealthOptions
+  /** Leaves the whole group alone for a while when too many requests fail. @default none */
+  breaker?: BreakerOptions
 }
 
 /** How a server is chosen. */
@@ -101,6 +104,8 @@ export interface ResolvedUpstream extends ResolvedConnections {
   readonly maxEjected: number
   /** Undefined: no checks. */
   readonly health: ResolvedHealth | undefined
+  /** Undefined: no breaker. */
+  readonly breaker: ResolvedBreaker | undefined
   /** The option that defines it, for messages: `upstreams.app`. */
   readonly optionPath: string
   /** For the log at start. */
@@ -141,6 +146,7 @@ export const upstreamsSchema = {
           maxConnections: count,
           keepaliveTimeout: { type: 'string', format: 'duration' },
           health: healthSchema,
+          breaker: breakerSchema,
           maxEjected: { type: 'number', minimum: 0, maximum: 1 },
           tls: {
             type: 'object',
@@ -192,6 +198,7 @@ export function resolveUpstream(
     balance: options.balance ?? 'round-robin',
     maxEjected: options.maxEjected ?? 1,
     health,
+    breaker: resolveBreaker(options.breaker, `${path}.breaker`),
     optionPath: path,
     keepalive: options.keepalive ?? 32,
     maxConnections: options.maxConnections ?? 0,

@@ -3,6 +3,7 @@ import { leastConn } from './balance/least-conn'
 import { roundRobin } from './balance/round-robin'
 import { failureText, holdMs, SHORT_HOLD_MS } from './failure'
 import { type CheckClock, HealthCheck } from './health-check'
+import { Intake, type IntakeDeps } from './intake'
 import type { Failure } from './next-upstream'
 import type { Balance, ResolvedServer, ResolvedUpstream } from './options'
 import {
@@ -38,9 +39,7 @@ export interface Lease {
 }
 
 /** What the group needs from outside. */
-export interface UpstreamDeps {
-  /** Milliseconds of a monotonic clock. */
-  readonly now: () => number
+export interface UpstreamDeps extends IntakeDeps {
   readonly openTransport: (server: ResolvedServer) => Transport
   /** Told when a server begins to rest. */
   readonly onFailed?: (server: Server) => void
@@ -78,6 +77,8 @@ const BALANCERS: Record<Balance, (eligible: readonly Server[]) => Server | undef
 /** One group of `upstreams`. */
 export class Upstream {
   readonly name: string
+  /** Asked before a server is chosen. */
+  readonly intake: Intake
   readonly #members: Map<Server, Member>
   readonly #primaries: readonly Server[]
   readonly #backups: readonly Server[]
@@ -90,6 +91,7 @@ export class Upstream {
     this.#deps = deps
     this.#balance = BALANCERS[options.balance]
     this.#maxEjected = options.maxEjected
+    this.intake = new Intake(options.breaker, deps)
     this.#members = new Map(
       options.servers.map((resolved) => {
         const server = createServer(resolved)
@@ -119,10 +121,10 @@ export class Upstream {
     return this.#lease(member)
   }
 
-  /** Whether it is known, without asking anybody, that no server is well. */
+  /** Whether it is known, without asking anybody, that no request can be answered well. */
   isDown(): boolean {
     const { usable, out } = this.#census(this.#deps.now())
-    return out === usable
+    return out === usable || this.intake.breaker === 'open'
   }
 
   /** The servers as they stand. */

@@ -95,7 +95,7 @@ test('after failTimeout one request probes the server, and a success brings it b
   assert.equal(edge.app.sluice.upstream('app').servers()[1]?.fails, 0)
 })
 
-test('all servers out: they are asked all the same, unless nobody was there a moment ago', async (t) => {
+test('all servers out: they are asked all the same', async (t) => {
   let broken = true
   const origin = () =>
     startOrigin(({ socket }, response) => {
@@ -116,11 +116,6 @@ test('all servers out: they are asked all the same, unless nobody was there a mo
   broken = false
   assert.equal((await get(edge.url)).text, 'back')
   assert.deepEqual(states().sort(), ['failed', 'up'])
-  for (const server of both) await server.close()
-  const codes = new Set<string>()
-  const first = Date.now()
-  for (let n = 0; n < 20; n++) codes.add((await get(edge.url)).json<{ code: string }>().code)
-  if (Date.now() - first < 200) assert.ok(codes.has('SLUICE_NO_SERVER'), [...codes].join())
 })
 
 test('a single server never rests', async (t) => {

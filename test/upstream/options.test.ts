@@ -88,6 +88,7 @@ test('a text is a group of one server with all defaults', () => {
     maxConnections: 0,
     maxEjected: 1,
     health: undefined,
+    breaker: undefined,
     keepaliveTimeoutMs: 4000,
     tls: { ca: undefined, cert: undefined, key: undefined, servername: undefined, rejectUnauthorized: true },
     warnings: []
