@@ -125,7 +125,8 @@ async function turnTo<R>(errand: Errand<R>, step: Step<R>): Promise<Lease | unde
   const { upstream } = errand.to
   if (outcome.result === undefined) letGo(errand, lease, outcome)
   if (verdict === 'again') tryAgain(progress, lease.server)
-  const next = upstream.choose(progress.tried) ?? (await askRound(errand, step))
+  const who = outcome.result === undefined ? 'any' : 'well'
+  const next = upstream.choose(progress.tried, who) ?? (await askRound(errand, step))
   if (next === undefined) return undefined
   if (outcome.result !== undefined) letGo(errand, lease, outcome)
   if (verdict === 'next' && repeatsWork(outcome)) upstream.intake.repeated()

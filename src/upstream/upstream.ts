@@ -109,10 +109,13 @@ export class Upstream {
     return this.#members.size
   }
 
-  /** A server that is not in `tried`, primaries before backups; undefined when none is left or none is in service. */
-  choose(tried?: ReadonlySet<Server>): Lease | undefined {
+  /**
+   * A server that is not in `tried`, primaries before backups; undefined when none is left or none is in service. Only one that is `well` when the
+   * caller has something to lose.
+   */
+  choose(tried?: ReadonlySet<Server>, who: 'any' | 'well' = 'any'): Lease | undefined {
     const now = this.#deps.now()
-    const look = { tried, now, rule: this.#rule(now) }
+    const look = { tried, now, rule: who === 'well' ? whyNot : this.#rule(now, tried) }
     const server = this.#pick(this.#primaries, look) ?? this.#pick(this.#backups, look)
     const member = server === undefined ? undefined : this.#members.get(server)
     if (member === undefined) return undefined
@@ -176,19 +179,22 @@ export class Upstream {
     for (const { check } of this.#members.values()) check?.stop()
   }
 
-  /** When more servers are out than may be, the failure is everywhere or the verdict is wrong: health counts for nothing then. */
-  #rule(now: number): Rule {
-    const { usable, out } = this.#census(now)
+  /**
+   * When more servers are out than may be, the failure is everywhere or the verdict is wrong: health counts for nothing then. A request that has
+   * tried some counts only the others: before it fails it asks those that are out.
+   */
+  #rule(now: number, tried?: ReadonlySet<Server>): Rule {
+    const { usable, out } = this.#census(now, tried)
     const mayBeOut = Math.min(usable - 1, Math.floor(usable * this.#maxEjected))
     return out > mayBeOut ? whyNotAtAll : whyNot
   }
 
   /** How many servers are in service, and how many of those their health keeps out. */
-  #census(now: number): { usable: number; out: number } {
+  #census(now: number, tried?: ReadonlySet<Server>): { usable: number; out: number } {
     let usable = 0
     let out = 0
     for (const server of this.#members.keys()) {
-      if (outOfService(server) !== undefined) continue
+      if (tried?.has(server) || outOfService(server) !== undefined) continue
       usable++
       if (whyOut(server, now) !== undefined) out++
     }

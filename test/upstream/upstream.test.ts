@@ -138,6 +138,16 @@ test('with more servers out than maxEjected allows, health counts for nothing', 
   assert.match(picks(it, 16), /^a+b+c+d+$/)
 })
 
+test('a request that would find nobody asks those that are out, unless it has an answer to lose', () => {
+  const it = rig([{ url: 'http://a', maxFails: 1 }, 'http://b'])
+  it.upstream.choose()?.done('failed')
+  const b = it.upstream.choose()
+  assert.equal(b?.server.url, 'http://b')
+  const tried = new Set(b && [b.server])
+  assert.equal(it.upstream.choose(tried, 'well'), undefined)
+  assert.equal(it.upstream.choose(tried)?.server.url, 'http://a')
+})
+
 test('servers that are down or drain are not counted, and are not used when all others are out', () => {
   const it = rig([
     { url: 'http://a', down: true },
