@@ -1,7 +1,7 @@
 // A group of servers: chooses one per try and learns from how the try ended (nginx: upstream, ngx_http_upstream_round_robin).
 import { leastConn } from './balance/least-conn'
 import { roundRobin } from './balance/round-robin'
-import { failureText, holdMs, SHORT_HOLD_MS } from './failure'
+import { failureText, holdMs } from './failure'
 import { type CheckClock, HealthCheck } from './health-check'
 import { Intake, type IntakeDeps } from './intake'
 import type { Failure } from './next-upstream'
@@ -234,11 +234,13 @@ export class Upstream {
     const rested = isResting(server, now)
     const error = outcome === 'failed' ? failureText(failure) : undefined
     release(server, outcome, now, error)
-    const isOnly = this.#members.size === 1
-    hold(server, now + Math.min(holdMs(failure), isOnly ? SHORT_HOLD_MS : Number.POSITIVE_INFINITY))
     // nginx: with no other server to turn to, a rest would only make a short failure long.
-    if (isOnly) forgive(server)
-    else if (!rested && isResting(server, now)) this.#deps.onFailed?.(server)
+    if (this.#members.size === 1) {
+      forgive(server)
+      return
+    }
+    hold(server, now + holdMs(failure))
+    if (!rested && isResting(server, now)) this.#deps.onFailed?.(server)
   }
 }
 

@@ -1,12 +1,12 @@
 // nginx: proxy_next_upstream. On only while nothing has reached the client and the request is safe to send again.
 import assert from 'node:assert/strict'
-import { createServer } from 'node:http'
 import { test } from 'node:test'
 import { startEdge } from '../support/edge'
 import { get } from '../support/http-client'
 import { type Origin, startOrigin } from '../support/origin'
 import { connectRaw } from '../support/raw-client'
 import { replyThen, type Script, type ScriptServer, startScript } from '../support/script-server'
+import { tempDir } from '../support/temp-dir'
 import { until } from '../support/waiting'
 
 interface Pair {
@@ -285,17 +285,16 @@ test('backoff asks the same server again; without it a server is asked once', as
 })
 
 test('backoff waits for a server that is not there yet', async (t) => {
-  const gone = await startOrigin()
-  await gone.close()
-  const port = Number(new URL(gone.url).port)
+  const unix = `${tempDir(t)}/app.sock`
   const retry = { tries: 1000, backoff: { base: '20ms', max: '20ms' } }
-  const { url } = await startEdge(t, { prefix: '/', upstream: gone.url, retry })
-  const waiting = get(url, { method: 'POST', body: 'nothing of it was sent' })
-  await new Promise((resolve) => setTimeout(resolve, 100))
-  const back = createServer((request, response) => request.pipe(response))
-  await new Promise<void>((resolve) => back.listen(port, '127.0.0.1', resolve))
-  t.after(() => back.close())
-  assert.equal((await waiting).text, 'nothing of it was sent')
+  const edge = await startEdge(t, { prefix: '/', upstream: `unix:${unix}`, retry })
+  const waiting = get(edge.url, { method: 'POST', body: 'nothing of it was sent' })
+  const state = () => edge.app.sluice.upstream(`unix:${unix}`).servers()[0]
+  await until('a first try', () => state()?.lastError !== undefined)
+  const back = await startOrigin(undefined, { unix })
+  t.after(back.close)
+  assert.equal((await waiting).json<{ size: number }>().size, 22)
+  assert.equal(back.requests.length, 1)
 })
 
 test('Retry-After is waited for up to max; a longer one goes to the client with the answer', async (t) => {

@@ -14,6 +14,9 @@ const CLIENTS = 12
 /** Longer than a server where nobody was there stays unasked. */
 const KNOWN_MS = 400
 
+/** An address of this process alone: nobody takes the port of a server that is dead. */
+const HOST = `127.${1 + (process.pid % 250)}.${1 + ((process.pid >> 8) % 250)}.1`
+
 /** A server with a port of its own that can be killed and revived. */
 class Mortal {
   readonly served: string[] = []
@@ -23,7 +26,7 @@ class Mortal {
   #deaths = 0
 
   get url(): string {
-    return `http://127.0.0.1:${this.port}`
+    return `http://${HOST}:${this.port}`
   }
 
   async revive(): Promise<void> {
@@ -46,7 +49,7 @@ class Mortal {
     })
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
-      server.listen(this.port, '127.0.0.1', resolve)
+      server.listen(this.port, HOST, resolve)
     })
     this.port = (server.address() as AddressInfo).port
     this.#server = server
