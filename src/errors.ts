@@ -38,9 +38,11 @@ const TABLE = {
   SLUICE_CONCURRENCY: row(503, 'edge', 'connection_limit_reached', 'Service unavailable'),
   SLUICE_AUTH_UNAVAILABLE: row(503, 'upstream', 'destination_unavailable', 'Service unavailable'),
   SLUICE_CLOSING: row(503, 'edge', 'proxy_internal_response', 'Service unavailable'),
+  SLUICE_CIRCUIT_OPEN: row(503, 'upstream', 'destination_unavailable', 'Service unavailable'),
   SLUICE_CONNECT_TIMEOUT: row(504, 'upstream', 'connection_timeout', 'Gateway timeout'),
   SLUICE_SEND_TIMEOUT: row(504, 'upstream', 'connection_write_timeout', 'Gateway timeout'),
   SLUICE_READ_TIMEOUT: row(504, 'upstream', 'connection_read_timeout', 'Gateway timeout'),
+  SLUICE_TRY_TIMEOUT: row(504, 'upstream', 'http_response_timeout', 'Gateway timeout'),
   SLUICE_TOTAL_TIMEOUT: row(504, 'upstream', 'http_response_timeout', 'Gateway timeout'),
   SLUICE_ONLY_IF_CACHED: row(504, 'edge', 'proxy_internal_response', 'Gateway timeout'),
   SLUICE_LOOP: row(508, 'upstream', 'proxy_loop_detected', 'Loop detected')
@@ -65,6 +67,8 @@ export interface FailureFacts {
   reused?: boolean
   /** For the log: what exactly was wrong. */
   detail?: string
+  /** For Retry-After of a 503. */
+  retryAfterSeconds?: number
   /** How the server's answer began, when it was no HTTP. */
   received?: string
 }

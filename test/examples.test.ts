@@ -53,6 +53,19 @@ test('load-balancing: by weight, to the next on failure, to the backup at last',
   assert.ok(servers.length === 3 && servers.some(({ fails }) => fails > 0))
 })
 
+test('health: a server whose check fails is left out, and shown with its reason', async (t) => {
+  const { ask } = await start(t, 'health.js')
+  const names = (await inTurn(ask, ['/who', '/who'])).map(({ text }) => text)
+  assert.deepEqual(names.sort(), ['a\n', 'b\n'])
+  await ask('/sick', { method: 'POST' })
+  type Shown = { state: string; lastCheck?: { reason?: string } }
+  const first = async () => (await ask('/servers')).json<Shown[]>()[0]
+  await until('a to be left out', async () => (await first())?.state === 'unhealthy')
+  assert.equal((await first())?.lastCheck?.reason, 'status 503')
+  for (const { text } of await inTurn(ask, ['/who', '/who'])) assert.equal(text, 'b\n')
+  assert.equal((await ask('/breaker')).text, 'closed\n')
+})
+
 test('cache: MISS, HIT with Age, BYPASS on demand, purge', async (t) => {
   const { ask } = await start(t, 'cache.js')
   const [miss, hit] = await inTurn(ask, ['/news', '/news'])

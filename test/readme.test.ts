@@ -20,11 +20,10 @@ import {
   cookiesSchema,
   headersSchema,
   resolveHeaders,
-  resolveRetry,
   resolveTimeouts,
-  retrySchema,
   timeoutsSchema
 } from '../src/proxy/options'
+import { resolveRetry, retrySchema } from '../src/proxy/retry-options'
 import { resolveSecurityHeaders, securityHeadersSchema } from '../src/proxy/security'
 import { rateLimitSchema, resolveRateLimit } from '../src/rate-limit/options'
 import { check } from '../src/setup/check'
@@ -32,6 +31,8 @@ import { redirectToHttpsSchema } from '../src/setup/redirect-to-https'
 import { routeSchema, sharedSchema } from '../src/setup/schema'
 import { resolveStatic, staticSchema } from '../src/static/options'
 import { certificatesSchema } from '../src/tls/options'
+import { breakerSchema, resolveBreaker } from '../src/upstream/breaker-options'
+import { healthSchema, resolveHealth } from '../src/upstream/health-options'
 import { resolveServer, resolveUpstream, upstreamsSchema } from '../src/upstream/options'
 import { resolveWebsocket, websocketSchema } from '../src/websocket/options'
 import { type LogRecord, startEdge } from './support/edge'
@@ -100,6 +101,8 @@ const TABLES: [name: string, known: string[]][] = [
   ['upstream', optionsOf(group)],
   ['server', optionsOf(server)],
   ['tls', optionsOf(group.properties.tls)],
+  ['health', optionsOf(healthSchema)],
+  ['breaker', optionsOf(breakerSchema)],
   ['headers', optionsOf(headersSchema)],
   ['forwarded', optionsOf(forwardedSchema)],
   ['timeouts', optionsOf(timeoutsSchema)],
@@ -134,6 +137,14 @@ const RESOLVERS: Record<string, Resolve> = {
   upstream: (given) => resolveUpstream('u', { servers: ['https://localhost'], ...given }, 'u'),
   server: (given) => resolveServer({ url: URL, ...given }, 's'),
   tls: (given) => resolveUpstream('u', { servers: ['https://localhost'], tls: given }, 'u'),
+  breaker: (given) => resolveBreaker(given, 'b'),
+  health: (given) => {
+    const { expect, ...rest } = resolveHealth(given, 'h') ?? {}
+    const passes = [100, 200, 204, 300, 399, 400, 500].map((status) =>
+      expect?.({ status, fields: {}, body: '' })
+    )
+    return { ...rest, passes }
+  },
   headers: (given) => {
     const { hides, ...rest } = resolveHeaders(given, 'h')
     return { ...rest, hidden: ['server', 'x-powered-by', 'x-accel-expires', 'via'].map(hides) }

@@ -104,6 +104,8 @@ export class Errands {
 
   async #run(errand: Errand, ticket: Ticket): Promise<CacheAnswer> {
     const { turn, place, client } = errand
+    const spared = this.#spared(errand, ticket)
+    if (spared !== undefined) return spared
     const validation = place.stored && conditionalFields(place.stored.entry.head)
     const requestTime = turn.call.now()
     let response: UpstreamResponse
@@ -123,6 +125,17 @@ export class Errands {
     if (stored === undefined) return this.#accept(errand, arrived)
     if (response.status === 304) return this.#validated(errand, stored, arrived)
     return this.#insteadOf(errand, stored, arrived) ?? this.#accept(errand, arrived)
+  }
+
+  /** Stale without asking, while the origin is known to be down: nobody waits for a failure, and it is left alone. */
+  #spared({ turn, place, flight }: Errand, ticket: Ticket): CacheAnswer | undefined {
+    if (place.stored === undefined || turn.call.isDown?.() !== true) return undefined
+    const failure: OriginFailure = { kind: 'network' }
+    const stale = this.stale(turn, place.stored, failure)
+    if (stale === undefined) return undefined
+    flight?.end({ kind: 'failed', failure })
+    this.#zone.release(ticket)
+    return { ...stale, outcome: { ...stale.outcome, reason: 'origin-down' } }
   }
 
   #failed({ turn, place, client, flight }: Errand, ticket: Ticket, error: unknown): CacheAnswer {

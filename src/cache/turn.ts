@@ -43,6 +43,8 @@ export interface CacheCall {
   readonly now: () => number
   /** A life line for work that outlives the client. */
   readonly background: () => Abort
+  /** Whether it is known that the origin cannot answer: stale is served without asking, where it may be served at all. */
+  readonly isDown?: () => boolean
   readonly log?: CacheLog
   /** How far a response on its way into the store may be read ahead of the client. Default: 1 MiB, or the zone's disk. */
   readonly ahead?: SpoolOptions

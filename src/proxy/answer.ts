@@ -35,6 +35,7 @@ export async function answer(exchange: RequestExchange): Promise<UpstreamRespons
       aside = new Abort()
       return aside
     },
+    isDown: () => upstream.group.isDown(),
     log: exchange.request.log,
     ahead: buffering.spool
   }

@@ -75,7 +75,8 @@ export function answerError(exchange: RequestExchange, cause: unknown): void {
     reply.raw.destroy()
     return
   }
-  if (error.statusCode === 503 && !reply.hasHeader('retry-after')) reply.header('retry-after', '1')
+  if (error.statusCode === 503 && !reply.hasHeader('retry-after'))
+    reply.header('retry-after', String(error.retryAfterSeconds ?? 1))
   answerStatus(exchange, error.statusCode, error, settings.errorPages?.pageFor(error.statusCode))
 }
 

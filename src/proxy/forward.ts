@@ -4,16 +4,27 @@ import { isSluiceError, type SluiceError, sluiceError } from '../errors'
 import type { Abort } from '../http/abort'
 import { discard } from '../http/discard'
 import type { Body, Fields, Try, UpstreamRequest, UpstreamResponse } from '../http/message'
-import { blames, type Failure, nextUpstream, type Verdict } from '../upstream/next-upstream'
-import type { Server, ServerState } from '../upstream/server'
+import {
+  blames,
+  type Failure,
+  failsRequest,
+  nextUpstream,
+  repeatsWork,
+  type Verdict
+} from '../upstream/next-upstream'
+import type { Server } from '../upstream/server'
 import type { Call, Timeouts, Transport, UpgradeResult } from '../upstream/transport'
 import type { Lease, Upstream } from '../upstream/upstream'
-import type { ResolvedRetry } from './options'
+import { goRound, type Rounds } from './go-round'
+import { circuitOpen, noServer } from './no-server'
+import type { ResolvedRetry } from './retry-options'
+import { lifeOfTry } from './try-timeout'
 
 /** Where a request goes and under which rules; made once per request. */
 export interface Destination {
   readonly upstream: Upstream
-  readonly timeouts: Timeouts
+  /** `try` is of one try, to its head; 0 = off. */
+  readonly timeouts: Timeouts & { readonly try: number }
   readonly retry: ResolvedRetry
   /** Bodies up to this many bytes come whole, 0 = none. */
   readonly collect: number
@@ -40,6 +51,7 @@ export function forwardUpgrade(
 interface Dial<R> {
   call(transport: Transport, call: Call): Promise<R>
   status(result: R): number
+  fields(result: R): Fields
   /** The stream with whose end the server is free again. */
   busy(result: R): Body | UpgradeSocket
 }
@@ -49,12 +61,14 @@ type UpgradeSocket = Extract<UpgradeResult, { kind: 'switched' }>['socket']
 const SEND: Dial<UpstreamResponse> = {
   call: (transport, call) => transport.send(call),
   status: (response) => response.status,
+  fields: (response) => response.fields,
   busy: (response) => response.body
 }
 
 const UPGRADE: Dial<UpgradeResult> = {
   call: (transport, call) => transport.upgrade(call),
   status: (result) => (result.kind === 'switched' ? 101 : result.response.status),
+  fields: (result) => (result.kind === 'switched' ? result.fields : result.response.fields),
   busy: (result) => (result.kind === 'switched' ? result.socket : result.response.body)
 }
 
@@ -71,50 +85,85 @@ interface Outcome<R> extends Failure {
 }
 
 /** The tries so far. */
-interface Progress {
+interface Progress extends Rounds {
   readonly tried: Set<Server>
   readonly startedAt: number
-  done: number
   freeUsed: boolean
   last: SluiceError | undefined
 }
 
 async function tryServers<R>(errand: Errand<R>): Promise<R> {
-  const { to } = errand
-  const progress: Progress = {
-    tried: new Set(),
-    startedAt: performance.now(),
-    done: 0,
-    freeUsed: false,
-    last: undefined
-  }
+  const { to, abort } = errand
+  const progress = begin(to.upstream)
   let lease = to.upstream.choose()
   for (;;) {
-    if (lease === undefined) throw progress.last ?? noServer(to.upstream)
+    if (lease === undefined) throw abort.reason ?? noneLeft(to.upstream, progress)
     progress.tried.add(lease.server)
     progress.done += 1
     const outcome = await tryOnce(errand, lease)
     const verdict = verdictOn(errand, outcome, progress)
-    if (verdict === 'give-up') return giveUp(errand, lease, outcome)
-    // What a server answered is better than nothing: it is let go only for another server.
-    const next = outcome.result === undefined ? undefined : to.upstream.choose(progress.tried)
-    if (outcome.result !== undefined && next === undefined) return giveUp(errand, lease, outcome)
-    letGo(errand, lease, outcome)
-    if (verdict === 'again') tryAgain(progress, lease.server)
+    const step = { lease, outcome, progress, verdict }
+    if (verdict === 'give-up') return giveUp(errand, step)
+    const next = await turnTo(errand, step)
+    if (next === undefined && outcome.result !== undefined) return giveUp(errand, step)
     progress.last = outcome.error ?? progress.last
-    lease = next ?? to.upstream.choose(progress.tried)
+    lease = next
   }
 }
 
+/** One try and what follows from it. */
+interface Step<R> {
+  readonly lease: Lease
+  readonly outcome: Outcome<R>
+  readonly progress: Progress
+  readonly verdict: Verdict
+}
+
+/** The next server; undefined when there is none. A failure counts before it is chosen, an answer is let go only for another. */
+async function turnTo<R>(errand: Errand<R>, step: Step<R>): Promise<Lease | undefined> {
+  const { lease, outcome, progress, verdict } = step
+  const { upstream } = errand.to
+  if (outcome.result === undefined) letGo(errand, lease, outcome)
+  if (verdict === 'again') tryAgain(progress, lease.server)
+  const who = outcome.result === undefined ? 'any' : 'well'
+  const next = upstream.choose(progress.tried, who) ?? (await askRound(errand, step))
+  if (next === undefined) return undefined
+  if (outcome.result !== undefined) letGo(errand, lease, outcome)
+  if (verdict === 'next' && repeatsWork(outcome)) upstream.intake.repeated()
+  return next
+}
+
+function begin(upstream: Upstream): Progress {
+  const waitMs = upstream.intake.admit()
+  if (waitMs > 0) throw circuitOpen(upstream, waitMs)
+  const startedAt = performance.now()
+  return { tried: new Set(), startedAt, done: 0, round: 0, freeUsed: false, last: undefined }
+}
+
+function askRound<R>(
+  { to, abort, dial }: Errand<R>,
+  { outcome: { result }, progress }: Step<R>
+): Promise<Lease | undefined> {
+  const retryAfter = result === undefined ? undefined : dial.fields(result)['retry-after']
+  return goRound(progress, to, { abort, retryAfter })
+}
+
 /** No further try: what the last one brought is the answer. */
-function giveUp<R>(errand: Errand<R>, lease: Lease, outcome: Outcome<R>): R {
+function giveUp<R>(errand: Errand<R>, { lease, outcome, progress }: Step<R>): R {
+  errand.to.upstream.intake.report(failsRequest(outcome), performance.now() - progress.startedAt)
   if (outcome.result !== undefined) return handOver(errand, lease, outcome.result)
   letGo(errand, lease, outcome)
   throw outcome.error
 }
 
+function noneLeft(upstream: Upstream, { last, startedAt }: Progress): SluiceError {
+  if (last === undefined) return noServer(upstream)
+  upstream.intake.report(failsRequest({ error: last }), performance.now() - startedAt)
+  return last
+}
+
 function letGo<R>({ to, dial }: Errand<R>, lease: Lease, outcome: Outcome<R>): void {
-  if (blames(outcome, to.retry.on)) lease.done('failed', undefined, failureText(outcome))
+  if (blames(outcome, to.retry.on)) lease.done('failed', undefined, outcome)
   else lease.done('neutral')
   if (outcome.result !== undefined) discard(dial.busy(outcome.result))
 }
@@ -123,12 +172,15 @@ function verdictOn<R>({ request, to, abort }: Errand<R>, outcome: Outcome<R>, pr
   if (abort.reason !== undefined) return 'give-up'
   const repeatable = { method: request.method, replayable: !(request.body instanceof Readable) }
   const { done, freeUsed, startedAt } = progress
-  return nextUpstream(outcome, repeatable, {
+  const verdict = nextUpstream(outcome, repeatable, {
     done,
     freeUsed,
     elapsedMs: performance.now() - startedAt,
     ...to.retry
   })
+  const { budget } = to.retry
+  if (verdict !== 'next' || budget === null || !repeatsWork(outcome)) return verdict
+  return to.upstream.intake.mayRepeat(budget) ? 'next' : 'give-up'
 }
 
 /** The free try does not count, and may go to the same server. */
@@ -142,51 +194,40 @@ async function tryOnce<R>({ request, to, abort, dial }: Errand<R>, lease: Lease)
   const record: Try = { server: lease.server.url }
   to.tries.push(record)
   const { timeouts, collect, onInformation } = to
-  const call = { request, timeouts, collect, abort, record, ...(onInformation && { onInformation }) }
+  const life = lifeOfTry(abort, timeouts.try, record.server)
+  const call = {
+    request,
+    timeouts,
+    collect,
+    abort: life.abort,
+    record,
+    ...(onInformation && { onInformation })
+  }
   try {
     const result = await dial.call(lease.transport, call)
     return { result, status: dial.status(result) }
   } catch (error) {
     return { error: isSluiceError(error) ? error : sluiceError('SLUICE_INTERNAL', { cause: error }) }
+  } finally {
+    life.settle()
   }
 }
 
 /** The lease ends with the content: until then the server is busy with us. */
 function handOver<R>({ to, dial }: Errand<R>, lease: Lease, result: R): R {
-  const verdict = blames({ status: dial.status(result) }, to.retry.on) ? 'failed' : 'ok'
+  const status = { status: dial.status(result) }
+  const verdict = blames(status, to.retry.on) ? 'failed' : 'ok'
   const headTime = to.tries.at(-1)?.headerTime
   const headMs = headTime === undefined ? undefined : headTime * 1000
   const busy = dial.busy(result)
-  const failure = verdict === 'failed' ? failureText({ status: dial.status(result) }) : undefined
   if (busy === null || Buffer.isBuffer(busy)) {
-    lease.done(verdict, headMs, failure)
+    lease.done(verdict, headMs, status)
     return result
   }
+  if (verdict === 'ok') lease.answered()
   finished(busy, { writable: false }, (error) => {
-    if (isSluiceError(error) && blames({ error }, to.retry.on))
-      lease.done('failed', headMs, failureText({ error }))
-    else lease.done(error ? 'neutral' : verdict, headMs, failure)
+    if (isSluiceError(error) && blames({ error }, to.retry.on)) lease.done('failed', headMs, { error })
+    else lease.done(error ? 'neutral' : verdict, headMs, status)
   })
   return result
-}
-
-/** As `servers()` and the log show it. */
-function failureText({ error, status }: Failure): string {
-  if (error === undefined) return `status ${status}`
-  const { errno, code, phase } = error
-  return phase === undefined ? (errno ?? code) : `${errno ?? code} (${phase})`
-}
-
-function noServer(upstream: Upstream): SluiceError {
-  return sluiceError('SLUICE_NO_SERVER', {
-    phase: 'choose',
-    detail: `${upstream.name}: ${upstream.states().map(serverText).join('; ')}`
-  })
-}
-
-/** One that is up and was not chosen has as many exchanges under way as `maxConns` allows. */
-function serverText({ url, state, active, lastError, lastErrorAgoMs = 0 }: ServerState): string {
-  if (state === 'up') return `${url} full, ${active} exchanges under way`
-  if (lastError === undefined) return `${url} ${state}`
-  return `${url} ${state}, ${Math.round(lastErrorAgoMs / 1000)} s ago: ${lastError}`
 }

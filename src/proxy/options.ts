@@ -3,7 +3,6 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { optionError, type SluiceError } from '../errors'
 import { isFieldValue, isToken } from '../http/fields'
 import { type Duration, durationMs } from '../units'
-import type { RetryOn } from '../upstream/next-upstream'
 
 /** A field value: text, a function of the request (null removes), or null / '' to remove. */
 export type FieldRule = string | null | ((request: FastifyRequest) => string | null)
@@ -32,6 +31,8 @@ export interface TimeoutOptions {
   readonly read?: Duration | false
   /** Between two chunks of the client's content; 408 beyond it. @default '60s' (nginx: `client_body_timeout`) */
   readonly body?: Duration | false
+  /** One try, to the head of its answer: for `retry.on: ['timeout']` to leave time for another. @default off */
+  readonly try?: Duration | false
   /** All tries together, to the end of the answer. @default off */
   readonly total?: Duration | false
 }
@@ -40,16 +41,6 @@ export interface TimeoutOptions {
 export type ErrorPage =
   | string
   | ((request: FastifyRequest, reply: FastifyReply, error: SluiceError | undefined) => unknown)
-
-/** When a failed try goes on to the next server. nginx: `proxy_next_upstream` */
-export interface RetryOptions {
-  /** What counts; `non_idempotent` allows to repeat POST and PATCH too. @default ['error'] */
-  readonly on?: readonly RetryOn[]
-  /** Tries in all. @default 2 (nginx: `proxy_next_upstream_tries`) */
-  readonly tries?: number
-  /** No further try after this long. @default off (nginx: `proxy_next_upstream_timeout`) */
-  readonly timeout?: Duration
-}
 
 /** Set-Cookie of the upstream, rewritten. nginx: `proxy_cookie_domain`, `proxy_cookie_path`, `proxy_cookie_flags` */
 export interface CookieOptions {
@@ -82,17 +73,12 @@ export interface ResolvedHeaders {
   readonly hides: (name: string) => boolean
 }
 
-export interface ResolvedRetry {
-  readonly on: ReadonlySet<RetryOn>
-  readonly max: number
-  readonly timeoutMs: number
-}
-
 export interface ResolvedTimeouts {
   readonly connect: number
   readonly send: number
   readonly read: number
   readonly body: number
+  readonly try: number
   readonly total: number
 }
 
@@ -127,36 +113,14 @@ export const headersSchema = {
 export const timeoutsSchema = {
   type: 'object',
   additionalProperties: false,
-  properties: { connect: duration, send: duration, read: duration, body: duration, total: duration }
-}
-
-const RETRY_ON: readonly RetryOn[] = [
-  'error',
-  'timeout',
-  'invalid_header',
-  'http_500',
-  'http_502',
-  'http_503',
-  'http_504',
-  'http_403',
-  'http_404',
-  'http_429',
-  'non_idempotent'
-]
-
-export const retrySchema = {
-  anyOf: [
-    { const: false },
-    {
-      type: 'object',
-      additionalProperties: false,
-      properties: {
-        on: { type: 'array', items: { enum: RETRY_ON } },
-        tries: { type: 'integer', minimum: 1 },
-        timeout: { type: 'string', format: 'duration' }
-      }
-    }
-  ]
+  properties: {
+    connect: duration,
+    send: duration,
+    read: duration,
+    body: duration,
+    try: duration,
+    total: duration
+  }
 }
 
 export const errorPagesSchema = {
@@ -251,17 +215,7 @@ export function resolveTimeouts(options: TimeoutOptions, path: string): Resolved
     send: of('send', '60s'),
     read: of('read', '60s'),
     body: of('body', '60s'),
+    try: of('try', false),
     total: of('total', false)
-  }
-}
-
-/** `false` is one try. */
-export function resolveRetry(options: false | RetryOptions | undefined, path: string): ResolvedRetry {
-  if (options === false) return { on: new Set(), max: 1, timeoutMs: 0 }
-  const { on = ['error'], tries = 2, timeout } = options ?? {}
-  return {
-    on: new Set(on),
-    max: tries,
-    timeoutMs: timeout === undefined ? 0 : durationMs(timeout, `${path}.timeout`)
   }
 }

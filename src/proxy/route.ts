@@ -13,8 +13,9 @@ import type { Static } from '../static/handler'
 import type { Upstream } from '../upstream/upstream'
 import type { Buffering } from './buffering'
 import type { ErrorPages } from './error-page'
-import type { ResolvedHeaders, ResolvedRetry, ResolvedTimeouts } from './options'
+import type { ResolvedHeaders, ResolvedTimeouts } from './options'
 import type { CookieRewrite } from './response'
+import type { ResolvedRetry } from './retry-options'
 import type { ResolvedSecurityHeaders } from './security'
 
 /** A group as routes refer to it. */

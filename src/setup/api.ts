@@ -4,6 +4,7 @@ import type { CacheZone, ZoneStats } from '../cache/zone'
 import { optionError } from '../errors'
 import type { OwnCacheOptions } from '../options'
 import { OWN_HANDLERS } from '../proxy/own-route'
+import type { BreakerState } from '../upstream/breaker'
 import type { ServerState } from '../upstream/server'
 import { BUDGET } from './buffering'
 import { explain } from './explain'
@@ -55,7 +56,11 @@ export interface Sluice {
   /** Takes stored responses out: a URL at once (`removed`), anything wider by a ban that lookups meet (`banned`). */
   purge(what: PurgeRequest): Promise<{ removed: number; banned: number }>
   /** A group by name; throws on an unknown one. */
-  upstream(name: string): { servers(): ServerState[] }
+  upstream(name: string): {
+    servers(): ServerState[]
+    /** Undefined without a breaker. */
+    breaker(): BreakerState | undefined
+  }
   /** What is in force, as `nginx -T`. */
   routes(): ShownRoute[]
   /** What becomes of a request, and why. Nothing runs, nothing is counted, nobody is asked. */
@@ -79,7 +84,7 @@ export function createApi(registry: Registry): Sluice {
     },
     upstream: (name) => {
       const group = registry.upstream(name, 'upstream').group
-      return { servers: () => group.states() }
+      return { servers: () => group.states(), breaker: () => group.intake.breaker }
     },
     routes: () => registry.mounted.map((mounted) => showRoute(mounted, registry.parts.catchAll)),
     explain: (request) => explain(registry, request),

@@ -1,13 +1,15 @@
 // What the registrations of one server share: upstreams, caches, mounts. A name is defined once.
 import { randomBytes } from 'node:crypto'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import type { CacheZone } from '../cache/zone'
 import { optionError, sluiceError } from '../errors'
 import type { Mount } from '../http/target'
 import type { Route, UpstreamRef } from '../proxy/route'
 import type { Spill } from '../spool/spill'
+import type { CheckClock } from '../upstream/health-check'
 import { type ResolvedUpstream, resolveUpstream } from '../upstream/options'
 import { parseUpstreamUrl } from '../upstream/origin'
+import type { Server } from '../upstream/server'
 import { openTransport } from '../upstream/transport'
 import { Upstream } from '../upstream/upstream'
 import type { ResolvedWebsocket } from '../websocket/options'
@@ -34,6 +36,19 @@ export interface Mounted {
 export interface ServerParts {
   readonly upgrades: Upgrades
   readonly catchAll: CatchAll
+}
+
+const CHECK_CLOCK: CheckClock = {
+  now: () => performance.now(),
+  setTimeout,
+  clearTimeout: (timer) => clearTimeout(timer as NodeJS.Timeout | undefined),
+  random: Math.random
+}
+
+function logHealth(log: FastifyBaseLogger, upstream: string, { url, health, lastCheck }: Server): void {
+  const facts = { upstream, server: url, reason: lastCheck?.reason }
+  if (health === 'up') log.info(facts, `upstream ${upstream}: ${url} is well, its checks pass`)
+  else log.warn(facts, `upstream ${upstream}: ${url} is taken out, its checks fail: ${lastCheck?.reason}`)
 }
 
 /** The shared state of one server. */
@@ -79,7 +94,15 @@ export class Registry {
         log.warn(
           { upstream: name, server: url, lastError },
           `upstream ${name}: ${url} rests after ${fails} failures`
-        )
+        ),
+      onOpen: () =>
+        log.warn({ upstream: name }, `upstream ${name}: too many requests fail, its breaker is open`),
+      checks: {
+        clock: CHECK_CLOCK,
+        openTransport: ({ origin }) =>
+          openTransport(origin, { ...resolved, keepalive: 0, maxConnections: 0 }),
+        onChange: (server) => logHealth(log, name, server)
+      }
     })
     const secure = servers[0]?.origin.secure ?? false
     const ref = {

@@ -3,7 +3,8 @@ import type { ResolvedRouteCache } from '../cache/options'
 import { resolveAuthRequest, resolveConcurrency } from '../guard/options'
 import type { RouteOptions } from '../options'
 import { resolveBuffering } from '../proxy/buffering'
-import type { ResolvedHeaders, ResolvedRetry } from '../proxy/options'
+import type { ResolvedHeaders } from '../proxy/options'
+import type { ResolvedRetry } from '../proxy/retry-options'
 import type { Route } from '../proxy/route'
 import { resolveRateLimit } from '../rate-limit/options'
 import { resolveStatic, type StaticOptions } from '../static/options'
@@ -102,8 +103,15 @@ function showTimeouts({ timeouts }: Pick<Route, 'timeouts'>): object {
   return Object.fromEntries(Object.entries(timeouts).map(([name, ms]) => [name, durationOrOff(ms)]))
 }
 
-function showRetry({ on, max, timeoutMs }: ResolvedRetry): object | false {
-  return on.size > 0 && { on, tries: max, timeout: durationOrOff(timeoutMs) }
+function showRetry({ on, max, timeoutMs, budget, backoff }: ResolvedRetry): object | false {
+  if (on.size === 0) return false
+  return {
+    on,
+    tries: max,
+    timeout: durationOrOff(timeoutMs),
+    budget: budget ?? false,
+    backoff: backoff !== null && { base: formatDuration(backoff.baseMs), max: formatDuration(backoff.maxMs) }
+  }
 }
 
 function showCache(policy: ResolvedRouteCache): object {

@@ -65,3 +65,26 @@ function isProtocolError(cause: Error, errno: string): boolean {
   // undici has one code for a closed socket and for an answer it refuses ("bad response", "bad upgrade").
   return errno === 'UND_ERR_SOCKET' && cause.message.startsWith('bad ')
 }
+
+/** What a failure was, as `servers()` and the log show it. */
+export function failureText({ error, status }: { error?: SluiceError; status?: number }): string {
+  if (error === undefined) return `status ${status}`
+  const { errno, code, phase } = error
+  return phase === undefined ? (errno ?? code) : `${errno ?? code} (${phase})`
+}
+
+/** There is nobody, which the next dial would only find out again. */
+const NOBODY_THERE = new Set(['ECONNREFUSED', 'ENETUNREACH', 'EHOSTUNREACH', 'ENOENT'])
+/** This machine lets no connection out: ports, a firewall, permissions. They do not change from one moment to the next. */
+const NO_WAY_OUT = new Set(['EADDRNOTAVAIL', 'EPERM', 'EACCES'])
+
+/** Long enough to spare a dead server the dial of every request, short enough that nobody waits for one that is back. */
+export const SHORT_HOLD_MS = 250
+export const LONG_HOLD_MS = 10_000
+
+/** How long the server is not dialled after this failure (Varnish: backend_remote_error_holddown, backend_local_error_holddown). */
+export function holdMs({ error }: { error?: SluiceError }): number {
+  if (error?.phase !== 'connect' || error.errno === undefined) return 0
+  if (NOBODY_THERE.has(error.errno)) return SHORT_HOLD_MS
+  return NO_WAY_OUT.has(error.errno) ? LONG_HOLD_MS : 0
+}

@@ -1,5 +1,5 @@
 // PURE. Whether a failed try goes on to the next server, and whom a failure blames (nginx: proxy_next_upstream*).
-import type { SluiceError } from '../errors'
+import { errorRow, type SluiceError } from '../errors'
 
 /** What may send a request on to the next server. `error`: not reached, reset, or cut off before anything was passed on. */
 export type RetryOn =
@@ -90,6 +90,20 @@ export function blames(failure: Failure, on: ReadonlySet<RetryOn>): boolean {
   return on.has(kind) && failure.status !== 403 && failure.status !== 404
 }
 
+/** Whether sending the request again may give the servers work that one of them has begun. */
+export function repeatsWork({ error }: Failure): boolean {
+  return error?.requestSent !== false
+}
+
+/** What RFC 5861 §4 calls an error; 501 and 505 are the client's doing. */
+const SERVER_ERRORS: ReadonlySet<number> = new Set([500, 502, 503, 504])
+
+/** How a request ended, for the breaker; undefined when that says nothing about the upstream. */
+export function failsRequest({ error, status }: Failure): 'ok' | 'failed' | undefined {
+  if (error === undefined) return status !== undefined && SERVER_ERRORS.has(status) ? 'failed' : 'ok'
+  return errorRow(error.code).fault === 'upstream' ? 'failed' : undefined
+}
+
 function kindOf({ error, status }: Failure): RetryOn | undefined {
   if (error === undefined) return status === undefined ? undefined : STATUS_KIND[status]
   switch (error.code) {
@@ -106,6 +120,7 @@ function kindOf({ error, status }: Failure): RetryOn | undefined {
       return 'error'
     case 'SLUICE_SEND_TIMEOUT':
     case 'SLUICE_READ_TIMEOUT':
+    case 'SLUICE_TRY_TIMEOUT':
       return 'timeout'
     default:
       return undefined

@@ -1,6 +1,8 @@
 // The `upstreams` option: groups of servers (nginx: upstream, server, keepalive, proxy_ssl_*).
 import { optionError } from '../errors'
 import { type Duration, durationMs } from '../units'
+import { type BreakerOptions, breakerSchema, type ResolvedBreaker, resolveBreaker } from './breaker-options'
+import { type HealthOptions, healthSchema, type ResolvedHealth, resolveHealth } from './health-options'
 import { type Origin, parseOrigin } from './origin'
 
 /** One server of a group. */
@@ -50,6 +52,15 @@ export interface UpstreamOptions {
   /** How long a connection may idle: less than the server's own limit (Node: 5s). nginx: keepalive_timeout. @default '4s' */
   keepaliveTimeout?: Duration
   tls?: UpstreamTlsOptions
+  /**
+   * Share of the servers, 0 to 1, that failures and checks may take out; one always stays. When more are out, health counts for nothing and all are
+   * used: the failure is everywhere, or the verdict is wrong. nginx answers 502 then. @default 1
+   */
+  maxEjected?: number
+  /** Asks each server again and again whether it is well. nginx: health_check. @default none */
+  health?: HealthOptions
+  /** Leaves the whole group alone for a while when too many requests fail. @default none */
+  breaker?: BreakerOptions
 }
 
 /** How a server is chosen. */
@@ -90,6 +101,11 @@ export interface ResolvedUpstream extends ResolvedConnections {
   readonly name: string
   readonly servers: readonly ResolvedServer[]
   readonly balance: Balance
+  readonly maxEjected: number
+  /** Undefined: no checks. */
+  readonly health: ResolvedHealth | undefined
+  /** Undefined: no breaker. */
+  readonly breaker: ResolvedBreaker | undefined
   /** The option that defines it, for messages: `upstreams.app`. */
   readonly optionPath: string
   /** For the log at start. */
@@ -129,6 +145,9 @@ export const upstreamsSchema = {
           keepalive: count,
           maxConnections: count,
           keepaliveTimeout: { type: 'string', format: 'duration' },
+          health: healthSchema,
+          breaker: breakerSchema,
+          maxEjected: { type: 'number', minimum: 0, maximum: 1 },
           tls: {
             type: 'object',
             additionalProperties: false,
@@ -165,6 +184,10 @@ export function resolveUpstream(
   const options = typeof group === 'string' ? { servers: [group] } : group
   const serversPath = typeof group === 'string' ? undefined : `${path}.servers`
   const servers = resolveServers(options.servers, serversPath, path)
+  const health = resolveHealth(options.health, `${path}.health`)
+  if (health?.port !== undefined && servers.some(({ origin }) => origin.socketPath !== undefined)) {
+    throw optionError(`${path}.health.port`, 'a unix socket has no port')
+  }
   const tls = resolveTls(options.tls, `${path}.tls`)
   if (options.tls !== undefined && !servers.some(({ origin }) => origin.secure)) {
     throw optionError(`${path}.tls`, 'no server of this group is https://')
@@ -173,6 +196,9 @@ export function resolveUpstream(
     name,
     servers,
     balance: options.balance ?? 'round-robin',
+    maxEjected: options.maxEjected ?? 1,
+    health,
+    breaker: resolveBreaker(options.breaker, `${path}.breaker`),
     optionPath: path,
     keepalive: options.keepalive ?? 32,
     maxConnections: options.maxConnections ?? 0,

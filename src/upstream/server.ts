@@ -1,5 +1,16 @@
-// PURE. What is known of one server: failures, rest, weight, load (nginx: max_fails, fail_timeout, max_conns, backup, down).
+// PURE. What is known of one server: failures, rest, checks, weight, load (nginx: max_fails, fail_timeout, max_conns, backup, down).
 import type { ResolvedServer } from './options'
+
+/** What the checks say of a server; `checking`: its first result is still to come, and it is not used before. */
+export type Health = 'up' | 'unhealthy' | 'checking'
+
+/** One check, as `servers()` shows it. */
+export interface CheckResult {
+  readonly ok: boolean
+  /** Why it failed: `status 500`, `ECONNREFUSED (connect)`; undefined when it passed. */
+  readonly reason: string | undefined
+  readonly durationMs: number
+}
 
 /** How an exchange ended: `neutral` says nothing about the server (the client left, a 404). */
 export type Outcome = 'ok' | 'failed' | 'neutral'
@@ -26,6 +37,11 @@ export interface Server {
   lastError: string | undefined
   /** When the window or the rest began; later than `failedAt` only while a probe is under way. */
   checkedAt: number
+  /** Not dialled before: the last dial has shown that there is nobody. */
+  heldUntil: number
+  /** What the checks say; `up` without checks. */
+  health: Health
+  lastCheck: (CheckResult & { readonly at: number }) | undefined
   /** Exchanges under way. */
   active: number
   /** Moving average of the time to the response head; undefined before the first. */
@@ -36,7 +52,7 @@ export interface Server {
 export interface ServerState {
   readonly url: string
   readonly weight: number
-  readonly state: 'up' | 'failed' | 'drain' | 'down'
+  readonly state: 'up' | Exclude<Reason, 'full'>
   readonly backup: boolean
   readonly active: number
   readonly fails: number
@@ -44,7 +60,15 @@ export interface ServerState {
   /** The last failure, and how long ago it was; undefined before the first. */
   readonly lastError: string | undefined
   readonly lastErrorAgoMs: number | undefined
+  /** The last check; undefined before the first and without checks. */
+  readonly lastCheck: (CheckResult & { readonly agoMs: number }) | undefined
 }
+
+/**
+ * Why a server may not take a request: `down`, `drain`, `checking`: it is not in service. `unhealthy`, `failed`: checks or failures have taken it
+ * out. `held`: nobody was there a moment ago. `full`: it has `maxConns` exchanges.
+ */
+export type Reason = 'down' | 'drain' | 'checking' | 'held' | 'unhealthy' | 'failed' | 'full'
 
 /** Weight of the newest sample in the latency average. */
 const LATENCY_SHARE = 0.2
@@ -67,6 +91,9 @@ export function createServer(options: ResolvedServer): Server {
     failedAt: Number.NEGATIVE_INFINITY,
     lastError: undefined,
     checkedAt: Number.NEGATIVE_INFINITY,
+    heldUntil: Number.NEGATIVE_INFINITY,
+    health: 'up',
+    lastCheck: undefined,
     active: 0,
     latencyMs: undefined
   }
@@ -79,12 +106,32 @@ export function isResting(server: Server, now: number): boolean {
   )
 }
 
-/** Why the server may not take a request; undefined when it may. `full`: it has `maxConns` exchanges. */
-export function whyNot(server: Server, now: number): 'down' | 'drain' | 'failed' | 'full' | undefined {
-  if (server.down) return 'down'
-  if (server.draining) return 'drain'
+/** Why the server may not take a request; undefined when it may. */
+export function whyNot(server: Server, now: number): Reason | undefined {
+  return outOfService(server) ?? whyOut(server, now) ?? whyFull(server)
+}
+
+/** The same when health counts for nothing: what is not in service, not there, or full stays out of it. */
+export function whyNotAtAll(server: Server, now: number): Reason | undefined {
+  return outOfService(server) ?? (now < server.heldUntil ? 'held' : whyFull(server))
+}
+
+/** Whether somebody has decided that the server gets nothing, whatever its health. */
+export function outOfService({ down, draining, health }: Server): 'down' | 'drain' | 'checking' | undefined {
+  if (down) return 'down'
+  if (draining) return 'drain'
+  return health === 'checking' ? 'checking' : undefined
+}
+
+/** What of its health keeps the server from being used. */
+export function whyOut(server: Server, now: number): 'held' | 'unhealthy' | 'failed' | undefined {
+  if (server.health === 'unhealthy') return 'unhealthy'
   if (isResting(server, now)) return 'failed'
-  return server.maxConns > 0 && server.active >= server.maxConns ? 'full' : undefined
+  return now < server.heldUntil ? 'held' : undefined
+}
+
+function whyFull({ maxConns, active }: Server): 'full' | undefined {
+  return maxConns > 0 && active >= maxConns ? 'full' : undefined
 }
 
 /** The server takes a request. The first one after the rest is the probe: it restarts the rest for all others. */
@@ -93,11 +140,28 @@ export function take(server: Server, now: number): void {
   if (now - server.checkedAt > server.failTimeoutMs) server.checkedAt = now
 }
 
+/** The same for one that rests, when all do: an answer from now on shows that it is back. */
+export function takeAnyway(server: Server, now: number): void {
+  server.active++
+  server.checkedAt = now
+}
+
+/** The server gets no connection for a while. */
+export function hold(server: Server, untilMs: number): void {
+  server.heldUntil = Math.max(server.heldUntil, untilMs)
+}
+
+/** A response head has come: somebody is there, and a probe has succeeded. */
+export function answered(server: Server): void {
+  server.heldUntil = Number.NEGATIVE_INFINITY
+  if (server.failedAt < server.checkedAt) server.fails = 0
+}
+
 /** The request has ended. */
 export function release(server: Server, outcome: Outcome, now: number, error?: string): void {
   server.active--
   if (outcome === 'failed') fail(server, now, error)
-  else if (outcome === 'ok' && server.failedAt < server.checkedAt) server.fails = 0
+  else if (outcome === 'ok') answered(server)
 }
 
 /** Forgets all failures: a server that has no other beside it never rests. */
@@ -115,7 +179,6 @@ export function noteLatency(server: Server, latencyMs: number): void {
 /** The public view. */
 export function stateOf(server: Server, now: number): ServerState {
   const { url, weight, backup, active, fails, latencyMs, lastError, failedAt } = server
-  const lastErrorAgoMs = lastError === undefined ? undefined : Math.round(now - failedAt)
   return {
     url,
     weight,
@@ -125,8 +188,15 @@ export function stateOf(server: Server, now: number): ServerState {
     fails,
     latencyMs,
     lastError,
-    lastErrorAgoMs
+    lastErrorAgoMs: lastError === undefined ? undefined : Math.round(now - failedAt),
+    lastCheck: showCheck(server, now)
   }
+}
+
+function showCheck({ lastCheck }: Server, now: number): ServerState['lastCheck'] {
+  if (lastCheck === undefined) return undefined
+  const { ok, reason, durationMs, at } = lastCheck
+  return { ok, reason, durationMs, agoMs: Math.round(now - at) }
 }
 
 function fail(server: Server, now: number, error: string | undefined): void {

@@ -187,3 +187,44 @@ test('Cache-Status tells what happened', async () => {
     'sluice; fwd=uri-miss; fwd-status=200; detail=no-store'
   )
 })
+
+test('while the origin is known to be down stale is served without a fetch', async () => {
+  const scene = new Scene()
+  await scene.get()
+  scene.at(61)
+  scene.isDown = true
+  const { word, reason, body } = await scene.get()
+  assert.deepEqual([word, reason, body], ['STALE', 'origin-down', 'A'])
+  assert.equal(scene.requests.length, 1)
+  assert.deepEqual(await scene.words(3), ['STALE', 'STALE', 'STALE'], 'and no lock stays behind')
+  scene.isDown = false
+  assert.equal((await scene.get()).word, 'EXPIRED')
+})
+
+test('an origin that is down is asked all the same where stale is forbidden, or nothing is stored', async () => {
+  const scene = new Scene()
+  scene.script = () => text('A', { 'cache-control': 'max-age=60, must-revalidate' })
+  scene.isDown = true
+  assert.equal((await scene.get()).word, 'MISS')
+  scene.at(61)
+  assert.equal((await scene.get()).word, 'EXPIRED')
+  assert.equal(scene.requests.length, 2)
+})
+
+test('beyond the time for which stale may stand in, the origin is asked', async () => {
+  const scene = new Scene({ keep: '10s' })
+  await scene.get()
+  scene.at(71)
+  scene.isDown = true
+  assert.equal((await scene.get()).word, 'EXPIRED')
+})
+
+test('a refresh behind the client’s back leaves an origin alone that is down', async () => {
+  const scene = new Scene()
+  scene.script = () => text('A', { 'cache-control': 'max-age=60, stale-while-revalidate=600' })
+  await scene.get()
+  scene.at(61)
+  scene.isDown = true
+  assert.equal((await scene.get()).word, 'STALE')
+  assert.equal(scene.requests.length, 1)
+})

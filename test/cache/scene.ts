@@ -71,6 +71,8 @@ export class Scene {
   readonly requests: UpstreamRequest[] = []
   readonly logged: string[] = []
   readonly background: Abort[] = []
+  /** Whether it is known that the origin cannot answer. */
+  isDown = false
   /** Answers every request; tests replace it. */
   script: Script = () => text('A', { 'cache-control': 'max-age=60' })
 
@@ -145,6 +147,7 @@ export class Scene {
         this.background.push(life)
         return life
       },
+      isDown: () => this.isDown,
       log
     })
   }

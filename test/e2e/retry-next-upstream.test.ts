@@ -6,6 +6,7 @@ import { get } from '../support/http-client'
 import { type Origin, startOrigin } from '../support/origin'
 import { connectRaw } from '../support/raw-client'
 import { replyThen, type Script, type ScriptServer, startScript } from '../support/script-server'
+import { tempDir } from '../support/temp-dir'
 import { until } from '../support/waiting'
 
 interface Pair {
@@ -208,4 +209,126 @@ test('a client that has gone is not tried for again', async (t) => {
   client.reset()
   await first.ended
   assert.equal(good.requests.length, 0)
+})
+
+/** Of two servers that break every request off, how often each was asked by so many requests. */
+async function askedOfBroken(t: Parameters<typeof startEdge>[0], count: number, retry: object) {
+  const origins = await Promise.all([1, 2].map(() => startOrigin(({ socket }) => void socket.destroy())))
+  for (const origin of origins) t.after(origin.close)
+  const servers = origins.map(({ url }) => ({ url, maxFails: 0 }))
+  const { url } = await startEdge(t, { upstreams: { app: { servers } }, prefix: '/', upstream: 'app', retry })
+  for (let n = 0; n < count; n++) assert.equal((await get(url)).status, 502)
+  return origins.reduce((sum, { requests }) => sum + requests.length, 0)
+}
+
+test('a budget bounds what repeats add to the load', async (t) => {
+  assert.equal(await askedOfBroken(t, 20, { budget: { percent: 0, min: 0.5 } }), 25)
+  assert.equal(await askedOfBroken(t, 10, { budget: { percent: 0, min: 0 } }), 10)
+  assert.equal(await askedOfBroken(t, 10, { budget: false }), 20)
+})
+
+test('a request of which nothing was sent costs no budget', async (t) => {
+  const gone = await startOrigin()
+  await gone.close()
+  const good = await startOrigin()
+  t.after(good.close)
+  const { url } = await startEdge(t, {
+    upstreams: { app: { servers: [{ url: gone.url, maxFails: 0 }, good.url] } },
+    prefix: '/',
+    upstream: 'app',
+    retry: { budget: { percent: 0, min: 0 } }
+  })
+  for (let n = 0; n < 6; n++) assert.equal((await get(url)).status, 200)
+})
+
+test('timeouts.try leaves time for another server, and is a 504 of its own without one', async (t) => {
+  const timeouts = { try: '400ms' }
+  const listed = await pair(t, SILENT, { timeouts, retry: { on: ['timeout'] } })
+  assert.equal((await get(listed.url)).status, 200)
+  const plain = await pair(t, SILENT, { timeouts })
+  const answer = await get(plain.url)
+  assert.deepEqual([answer.status, answer.json<{ code: string }>().code], [504, 'SLUICE_TRY_TIMEOUT'])
+  await (await plain.bad.connection(1)).ended
+})
+
+test('timeouts.try ends with the head: content may take its time', async (t) => {
+  const slow = await startScript(async (peer) => {
+    await peer.head()
+    await peer.send('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab')
+    await new Promise((resolve) => setTimeout(resolve, 700))
+    await peer.send('cd')
+  })
+  t.after(slow.close)
+  const { url } = await startEdge(t, {
+    prefix: '/',
+    upstream: slow.url,
+    buffering: false,
+    timeouts: { try: '500ms' }
+  })
+  assert.equal((await get(url)).text, 'abcd')
+})
+
+test('backoff asks the same server again; without it a server is asked once', async (t) => {
+  const scripts: Script[] = [RESET, RESET, replyThen('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok', 'end')]
+  const origin = await startScript(scripts)
+  t.after(origin.close)
+  const { url } = await startEdge(t, {
+    routes: [
+      { prefix: '/once', upstream: origin.url, retry: { tries: 3 } },
+      { prefix: '/again', upstream: origin.url, retry: { tries: 3, backoff: { base: '5ms', max: '20ms' } } }
+    ]
+  })
+  assert.equal((await get(`${url}/once`)).status, 502)
+  assert.equal(origin.connections.length, 1)
+  assert.equal((await get(`${url}/again`)).text, 'ok')
+  assert.equal(origin.connections.length, 3)
+})
+
+test('backoff waits for a server that is not there yet', async (t) => {
+  const unix = `${tempDir(t)}/app.sock`
+  const retry = { tries: 1000, backoff: { base: '20ms', max: '20ms' } }
+  const edge = await startEdge(t, { prefix: '/', upstream: `unix:${unix}`, retry })
+  const waiting = get(edge.url, { method: 'POST', body: 'nothing of it was sent' })
+  const state = () => edge.app.sluice.upstream(`unix:${unix}`).servers()[0]
+  await until('a first try', () => state()?.lastError !== undefined)
+  const back = await startOrigin(undefined, { unix })
+  t.after(back.close)
+  assert.equal((await waiting).json<{ size: number }>().size, 22)
+  assert.equal(back.requests.length, 1)
+})
+
+test('Retry-After is waited for up to max; a longer one goes to the client with the answer', async (t) => {
+  const busy = (seconds: number): Script =>
+    replyThen(`HTTP/1.1 503 X\r\nRetry-After: ${seconds}\r\nContent-Length: 4\r\n\r\nbusy`, 'end')
+  const ready = replyThen('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok', 'end')
+  const [short, long] = await Promise.all([startScript([busy(1), ready]), startScript([busy(60), ready])])
+  t.after(short.close)
+  t.after(long.close)
+  const retry = { on: ['http_503'], tries: 2, backoff: { base: '1ms', max: '1s' } }
+  const { url } = await startEdge(t, {
+    defaults: { retry },
+    routes: [
+      { prefix: '/short', upstream: short.url },
+      { prefix: '/long', upstream: long.url }
+    ]
+  })
+  const started = performance.now()
+  assert.equal((await get(`${url}/short`)).text, 'ok')
+  assert.ok(performance.now() - started >= 990)
+  const { status: got, text, headers } = await get(`${url}/long`)
+  assert.deepEqual([got, text, headers['retry-after']], [503, 'busy', '60'])
+  assert.equal(long.connections.length, 1)
+})
+
+test('a client that leaves during the wait ends it', async (t) => {
+  const bad = await startScript(RESET)
+  t.after(bad.close)
+  const retry = { tries: 2, backoff: { base: '1m', max: '1h' } }
+  const { url, app } = await startEdge(t, { prefix: '/', upstream: bad.url, retry })
+  const client = await connectRaw(url)
+  await client.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+  await bad.connection(1)
+  client.reset()
+  await app.close()
+  assert.equal(bad.connections.length, 1)
 })

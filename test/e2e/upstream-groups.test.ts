@@ -95,24 +95,36 @@ test('after failTimeout one request probes the server, and a success brings it b
   assert.equal(edge.app.sluice.upstream('app').servers()[1]?.fails, 0)
 })
 
-test('all servers resting: 502 at once; a single server never rests', async (t) => {
-  const bad = await Promise.all([1, 2].map(() => startScript(replyThen('', 'reset'))))
-  for (const server of bad) t.after(server.close)
-  const servers = bad.map(({ url }) => ({ url, maxFails: 1, failTimeout: '1h' }))
-  const { url } = await startEdge(t, {
-    upstreams: { two: { servers }, one: { servers: servers.slice(0, 1) } },
-    routes: [
-      { prefix: '/two', upstream: 'two' },
-      { prefix: '/one', upstream: 'one' }
-    ]
-  })
-  const codes: string[] = []
-  for (let n = 0; n < 2; n++) codes.push((await get(`${url}/two`)).json<{ code: string }>().code)
-  assert.deepEqual(codes, ['SLUICE_RESET', 'SLUICE_NO_SERVER'])
-  const before = bad[0]?.connections.length ?? 0
-  for (let n = 0; n < 3; n++)
-    assert.equal((await get(`${url}/one`)).json<{ code: string }>().code, 'SLUICE_RESET')
-  assert.equal(bad[0]?.connections.length, before + 3)
+test('all servers out: they are asked all the same', async (t) => {
+  let broken = true
+  const origin = () =>
+    startOrigin(({ socket }, response) => {
+      if (broken) socket.destroy()
+      else response.end('back')
+    })
+  const both = [await origin(), await origin()]
+  for (const server of both) t.after(server.close)
+  const servers = both.map(({ url }) => ({ url, maxFails: 1, failTimeout: '1h' }))
+  const edge = await startEdge(t, { upstreams: { app: { servers } }, prefix: '/', upstream: 'app' })
+  const states = () =>
+    edge.app.sluice
+      .upstream('app')
+      .servers()
+      .map(({ state }) => state)
+  for (let n = 0; n < 2; n++) assert.equal((await get(edge.url)).status, 502)
+  assert.deepEqual(states(), ['failed', 'failed'])
+  broken = false
+  assert.equal((await get(edge.url)).text, 'back')
+  assert.deepEqual(states().sort(), ['failed', 'up'])
+})
+
+test('a single server never rests', async (t) => {
+  const bad = await startScript(replyThen('', 'reset'))
+  t.after(bad.close)
+  const upstreams = { app: { servers: [{ url: bad.url, maxFails: 1, failTimeout: '1h' }] } }
+  const { url } = await startEdge(t, { upstreams, prefix: '/', upstream: 'app' })
+  for (let n = 0; n < 3; n++) assert.equal((await get(url)).json<{ code: string }>().code, 'SLUICE_RESET')
+  assert.equal(bad.connections.length, 3)
 })
 
 test('least-conn prefers the server with fewer exchanges under way', async (t) => {

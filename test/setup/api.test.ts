@@ -36,9 +36,11 @@ test('upstream: the servers as they stand, and an unknown name with what is know
       fails: 0,
       latencyMs: undefined,
       lastError: undefined,
-      lastErrorAgoMs: undefined
+      lastErrorAgoMs: undefined,
+      lastCheck: undefined
     }
   ])
+  assert.equal(sluice.upstream('app').breaker(), undefined)
   await get(`${edge.url}/cached`)
   assert.ok(Number(sluice.upstream('app').servers()[0]?.latencyMs) >= 0)
   assert.throws(

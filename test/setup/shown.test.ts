@@ -40,8 +40,14 @@ test('a route without options shows every default', async (t) => {
       requestId: true,
       rfc7239: false
     },
-    timeouts: { connect: '5s', send: '1m', read: '1m', body: '1m', total: false },
-    retry: { on: ['error'], tries: 2, timeout: false },
+    timeouts: { connect: '5s', send: '1m', read: '1m', body: '1m', try: false, total: false },
+    retry: {
+      on: ['error'],
+      tries: 2,
+      timeout: false,
+      budget: { percent: 20, min: 3 },
+      backoff: false
+    },
     buffering: 'auto',
     bodyLimit: '1m',
     cache: false,
@@ -108,7 +114,14 @@ test('units come back, functions have their names, defaults are merged, and it i
   assert.deepEqual(options.buffering, { memory: '2m', spill: false })
   assert.deepEqual(shown?.hosts, ['a.example'])
   assert.deepEqual(shown?.allow, ['GET', 'POST'])
-  assert.deepEqual(options.timeouts, { connect: false, send: '1m', read: '1m30s', body: '1m', total: false })
+  assert.deepEqual(options.timeouts, {
+    connect: false,
+    send: '1m',
+    read: '1m30s',
+    body: '1m',
+    try: false,
+    total: false
+  })
   assert.deepEqual([options.retry, options.bodyLimit], [false, '1536k'])
   assert.deepEqual(options.preHandler, ['[function onlyMine]'])
   const cache = options.cache as Record<string, unknown>

@@ -100,7 +100,8 @@ test('the public state names what keeps a server from being used', () => {
     fails: 0,
     latencyMs: undefined,
     lastError: undefined,
-    lastErrorAgoMs: undefined
+    lastErrorAgoMs: undefined,
+    lastCheck: undefined
   })
   failAt(a, 0)
   assert.equal(stateOf(a, 1).state, 'failed')

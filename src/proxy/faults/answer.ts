@@ -110,6 +110,12 @@ export const ANSWER_FAULTS: readonly Fault[] = [
     next: '{address} no longer takes the content of the request: see what it waits for (disk, memory, a blocked loop), or raise {option}'
   },
   {
+    name: 'one try too slow',
+    code: 'SLUICE_TRY_TIMEOUT',
+    option: 'timeouts.try',
+    next: '{address} did not answer in the time of one try: see what it waits for, or raise {option}; `retry.on` with timeout goes on to another server'
+  },
+  {
     name: 'all tries together too slow',
     code: 'SLUICE_TOTAL_TIMEOUT',
     option: 'timeouts.total',

@@ -138,7 +138,13 @@ export const REACH_FAULTS: readonly Fault[] = [
     name: 'no live server',
     code: 'SLUICE_NO_SERVER',
     option: 'group',
-    next: 'none of the servers of {option} can take a request; `detail` has the last failure of each: mend that. One that failed is asked again after its failTimeout; full ones want a higher maxConns or more servers'
+    next: 'none of the servers of {option} can be asked now; `detail` has the last failure of each: mend that. One where nobody was there is dialled again a quarter of a second later; full ones want a higher maxConns or more servers'
+  },
+  {
+    name: 'the breaker is open',
+    code: 'SLUICE_CIRCUIT_OPEN',
+    option: 'group.breaker',
+    next: 'too many requests to this upstream failed, and {option} spares it: the records before this one say how they failed; mend that'
   },
   {
     name: 'upstream function without an upstream',

@@ -7,9 +7,11 @@ import type { TestContext } from 'node:test'
 import { Worker } from 'node:worker_threads'
 import { certificates } from '../../support/certificates'
 import { startEdge } from '../../support/edge'
+import { get } from '../../support/http-client'
 import { startOrigin } from '../../support/origin'
 import { startScript } from '../../support/script-server'
 import { tempDir } from '../../support/temp-dir'
+import { until } from '../../support/waiting'
 import { ask, askEdge, closedPort, type FaultCase, routed, type Seen, secretsOf } from './case'
 
 const NOBODY = 65534
@@ -138,12 +140,38 @@ export const REACH: readonly FaultCase[] = [
     phase: 'choose',
     server: /^undefined$/,
     option: 'upstreams.app',
-    next: /none of the servers of upstreams\.app can take a request/
+    next: /none of the servers of upstreams\.app can be asked now/
   }
 ]
 
 /** More of the same kind, beside the twenty-five. */
 export const MORE_REACH: readonly FaultCase[] = [
+  {
+    name: 'the breaker is open',
+    run: askOpenBreaker,
+    status: 503,
+    level: 50,
+    code: 'SLUICE_CIRCUIT_OPEN',
+    phase: 'choose',
+    server: /^undefined$/,
+    option: 'upstreams.app.breaker',
+    next: /too many requests to this upstream failed, and upstreams\.app\.breaker spares it/
+  },
+  {
+    name: 'one try too slow',
+    run: async (t) => {
+      const silent = await startOrigin(() => {})
+      t.after(silent.close)
+      return ask(t, routed(silent.url, { timeouts: { try: '100ms' } }))
+    },
+    status: 504,
+    level: 50,
+    code: 'SLUICE_TRY_TIMEOUT',
+    phase: 'header',
+    errno: /^ETIMEDOUT$/,
+    option: 'routes[1].timeouts.try',
+    next: /did not answer in the time of one try/
+  },
   {
     name: 'TLS handshake takes too long',
     run: async (t) => {
@@ -244,25 +272,38 @@ async function fullBacklog(t: TestContext): Promise<string> {
 }
 
 /** Both servers have failed and rest; the request after that finds none. */
+async function askOpenBreaker(t: TestContext): Promise<Seen> {
+  const bad = await startOrigin(({ socket }) => void socket.destroy())
+  t.after(bad.close)
+  const breaker = { minRequests: 1, open: '1h' }
+  const options = {
+    upstreams: { app: { servers: [bad.url], breaker } },
+    routes: [{ prefix: '/', upstream: 'app' }]
+  }
+  const edge = await startEdge(t, options)
+  await get(edge.url)
+  await until('the first record', () => edge.log.some(({ requestTime }) => requestTime !== undefined))
+  return askEdge(edge, { secrets: secretsOf(options) })
+}
+
+/** Both servers have as many exchanges as they may have: the only such state that lasts for as long as a test needs it. */
 async function askDeadGroup(t: TestContext): Promise<Seen> {
-  const servers = [await closedPort(), await closedPort()].map((url) => ({
-    url,
-    maxFails: 1,
-    failTimeout: '1h'
-  }))
+  const both = [await startOrigin(() => {}), await startOrigin(() => {})]
+  for (const origin of both) t.after(origin.close)
+  const servers = both.map(({ url }) => ({ url, maxConns: 1 }))
   const options = { upstreams: { app: { servers } }, routes: [{ prefix: '/', upstream: 'app' }] }
   const edge = await startEdge(t, options)
-  const first = await fetch(edge.url)
-  await first.text()
+  for (const origin of both) {
+    void get(edge.url).catch(() => {})
+    await origin.request(1)
+  }
   const seen = await askEdge(edge, { secrets: secretsOf(options) })
-  const [line] = seen.lines
-  const { detail = '' } = (line?.error ?? {}) as { detail?: string }
-  const each =
-    /^app: (http:\S+) failed, \d+ s ago: ECONNREFUSED \(connect\); (http:\S+) failed, \d+ s ago: ECONNREFUSED \(connect\)$/
-  const named = each.exec(detail)?.slice(1)
-  if (named?.join() !== servers.map(({ url }) => url).join())
-    throw new Error(`the servers' failures: ${detail}`)
-  return seen
+  // The two that were held end with the app, and each has a line as well.
+  const lines = seen.lines.filter(({ status }) => status !== 499)
+  const { detail = '' } = (lines[0]?.error ?? {}) as { detail?: string }
+  const named = servers.map(({ url }) => `${url} full, 1 exchanges under way`)
+  if (detail !== `app: ${named.join('; ')}`) throw new Error(`what keeps the servers: ${detail}`)
+  return { ...seen, lines }
 }
 
 /** Nobody can be sure of a free port, but nobody has taken it since. */
