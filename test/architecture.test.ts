@@ -240,11 +240,12 @@ test('the tree in src/README.md is the real one', () => {
   execFileSync(process.execPath, [join(ROOT, 'test', 'tree.mjs'), '--check'], { stdio: 'pipe' })
 })
 
-test('src/README.md stays on one page', () => {
-  const lines = readFileSync(join(ROOT, 'src', 'README.md'), 'utf8')
-    .trimEnd()
-    .split('\n').length
-  assert.ok(lines <= 100, `${lines} lines`)
+test('src/README.md stays on one page, beside its list of files', () => {
+  const [before = '', after = ''] = readFileSync(join(ROOT, 'src', 'README.md'), 'utf8').split(
+    /<!-- tree -->[^]*<!-- \/tree -->/
+  )
+  const lines = `${before}${after}`.trimEnd().split('\n').length
+  assert.ok(lines <= 75, `${lines} lines`)
 })
 
 function hasTest(path: string): boolean {
