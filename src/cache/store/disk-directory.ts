@@ -1,7 +1,7 @@
 // The cache directory: made and marked at start, temporary files of dead processes swept, entries listed.
 import { optionError } from '../../errors'
 import { type DiskIo, errnoOf, type Listed } from './disk-io'
-import { digestOfName, isShard, ownerOf } from './disk-name'
+import { digestOfName, isShard, isSpooled, ownerOf } from './disk-name'
 
 /** Its presence says that the directory is ours to delete in. */
 export const MARKER = '.sluice-cache'
@@ -45,6 +45,10 @@ export async function sweepTemporary(io: DiskIo, root: string, living: ReadonlyS
     const owner = ownerOf(name)
     if (owner === undefined || isAlive(owner, living)) continue
     await io.unlink(`${directory}/${name}`).catch(() => false)
+  }
+  // A living process needs its file, not the name.
+  for (const { name, kind } of await listOrNothing(io, root)) {
+    if (kind === 'file' && isSpooled(name)) await io.unlink(`${root}/${name}`).catch(() => false)
   }
 }
 

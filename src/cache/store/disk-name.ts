@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 
 const ENTRY = /^[0-9a-f]{64}$/
 const SHARD = /^[0-9a-f]{2}$/
+const SPOOLED = /^spool-\d{1,10}-[0-9a-f]{16}$/
 const TEMPORARY = /^(\d{1,10})-([0-9a-f]{16})-\d{1,16}$/
 
 /** The key's SHA-256: its name on disk. */
@@ -29,6 +30,11 @@ export function digestOfName(shard: string, name: string): Buffer | undefined {
 /** Whether this is the name of a directory of entries. */
 export function isShard(name: string): boolean {
   return SHARD.test(name)
+}
+
+/** Whether this is a body that waits for a slow client: its name is taken away as soon as it is open. */
+export function isSpooled(name: string): boolean {
+  return SPOOLED.test(name)
 }
 
 /** A new file's name until it is committed; `start` is 16 hex digits of this store's own. */
