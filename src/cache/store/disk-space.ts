@@ -55,11 +55,14 @@ export class DiskSpace {
     if (this.bytes > this.#parts.maxBytes) await this.#shrink()
   }
 
-  /** Deletes some of the files that were last used before this time. */
-  async expire(unusedSince: number): Promise<void> {
+  /** Deletes some of the files that were last used before this time, here and elsewhere. */
+  async expire(unusedSince: number, now: number): Promise<void> {
+    const { index, spare } = this.#parts
     for (let count = 0; count < EXPIRE_BATCH; count++) {
-      const file = this.#parts.index.coldest(unusedSince)
-      if (file === undefined || !(await this.#drop(file))) return
+      const file = index.coldest(unusedSince)
+      if (file === undefined) return
+      if (spare(file.digest)) index.touch(file.digest, now)
+      else if (!(await this.#drop(file))) return
     }
   }
 

@@ -4,9 +4,9 @@ import { inTime } from './deadline'
 import { DiskBreaker } from './disk-breaker'
 import { prepareDirectory, type ScannedFile, scanDirectory, sweepTemporary } from './disk-directory'
 import type { FileRecord } from './disk-entry'
-import { DiskFiles, type FileName, isForeign } from './disk-files'
+import { DiskFiles, type FileName } from './disk-files'
 import { DiskIndex } from './disk-index'
-import { DiskIo, errnoOf } from './disk-io'
+import { DiskIo, errnoOf, isForeign } from './disk-io'
 import { digestOf, idOf } from './disk-name'
 import type { DiskOptions, DiskStore, DiskWatcher } from './disk-options'
 import { DiskSpace } from './disk-space'
@@ -275,7 +275,7 @@ class Disk implements DiskStore {
     const { inactiveMs } = this.#options
     if (!inactiveMs || now < this.#expireAt) return
     this.#expireAt = now + EXPIRE_EVERY_MS
-    void this.#space.expire(now - inactiveMs)
+    void this.#space.expire(now - inactiveMs, now)
   }
 
   async #count(scan: AsyncGenerator<ScannedFile>, most: number): Promise<void> {

@@ -1,5 +1,18 @@
 import assert from 'node:assert/strict'
-import { chmodSync, existsSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import {
+  chmodSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync
+} from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { type DiskOptions, openDiskStore } from '../../../src/cache/store/disk'
@@ -78,7 +91,9 @@ test('disk: temporary files of dead processes are swept, others are not', async 
   writeFileSync(join(path, 'tmp', `${process.pid}-0123456789abcdef-1`), 'dead: this process, another start')
   writeFileSync(join(path, 'tmp', '4194399-0123456789abcdef-1'), 'dead: no such process')
   writeFileSync(join(path, 'tmp', 'notes.txt'), 'not ours')
+  writeFileSync(join(path, 'spool-4194399-0123456789abcdef'), 'killed before it lost its name')
   const second = await open(t, path)
+  assert.ok(!existsSync(join(path, 'spool-4194399-0123456789abcdef')))
   const left = readdirSync(join(path, 'tmp'))
   assert.ok(left.includes('notes.txt'))
   assert.ok(!left.some((name) => name.includes('0123456789abcdef')))
@@ -100,23 +115,31 @@ test('disk: what is not of our form is never deleted, nor counted', async (t) =>
   for (const name of foreign) assert.ok(existsSync(join(path, name)), name)
 })
 
-test('disk: planted links, directories and FIFOs are misses', async (t) => {
+test('disk: planted links, directories, FIFOs and empty files are misses', async (t) => {
   const path = tempDir(t)
   const outside = tempDir(t)
   const store = await open(t, path)
   const secret = join(outside, 'secret')
   writeFileSync(secret, 'secret')
-  const plant = { link: (at: string) => symlinkSync(secret, at), directory: (at: string) => mkdirSync(at) }
+  const plant = {
+    link: (at: string) => symlinkSync(secret, at),
+    directory: (at: string) => mkdirSync(at),
+    hardlink: (at: string) => linkSync(secret, at),
+    empty: (at: string) => writeFileSync(at, ''),
+    fifo: (at: string) => execFileSync('mkfifo', [at])
+  }
   for (const [key, make] of Object.entries(plant)) {
     const at = entryPath(path, digestOf(key))
     mkdirSync(join(at, '..'), { recursive: true })
     make(at)
-    assert.equal(await store.find(key), undefined)
     await store.freshen(key, headOf())
+    assert.equal(await store.find(key), undefined)
+    rmSync(at, { recursive: true, force: true })
+    make(at)
     await fill(store, key)
     await store.remove(key)
   }
-  assert.ok(existsSync(secret))
+  assert.equal(readFileSync(secret, 'utf8'), 'secret')
   assert.equal(store.stats().degraded, undefined)
   assert.deepEqual(await contentOf(await openFilled(store), 'good'), Buffer.from('hello'))
 })
@@ -131,7 +154,6 @@ test('disk: two files that were swapped are both a miss, and go', async (t) => {
   const store = await open(t, path)
   await fill(store, 'a', { body: bytesOf(100, 1) })
   await fill(store, 'b', { body: bytesOf(100, 2) })
-  const { renameSync } = await import('node:fs')
   const [a, b] = [entryPath(path, digestOf('a')), entryPath(path, digestOf('b'))]
   renameSync(a, `${path}/tmp/x`)
   renameSync(b, a)
@@ -219,7 +241,6 @@ test('disk: a directory deleted while running is made again', async (t) => {
   const path = join(tempDir(t), 'cache')
   const store = await open(t, path)
   await fill(store, 'a')
-  const { rmSync } = await import('node:fs')
   rmSync(path, { recursive: true })
   assert.equal(await store.find('a'), undefined)
   assert.ok(await fill(store, 'b'))
