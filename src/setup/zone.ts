@@ -27,7 +27,7 @@ export async function openZone(
   if (disk === undefined) return new CacheZone(name, memory, { version })
   const onState = reporter(name, disk.path, place)
   try {
-    const store = await openDiskStore({ ...disk, now: Date.now, onState })
+    const store = await openDiskStore({ ...disk, version, now: Date.now, onState })
     return new CacheZone(name, createTieredStore(memory, store), {
       version,
       openFile: () => openTemporaryFile(disk.path)

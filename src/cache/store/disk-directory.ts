@@ -83,7 +83,8 @@ function refusal(root: string, problem: string): Error {
   return optionError('disk.path', `${root}: ${problem}`)
 }
 
-function isAlive(owner: { pid: number; start: string }, living: ReadonlySet<string>): boolean {
+/** Whether the process of this name still runs; `living` are the stores of this one. */
+export function isAlive(owner: { pid: number; start: string }, living: ReadonlySet<string>): boolean {
   // In a container every run has the same process id: the start tells them apart.
   if (owner.pid === process.pid) return living.has(owner.start)
   try {

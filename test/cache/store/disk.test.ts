@@ -35,7 +35,7 @@ function filesIn(path: string): string[] {
   return readdirSync(path, { recursive: true, withFileTypes: true })
     .filter((entry) => !entry.isDirectory())
     .map((entry) => entry.name)
-    .filter((name) => name !== '.sluice-cache')
+    .filter((name) => /^[0-9a-f]{64}$/.test(name))
 }
 
 test('disk: entries survive a restart', async (t) => {
