@@ -50,16 +50,14 @@ interface Peer {
 export class DiskOwner {
   readonly #parts: OwnerParts
   readonly #generation: number
-  readonly #fd: number
   readonly #session = randomInt(1, LARGEST_SESSION)
   readonly #peers = new Map<string, Peer>()
   #beat = 0
   #beatAt = Number.NEGATIVE_INFINITY
 
-  constructor(parts: OwnerParts, generation: number, fd: number) {
+  constructor(parts: OwnerParts, generation: number) {
     this.#parts = parts
     this.#generation = generation
-    this.#fd = fd
   }
 
   /** Whether nobody can have taken over. */
@@ -99,7 +97,6 @@ export class DiskOwner {
   async end(): Promise<void> {
     const { io, root } = this.#parts
     await io.unlink(`${root}/${lockName(this.#generation)}`).catch(() => false)
-    await io.close(this.#fd)
     for (const peer of this.#peers.values()) await io.close(peer.fd)
     this.#peers.clear()
   }
@@ -169,21 +166,17 @@ export class DiskOwner {
   }
 
   async #tell(now: number): Promise<void> {
-    const { io, self, maxBytes, totals } = this.#parts
+    const { io, root, self, maxBytes, totals } = this.#parts
     const windowBytes = Math.floor(maxBytes / AHEAD_SHARE / Math.max(1, this.#peers.size))
     const grants: Record<string, Grant> = {}
     for (const [id, { joinedAt, heard }] of this.#peers) {
       grants[id] = { heard, windowBytes: now - joinedAt >= JOIN_MS ? windowBytes : 0 }
     }
-    const status = {
-      owner: self,
-      host: hostname(),
-      session: this.#session,
-      beat: ++this.#beat,
-      ...totals(),
-      grants
-    }
-    await io.write(this.#fd, encodeStatus(status), 0)
+    const session = this.#session
+    const status = { owner: self, host: hostname(), session, beat: ++this.#beat, ...totals(), grants }
+    // Not held open: a file system with a file open for writing cannot be set to read-only.
+    const fd = await io.open(`${root}/${lockName(this.#generation)}`, 'update')
+    await io.write(fd, encodeStatus(status), 0).finally(() => io.close(fd))
   }
 }
 

@@ -147,9 +147,9 @@ export class DiskShare {
       return
     }
     try {
-      const fd = await io.open(this.#pathOf(newest + 1), 'create')
+      await io.close(await io.open(this.#pathOf(newest + 1), 'create'))
       await this.#guest.forget()
-      this.#owner = new DiskOwner(this.#parts, newest + 1, fd)
+      this.#owner = new DiskOwner(this.#parts, newest + 1)
       this.#generation = newest + 1
       this.#parts.onOwner()
       await this.#owner.tick()
