@@ -36,6 +36,8 @@ export class DiskShare {
   #owner: DiskOwner | undefined
   /** The lock that counts when it is another's. */
   #generation = 0
+  /** The last look told nothing. */
+  #isLost = false
   #ticking: Promise<void> | undefined
   #timer: NodeJS.Timeout | undefined
   #calm = 0
@@ -69,9 +71,9 @@ export class DiskShare {
 
   /** What may be under way now. Rejects when the disk does not say. */
   async share(): Promise<Share> {
+    if (this.#isLost || this.#owner?.holds === false) await this.tick()
     if (this.#owner === undefined) return this.#guest.freeBytes
-    if (!this.#owner.holds) await this.tick()
-    return this.#owner?.holds && this.#parts.isCounted() ? 'all' : 0
+    return this.#owner.holds && this.#parts.isCounted() ? 'all' : 0
   }
 
   /** Of a process that does not evict; it is in the file when this resolves. */
@@ -112,8 +114,10 @@ export class DiskShare {
 
   async #tick(): Promise<void> {
     const owner = this.#owner
+    this.#isLost = true
     if (owner === undefined) await this.#listen()
     else if (!(await owner.tick())) await this.#stepDown(owner)
+    this.#isLost = false
   }
 
   async #stepDown(owner: DiskOwner): Promise<void> {
@@ -135,11 +139,9 @@ export class DiskShare {
   /** Becomes the owner, or finds out who is. */
   async #acquire(when: 'start' | 'later'): Promise<void> {
     const { io, root } = this.#parts
-    const names = await io.list(root).catch(async (error) => {
-      if (errnoOf(error) !== 'ENOENT') throw error
-      await prepareDirectory(io, root)
-      return io.list(root)
-    })
+    // Another directory may be in its place.
+    if (when === 'later') await prepareDirectory(io, root)
+    const names = await io.list(root)
     const newest = newestGeneration(names.map(({ name }) => name))
     const dead = newest > 0 && newest === this.#generation && this.#guest.isStale
     if (newest > 0 && !dead && !(when === 'start' && (await this.#isDead(newest)))) {

@@ -40,6 +40,7 @@ async function enter(t: TestContext, path: string, clock: Clock, pid: number) {
     onOwner: () => roles.push('owner'),
     onGuest: () => roles.push('guest')
   })
+  writeFileSync(join(path, '.sluice-cache'), '')
   await share.start()
   await share.stop()
   t.after(() => share.close())

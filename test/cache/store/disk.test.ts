@@ -18,6 +18,7 @@ import { type TestContext, test } from 'node:test'
 import { type DiskOptions, openDiskStore } from '../../../src/cache/store/disk'
 import { digestOf, entryPath } from '../../../src/cache/store/disk-name'
 import type { DiskStore } from '../../../src/cache/store/disk-options'
+import { until } from '../../support/waiting'
 import { contract } from './contract'
 import { bytesOf, collect, contentOf, entryOf, fill, headOf, tempDir } from './support'
 
@@ -266,4 +267,38 @@ test('disk: every descriptor is closed in the end', async (t) => {
   const deadline = Date.now() + 2_000
   while (count() > before && Date.now() < deadline) await new Promise((resolve) => setImmediate(resolve))
   assert.ok(count() <= before, `${count()} descriptors, ${before} before`)
+})
+
+test('disk: a directory that is replaced by a foreign one is not touched, and costs no caller', async (t) => {
+  let now = 1_000_000
+  const path = join(tempDir(t), 'cache')
+  const store = await open(t, path, { now: () => now })
+  await fill(store, 'a', { body: bytesOf(200_000) })
+  renameSync(path, `${path}.away`)
+  mkdirSync(path, { mode: 0o700 })
+  writeFileSync(join(path, 'precious'), 'x')
+  for (let n = 0; n < 5; n++) {
+    now += 1_500
+    assert.equal(await fill(store, 'b'), undefined)
+    assert.equal(await store.find('c'), undefined)
+    await store.remove('a')
+  }
+  assert.ok(store.stats().degraded !== undefined)
+  assert.deepEqual(readdirSync(path), ['precious'])
+  rmSync(path, { recursive: true })
+  renameSync(`${path}.away`, path)
+  now += 120_000
+  await until('it is used again', async () => {
+    now += 10_000
+    return (await fill(store, 'b')) !== undefined
+  })
+  assert.equal(store.stats().degraded, undefined)
+})
+
+test('disk: large content is never read whole', async (t) => {
+  const store = await open(t, tempDir(t))
+  await fill(store, 'k', { body: bytesOf(3_000_000) })
+  const entry = (await entryOf(store, 'k')) ?? assert.fail()
+  assert.equal(entry.buffer, null)
+  for await (const chunk of entry.read()) assert.ok(chunk.length <= 65_536)
 })
