@@ -6,7 +6,6 @@ import { createMemoryStore } from '../cache/store/memory'
 import { createTieredStore } from '../cache/store/tiered'
 import { CacheZone } from '../cache/zone'
 import { isSluiceError, optionError } from '../errors'
-import { sweepTemporaryFiles } from '../spool/spill'
 import { openTemporaryFile } from '../spool/temporary-file'
 import { diskFault } from './disk-fault'
 
@@ -28,8 +27,7 @@ export async function openZone(
   if (disk === undefined) return new CacheZone(name, memory, { version })
   const onState = reporter(name, disk.path, place)
   try {
-    const store = await openDiskStore({ ...disk, now: Date.now, onState })
-    await sweepTemporaryFiles(disk.path)
+    const store = await openDiskStore({ ...disk, version, now: Date.now, onState })
     return new CacheZone(name, createTieredStore(memory, store), {
       version,
       openFile: () => openTemporaryFile(disk.path)

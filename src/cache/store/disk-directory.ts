@@ -1,5 +1,6 @@
 // The cache directory: made and marked at start, temporary files of dead processes swept, entries listed.
 import { optionError } from '../../errors'
+import { isTemporaryName } from '../../spool/temporary-file'
 import { type DiskIo, errnoOf, type Listed } from './disk-io'
 import { digestOfName, isShard, ownerOf } from './disk-name'
 
@@ -46,6 +47,10 @@ export async function sweepTemporary(io: DiskIo, root: string, living: ReadonlyS
     if (owner === undefined || isAlive(owner, living)) continue
     await io.unlink(`${directory}/${name}`).catch(() => false)
   }
+  // A living process needs its file, not the name.
+  for (const { name, kind } of await listOrNothing(io, root)) {
+    if (kind === 'file' && isTemporaryName(name)) await io.unlink(`${root}/${name}`).catch(() => false)
+  }
 }
 
 /** Every file of ours, in no particular order. What cannot be read is left out. */
@@ -79,7 +84,8 @@ function refusal(root: string, problem: string): Error {
   return optionError('disk.path', `${root}: ${problem}`)
 }
 
-function isAlive(owner: { pid: number; start: string }, living: ReadonlySet<string>): boolean {
+/** Whether the process of this name still runs; `living` are the stores of this one. */
+export function isAlive(owner: { pid: number; start: string }, living: ReadonlySet<string>): boolean {
   // In a container every run has the same process id: the start tells them apart.
   if (owner.pid === process.pid) return living.has(owner.start)
   try {

@@ -5,7 +5,7 @@ import { DiskEntry } from './disk-content'
 import { prepareDirectory, TEMPORARY } from './disk-directory'
 import { decodePrefix, encodeFresh, encodeRecord, type Prefix } from './disk-entry'
 import { IdleFiles, OpenFile } from './disk-file'
-import { type DiskIo, errnoOf } from './disk-io'
+import { type DiskIo, errnoOf, isForeign } from './disk-io'
 import { entryPath, temporaryName } from './disk-name'
 import { type Opened, openEntry, readPrefix } from './disk-read'
 import type { WrittenFile } from './disk-write'
@@ -180,12 +180,4 @@ interface OpenedFile {
   readonly digest: Buffer
   readonly table: Buffer
   readonly fd: number
-}
-
-// What the system says about a name of ours that is no file of ours: a directory, a link, a FIFO, a file for a directory.
-const FOREIGN = new Set(['ELOOP', 'EMLINK', 'EISDIR', 'ENOTDIR', 'ENXIO', 'ENOTEMPTY', 'EEXIST'])
-
-/** Whether a call failed for what lies there, not for the disk. */
-export function isForeign(error: unknown): boolean {
-  return FOREIGN.has(errnoOf(error))
 }

@@ -29,6 +29,8 @@ export class DiskIndex {
   #warmest = NONE
   #coldest = NONE
   #free = NONE
+  /** Where the walk goes on. */
+  #cursor = NONE
   #used = 0
   /** Entry number + 1; 0 is empty. Never more than half full. */
   #table = new Uint32Array(FIRST_CAPACITY * 2)
@@ -68,6 +70,17 @@ export class DiskIndex {
     this.#linkColdest(entry)
   }
 
+  /** The true size of a file; one that is not known goes first. */
+  found(digest: Buffer, bytes: number, now: number): void {
+    const entry = this.#entryAt(this.#find(digest))
+    if (entry === NONE) {
+      this.setCold(digest, bytes, now)
+      return
+    }
+    this.#bytes += bytes - (this.#sizes[entry] ?? 0)
+    this.#sizes[entry] = bytes
+  }
+
   /** Counts as a use; without a time it only goes to the end of the line. */
   touch(digest: Buffer, now?: number): void {
     const entry = this.#entryAt(this.#find(digest))
@@ -92,8 +105,30 @@ export class DiskIndex {
     return { digest: this.#digestOf(entry), bytes: this.#sizes[entry] ?? 0 }
   }
 
+  /** Forgets everything. */
   clear(): void {
-    for (let file = this.coldest(); file !== undefined; file = this.coldest()) this.delete(file.digest)
+    this.#size = 0
+    this.#bytes = 0
+    this.#used = 0
+    this.#warmest = NONE
+    this.#coldest = NONE
+    this.#cursor = NONE
+    this.#free = NONE
+    this.#table.fill(0)
+  }
+
+  /** Begins a walk from the warmest on. What is used meanwhile is not met again. */
+  rewind(): void {
+    this.#cursor = this.#warmest
+  }
+
+  /** The next one of the walk. */
+  next(): (IndexedFile & { readonly usedSeconds: number }) | undefined {
+    const entry = this.#cursor
+    if (entry === NONE) return undefined
+    this.#cursor = this.#colder[entry] ?? NONE
+    const usedSeconds = this.#usedSeconds[entry] ?? 0
+    return { digest: this.#digestOf(entry), bytes: this.#sizes[entry] ?? 0, usedSeconds }
   }
 
   #digestOf(entry: number): Buffer {
@@ -206,6 +241,7 @@ export class DiskIndex {
   #unlink(entry: number): void {
     const warmer = this.#warmer[entry] ?? NONE
     const colder = this.#colder[entry] ?? NONE
+    if (entry === this.#cursor) this.#cursor = colder
     if (warmer === NONE) this.#warmest = colder
     else this.#colder[warmer] = colder
     if (colder === NONE) this.#coldest = warmer

@@ -139,6 +139,24 @@ export function errnoOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : 'UNKNOWN'
 }
 
+// A link, a directory, a FIFO, a device; a file where a directory should be, and the other way round.
+const FOREIGN = new Set([
+  'ELOOP',
+  'EMLINK',
+  'EISDIR',
+  'ENOTDIR',
+  'ENXIO',
+  'ESPIPE',
+  'ENODEV',
+  'ENOTEMPTY',
+  'EEXIST'
+])
+
+/** Whether a call failed for what lies under a name of ours and is no file of ours, not for the disk. */
+export function isForeign(error: unknown): boolean {
+  return FOREIGN.has(errnoOf(error))
+}
+
 function kindOf(facts: { isFile(): boolean; isDirectory(): boolean }): Listed['kind'] {
   if (facts.isFile()) return 'file'
   return facts.isDirectory() ? 'directory' : 'other'

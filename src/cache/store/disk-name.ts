@@ -41,3 +41,10 @@ export function ownerOf(name: string): { readonly pid: number; readonly start: s
   const match = TEMPORARY.exec(name)
   return match === null ? undefined : { pid: Number(match[1]), start: match[2] as string }
 }
+
+/** Whose reports these are, and to which owner; undefined when it is not a name of ours. */
+export function peerOf(name: string): { readonly id: string; readonly session: number } | undefined {
+  if (!TEMPORARY.test(name)) return undefined
+  const at = name.lastIndexOf('-')
+  return { id: name.slice(0, at), session: Number(name.slice(at + 1)) }
+}

@@ -8,6 +8,8 @@ export interface DiskOptions {
   readonly maxBytes: number
   /** What has not been used for so long is deleted; undefined or 0: never. */
   readonly inactiveMs?: number | undefined
+  /** What was stored under another version is deleted some time after the change. */
+  readonly version?: string | undefined
   readonly now: () => number
   readonly fs?: DiskFs
   /** Told when the tier goes off for a while, with the reason, and when it is back. */

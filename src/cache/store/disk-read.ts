@@ -1,24 +1,14 @@
 // Opens a file of the disk tier and verifies header, key and length; small content comes along in the same read.
 import { type BadReason, decodePrefix, type Prefix, tableFits } from './disk-entry'
-import { type DiskIo, errnoOf } from './disk-io'
+import { type DiskIo, errnoOf, isForeign } from './disk-io'
 import { BLOCK_BYTES, blockFits } from './disk-sums'
 
 /** A file up to this size is read whole at once: header, head, key, one block of content. */
 const WHOLE_BYTES = BLOCK_BYTES + 8_192
 /** Of a file that is known to be larger only the start is read: header, head and key of nearly every response. */
 const START_BYTES = 8_192
-// What the system says about a name of ours that is no file of ours: link, directory, FIFO, device.
-const FOREIGN = new Set([
-  'ELOOP',
-  'EMLINK',
-  'EISDIR',
-  'ENOTDIR',
-  'ENXIO',
-  'ESPIPE',
-  'EINVAL',
-  'ENODEV',
-  'ENOTSUP'
-])
+// What reading at a place in what is no plain file leads to, beside what `isForeign` knows.
+const UNREADABLE = new Set(['EINVAL', 'ENOTSUP'])
 
 /** What was found under a path. */
 export type Opened =
@@ -48,7 +38,7 @@ export async function openEntry(io: DiskIo, wanted: Wanted): Promise<Opened> {
   } catch (error) {
     const errno = errnoOf(error)
     if (errno === 'ENOENT') return { kind: 'absent' }
-    if (FOREIGN.has(errno)) return { kind: 'bad', reason: 'foreign' }
+    if (isForeign(error) || UNREADABLE.has(errno)) return { kind: 'bad', reason: 'foreign' }
     throw error
   } finally {
     if (fd !== undefined && !keep) void io.close(fd)

@@ -1,10 +1,16 @@
 // How much of the disk is taken, and who goes when more is wanted (nginx's max_size, kept before the write, not after).
 import type { DiskIndex, IndexedFile } from './disk-index'
+import type { Share } from './disk-share'
+
+// What file systems give out: a file of one byte takes as much.
+const ALLOCATION_BYTES = 4096
 
 /** What the space is counted from. */
 export interface SpaceParts {
   readonly index: DiskIndex
   readonly maxBytes: number
+  /** What this process may take; nothing before every file is known, for then nothing can be promised. */
+  readonly share: () => Promise<Share>
   /** Deletes the file; false when that failed. */
   readonly unlink: (file: IndexedFile) => Promise<boolean>
   /** True: in use elsewhere, take another one if there is one. */
@@ -16,11 +22,14 @@ const MAX_SPARED = 32
 // Files that have not been used are removed so many at a time.
 const EXPIRE_BATCH = 100
 
+/** What a file of so many bytes takes: it is counted in whole blocks. */
+export function takenBytes(fileBytes: number): number {
+  return Math.ceil(fileBytes / ALLOCATION_BYTES) * ALLOCATION_BYTES
+}
+
 /** Files, files being written and files being deleted never add up to more than the maximum. */
 export class DiskSpace {
   evictions = 0
-  /** Before every file is known nothing can be promised, so nothing is written. */
-  counted = false
   readonly #parts: SpaceParts
   readonly #leaving = new Set<Promise<boolean>>()
   #reservedBytes = 0
@@ -38,7 +47,13 @@ export class DiskSpace {
 
   /** Room for so many bytes, others deleted for it if need be; false when there is none. */
   async reserve(bytes: number): Promise<boolean> {
-    if (!this.counted || bytes > this.#parts.maxBytes) return false
+    if (bytes > this.#parts.maxBytes) return false
+    const share = await this.#parts.share()
+    if (share !== 'all') {
+      if (this.#reservedBytes + bytes > share) return false
+      this.#reservedBytes += bytes
+      return true
+    }
     this.#wantedBytes += bytes
     const granted = await this.#shrink()
     this.#wantedBytes -= bytes
@@ -50,16 +65,19 @@ export class DiskSpace {
     this.#reservedBytes -= bytes
   }
 
-  /** Deletes until the maximum is kept: after the start, and when another process has added files. */
-  async trim(): Promise<void> {
-    if (this.bytes > this.#parts.maxBytes) await this.#shrink()
+  /** Deletes until the maximum is kept: after the start, and when another process has added files. False: it is not. */
+  async trim(): Promise<boolean> {
+    return this.bytes <= this.#parts.maxBytes || this.#shrink()
   }
 
-  /** Deletes some of the files that were last used before this time. */
-  async expire(unusedSince: number): Promise<void> {
+  /** Deletes some of the files that were last used before this time, here and elsewhere. */
+  async expire(unusedSince: number, now: number): Promise<void> {
+    const { index, spare } = this.#parts
     for (let count = 0; count < EXPIRE_BATCH; count++) {
-      const file = this.#parts.index.coldest(unusedSince)
-      if (file === undefined || !(await this.#drop(file))) return
+      const file = index.coldest(unusedSince)
+      if (file === undefined) return
+      if (spare(file.digest)) index.touch(file.digest, now)
+      else if (!(await this.#drop(file))) return
     }
   }
 

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { encodePrefix, encodeRecord, type FileRecord, fileBytes, type Layout, planLayout } from './disk-entry'
 import type { DiskIo } from './disk-io'
-import type { DiskSpace } from './disk-space'
+import { type DiskSpace, takenBytes } from './disk-space'
 import { BLOCK_BYTES, BlockSums } from './disk-sums'
 import type { EntryWriter, StoredEntry } from './store'
 
@@ -190,7 +190,8 @@ export class DiskWriter implements EntryWriter {
   }
 
   /** Room for a file of this size altogether. */
-  async #reserve(bytes: number): Promise<boolean> {
+  async #reserve(size: number): Promise<boolean> {
+    const bytes = takenBytes(size)
     const more = bytes - this.#reserved
     if (more <= 0) return true
     if (!(await this.#parts.space.reserve(more))) return false

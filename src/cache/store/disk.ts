@@ -2,32 +2,23 @@
 // (nginx's proxy_cache_path). Trouble with the disk is a miss, and turns the tier off for a while.
 import { inTime } from './deadline'
 import { DiskBreaker } from './disk-breaker'
-import { prepareDirectory, type ScannedFile, scanDirectory, sweepTemporary } from './disk-directory'
+import { prepareDirectory } from './disk-directory'
 import type { FileRecord } from './disk-entry'
-import { DiskFiles, type FileName, isForeign } from './disk-files'
-import { DiskIndex } from './disk-index'
-import { DiskIo, errnoOf } from './disk-io'
+import { DiskFiles, type FileName } from './disk-files'
+import { DiskIo, errnoOf, isForeign } from './disk-io'
+import { DiskKeeper } from './disk-keeper'
 import { digestOf, idOf } from './disk-name'
 import type { DiskOptions, DiskStore, DiskWatcher } from './disk-options'
-import { DiskSpace } from './disk-space'
 import { type DiskWriter, openWriter, type Published, type WrittenFile } from './disk-write'
 import { KeyedQueue } from './keyed-queue'
 import type { EntryWriter, Found, StoredHead, StoreStats, VaryRecord } from './store'
 
 export type { DiskOptions, DiskStore, DiskWatcher } from './disk-options'
 
-/** So many files are counted before the store is ready; the rest in the background, nothing is written until then. */
-const COUNTED_AT_START = 1_000
-/** Unused files are looked for this often at most. */
-const EXPIRE_EVERY_MS = 1_000
-/** Of stores of this process: their temporary files are not swept. */
-const living = new Set<string>()
-
 /** Opens the directory; rejects with a start-up error when it cannot be used. */
 export async function openDiskStore(options: DiskOptions): Promise<DiskStore> {
   const io = new DiskIo(options.fs)
   await prepareDirectory(io, options.path)
-  await sweepTemporary(io, options.path, living)
   const store = new Disk(io, options)
   await store.start()
   return store
@@ -37,8 +28,7 @@ class Disk implements DiskStore {
   readonly #io: DiskIo
   readonly #options: DiskOptions
   readonly #files: DiskFiles
-  readonly #index = new DiskIndex()
-  readonly #space: DiskSpace
+  readonly #keeper: DiskKeeper
   readonly #queue = new KeyedQueue()
   readonly #reading: DiskBreaker
   readonly #writing: DiskBreaker
@@ -50,8 +40,6 @@ class Disk implements DiskStore {
   /** Not yet written. */
   readonly #varying = new Map<string, VaryRecord>()
   #watcher: DiskWatcher | undefined
-  #expireAt = 0
-  #counting: Promise<void> = Promise.resolve()
   #closed = false
 
   constructor(io: DiskIo, options: DiskOptions) {
@@ -63,19 +51,18 @@ class Disk implements DiskStore {
       onDamage: (digest) => void this.#queue.run(idOf(digest), () => this.#unlink(digest)),
       onTrouble: (error) => this.#reading.fail(errnoOf(error), options.now())
     })
-    this.#space = new DiskSpace({
-      index: this.#index,
-      maxBytes: options.maxBytes,
-      unlink: ({ digest }) => this.#evict(digest),
+    this.#keeper = new DiskKeeper({
+      io,
+      options,
+      start: this.#files.start,
+      create: () => this.#files.create(),
+      evict: (digest) => this.#evict(digest),
       spare: (digest) => this.#watcher?.spare(idOf(digest)) ?? false
     })
   }
 
-  async start(): Promise<void> {
-    living.add(this.#files.start)
-    const scan = scanDirectory(this.#io, this.#options.path)
-    await this.#count(scan, COUNTED_AT_START)
-    this.#counting = this.#count(scan, Number.POSITIVE_INFINITY)
+  start(): Promise<void> {
+    return this.#keeper.start()
   }
 
   watch(watcher: DiskWatcher): void {
@@ -83,7 +70,7 @@ class Disk implements DiskStore {
   }
 
   knows(key: string): boolean {
-    return this.#index.get(digestOf(key)) !== undefined
+    return this.#keeper.knows(digestOf(key))
   }
 
   peek(): undefined {
@@ -91,7 +78,7 @@ class Disk implements DiskStore {
   }
 
   find(key: string): Promise<Found> {
-    return this.#ask(key, (name, now) => this.#read(name, now))
+    return this.#ask(key, (name) => this.#read(name))
   }
 
   /** Not even what is wrong with a file has consequences here. */
@@ -102,7 +89,7 @@ class Disk implements DiskStore {
     })
   }
 
-  async #ask(key: string, read: (name: FileName, now: number) => Promise<Found>): Promise<Found> {
+  async #ask(key: string, read: (name: FileName) => Promise<Found>): Promise<Found> {
     const digest = digestOf(key)
     const id = idOf(digest)
     const now = this.#options.now()
@@ -110,7 +97,7 @@ class Disk implements DiskStore {
     if (varying !== undefined) return varying
     if (this.#closed || this.#doomed.has(id) || !this.#reading.allows(now)) return undefined
     try {
-      const reading = read({ key, digest, bytes: this.#index.get(digest) }, now)
+      const reading = read({ key, digest, bytes: this.#keeper.bytesOf(digest) })
       const stored = await inTime(reading, () => this.#onHang(this.#reading))
       this.#reading.succeed()
       return this.#doomed.has(id) ? undefined : stored
@@ -157,35 +144,31 @@ class Disk implements DiskStore {
     const removed = this.#queue.run(id, async () => (await this.#unlink(digest)) || varied)
     return inTime(removed, () => {
       this.#onHang(this.#writing)
-      return this.#index.get(digest) !== undefined || varied
+      return this.#keeper.knows(digest) || varied
     })
   }
 
   stats(): StoreStats {
     const degraded = this.#writing.errno ?? this.#reading.errno
-    const { bytes, evictions } = this.#space
-    return { entries: this.#index.size, bytes, evictions, ...(degraded !== undefined && { degraded }) }
+    return { ...this.#keeper.stats(), ...(degraded !== undefined && { degraded }) }
   }
 
   async close(): Promise<void> {
     this.#closed = true
-    await this.#counting
     const writers = [...this.#writers.values()].flatMap((some) => [...some])
     await Promise.all(writers.map((writer) => writer.end()))
     await this.#queue.idle()
+    await this.#keeper.close()
     this.#files.close()
-    living.delete(this.#files.start)
   }
 
-  async #read(name: FileName, now: number): Promise<Found> {
-    this.#expire(now)
+  async #read(name: FileName): Promise<Found> {
     const found = await this.#files.find(name)
     if (found.kind === 'found') {
-      this.#index.set(name.digest, found.bytes, now)
-      if (name.bytes === undefined) void this.#space.trim()
+      this.#keeper.used(name.digest, found.bytes)
       return found.stored
     }
-    this.#index.delete(name.digest)
+    this.#keeper.absent(name.digest)
     if (found.kind === 'bad') {
       void this.#queue.run(idOf(name.digest), () => this.#files.unlinkBad(name).catch(() => undefined))
     }
@@ -200,7 +183,7 @@ class Disk implements DiskStore {
     const writer = openWriter(
       {
         io: this.#io,
-        space: this.#space,
+        space: this.#keeper.space,
         create: () => this.#files.create(),
         inOrder: (task) => this.#queue.run(id, task),
         publish: (file) => this.#publish(file, digest),
@@ -222,9 +205,9 @@ class Disk implements DiskStore {
   }
 
   async #publish(file: WrittenFile, digest: Buffer): Promise<Published> {
+    await this.#keeper.adding(digest, file.bytes)
     await this.#files.publish(file, digest)
-    this.#index.set(digest, file.bytes, this.#options.now())
-    this.#space.release(file.bytes)
+    this.#keeper.added(digest, file.bytes)
     this.#writing.succeed()
     this.#doomed.delete(idOf(digest))
     this.#unlinkStranded()
@@ -242,13 +225,13 @@ class Disk implements DiskStore {
   async #unlink(digest: Buffer): Promise<boolean> {
     try {
       const gone = await this.#files.unlink(digest)
-      this.#index.delete(digest)
+      this.#keeper.gone(digest)
       this.#doomed.delete(idOf(digest))
       return gone
     } catch (error) {
       this.#onWriteTrouble(error)
       this.#stranded.set(idOf(digest), digest)
-      return this.#index.get(digest) !== undefined
+      return this.#keeper.knows(digest)
     }
   }
 
@@ -269,24 +252,5 @@ class Disk implements DiskStore {
 
   #onHang(breaker: DiskBreaker): undefined {
     breaker.fail('ETIMEDOUT', this.#options.now())
-  }
-
-  #expire(now: number): void {
-    const { inactiveMs } = this.#options
-    if (!inactiveMs || now < this.#expireAt) return
-    this.#expireAt = now + EXPIRE_EVERY_MS
-    void this.#space.expire(now - inactiveMs)
-  }
-
-  async #count(scan: AsyncGenerator<ScannedFile>, most: number): Promise<void> {
-    for (let count = 0; count < most && !this.#closed; count++) {
-      const { value, done } = await scan.next()
-      if (done) {
-        this.#space.counted = true
-        await this.#space.trim()
-        return
-      }
-      this.#index.setCold(value.digest, value.bytes, this.#options.now())
-    }
   }
 }

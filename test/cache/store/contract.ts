@@ -192,6 +192,29 @@ export function contract(name: string, make: Make, settle: Settle = async () => 
       assert.deepEqual(await contentOf(store, key), bytesOf(50, index))
   })
 
+  check('keeps one whole response of many that are filled at once', ROOMY, async (store) => {
+    const seeds = [1, 2, 3, 4, 5, 6]
+    await Promise.all(
+      seeds.map((seed) => fill(store, 'k', { body: bytesOf(150_000, seed), known: seed % 2 === 0 }))
+    )
+    const content = (await contentOf(store, 'k')) ?? assert.fail()
+    assert.ok(seeds.some((seed) => content.equals(bytesOf(150_000, seed))))
+  })
+
+  check('lets a reader leave early, and another one read on', ROOMY, async (store) => {
+    const body = bytesOf(700_000)
+    await fill(store, 'k', { body })
+    const entry = (await entryOf(store, 'k')) ?? assert.fail()
+    const leaving = entry.read()
+    const staying = collect(entry.read())
+    for await (const chunk of leaving) {
+      assert.ok(chunk.equals(body.subarray(0, chunk.length)))
+      break
+    }
+    assert.deepEqual(await staying, body)
+    assert.deepEqual(await collect(entry.read(699_990)), body.subarray(699_990))
+  })
+
   const small = { maxBytes: 200_000, maxObjectBytes: 100_000 }
   check('refuses what cannot fit', small, async (store) => {
     assert.equal(store.open('k', headOf(), 250_000), undefined)

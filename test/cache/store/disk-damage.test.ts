@@ -7,7 +7,7 @@ import { openDiskStore } from '../../../src/cache/store/disk'
 import { digestOf, entryPath } from '../../../src/cache/store/disk-name'
 import { bytesOf, collect, entryOf, fill, headOf, seeded, tempDir } from './support'
 
-const MUTATIONS = 3_000
+const MUTATIONS = Number(process.env.SLUICE_MUTATIONS ?? 5_000)
 const SIZES = [0, 300, 65_536, 70_000, 200_000]
 
 type Random = () => number
@@ -46,10 +46,19 @@ const mutations: Record<string, (file: Buffer, random: Random, other: Buffer) =>
     if (from > 0) file.copy(file, Math.max(0, from - block), from, from + block)
     return file
   },
+  /** As a file system leaves it whose journal knew the length and not the content. */
+  zeroTail(file, random) {
+    const at = Math.floor(random() * file.length)
+    return file.fill(0, at)
+  },
+  swapHalves: (file) => {
+    const half = file.length >> 1
+    return Buffer.concat([file.subarray(half), file.subarray(0, half)])
+  },
   noise: (_file, random) => bytesOf(Math.floor(random() * 2_000), 8)
 }
 
-test(`${MUTATIONS} damaged files: never a wrong byte served`, { timeout: 100_000 }, async (t) => {
+test(`${MUTATIONS} damaged files: never a wrong byte served`, async (t) => {
   const path = tempDir(t)
   const store = await openDiskStore({ path, maxBytes: 1 << 28, now: Date.now })
   t.after(() => store.close())

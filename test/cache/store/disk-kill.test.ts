@@ -1,4 +1,5 @@
 // kill -9 at any moment leaves nothing wrong: this file runs itself as the process that fills, and kills it.
+// SLUICE_KILLS=500 for a long run.
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { readdirSync } from 'node:fs'
@@ -6,24 +7,30 @@ import { test } from 'node:test'
 import { openDiskStore } from '../../../src/cache/store/disk'
 import { bytesOf, collect, entryOf, fill, headOf, tempDir } from './support'
 
-const ROUNDS = 8
-const KEYS = 20
+const ROUNDS = Number(process.env.SLUICE_KILLS ?? 20)
+const KEYS = 40
 const MAX_BYTES = 3_000_000
+/** At each turn so many fills at once, and a short wait: about 200 a second. */
+const AT_ONCE = 4
+const TURN_MS = 20
 const path = process.env.SLUICE_KILL_DIRECTORY
 
 // The content tells its own length and seed: entry n has sizeOf(n) bytes of bytesOf(…, n).
 const sizeOf = (n: number) => 500 + (n % 9) * 30_000
+const SIZES = [0, 1, 2, 3, 4, 5, 6, 7, 8].map(sizeOf)
 
 async function fillForEver(directory: string): Promise<void> {
   const store = await openDiskStore({ path: directory, maxBytes: MAX_BYTES, now: Date.now })
-  process.stdout.write('ready')
-  for (let n = 0; ; n++) {
+  const one = async (n: number) => {
     const head = headOf({ 'x-number': String(n) })
-    await Promise.all([
-      fill(store, `k${n % KEYS}`, { head, body: bytesOf(sizeOf(n), n) }),
-      store.freshen(`k${(n + 5) % KEYS}`, headOf({ 'x-number': 'fresh' })),
-      n % 7 === 0 ? store.remove(`k${(n + 3) % KEYS}`) : undefined
-    ])
+    await fill(store, `k${n % KEYS}`, { head, body: bytesOf(sizeOf(n), n) })
+    await store.freshen(`k${(n + 5) % KEYS}`, headOf({ 'x-number': 'fresh' }))
+    if (n % 7 === 0) await store.remove(`k${(n + 3) % KEYS}`)
+  }
+  for (let n = 0; ; n += AT_ONCE) {
+    await Promise.all(Array.from({ length: AT_ONCE }, (_, more) => one(n + more)))
+    if (n === 0) process.stdout.write('filling')
+    await new Promise((resolve) => setTimeout(resolve, TURN_MS))
   }
 }
 
@@ -36,6 +43,25 @@ function killedAfter(directory: string, ms: number): Promise<void> {
   return new Promise((resolve) => child.once('exit', () => resolve()))
 }
 
+async function checkAll(directory: string): Promise<number> {
+  const store = await openDiskStore({ path: directory, maxBytes: MAX_BYTES, now: Date.now })
+  let found = 0
+  assert.deepEqual(readdirSync(`${directory}/tmp`), [])
+  assert.ok(store.stats().bytes <= MAX_BYTES)
+  for (let key = 0; key < KEYS; key++) {
+    const entry = await entryOf(store, `k${key}`)
+    if (entry === undefined) continue
+    const content = await collect(entry.read())
+    const number = entry.head.fields['x-number']
+    if (number !== 'fresh') assert.deepEqual(content, bytesOf(content.length, Number(number)))
+    assert.ok(SIZES.includes(content.length))
+    found++
+  }
+  assert.ok(await fill(store, 'after', { body: bytesOf(1_000) }), 'the lock of the dead one is no hindrance')
+  await store.close()
+  return found
+}
+
 if (path !== undefined) {
   void fillForEver(path)
 } else {
@@ -43,21 +69,9 @@ if (path !== undefined) {
     const directory = tempDir(t)
     let found = 0
     for (let round = 0; round < ROUNDS; round++) {
-      await killedAfter(directory, 20 + round * 9)
-      const store = await openDiskStore({ path: directory, maxBytes: MAX_BYTES, now: Date.now })
-      assert.deepEqual(readdirSync(`${directory}/tmp`), [])
-      assert.ok(store.stats().bytes <= MAX_BYTES)
-      for (let key = 0; key < KEYS; key++) {
-        const entry = await entryOf(store, `k${key}`)
-        if (entry === undefined) continue
-        const content = await collect(entry.read())
-        const number = entry.head.fields['x-number']
-        if (number !== 'fresh') assert.deepEqual(content, bytesOf(content.length, Number(number)))
-        assert.ok([0, 1, 2, 3, 4, 5, 6, 7, 8].some((n) => sizeOf(n) === content.length))
-        found++
-      }
-      await store.close()
+      await killedAfter(directory, (round * 13) % 120)
+      found += await checkAll(directory)
     }
-    assert.ok(found > 0)
+    assert.ok(found > ROUNDS)
   })
 }

@@ -1,10 +1,24 @@
 import assert from 'node:assert/strict'
-import { chmodSync, existsSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import {
+  chmodSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync
+} from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { type DiskOptions, openDiskStore } from '../../../src/cache/store/disk'
 import { digestOf, entryPath } from '../../../src/cache/store/disk-name'
 import type { DiskStore } from '../../../src/cache/store/disk-options'
+import { until } from '../../support/waiting'
 import { contract } from './contract'
 import { bytesOf, collect, contentOf, entryOf, fill, headOf, tempDir } from './support'
 
@@ -22,7 +36,7 @@ function filesIn(path: string): string[] {
   return readdirSync(path, { recursive: true, withFileTypes: true })
     .filter((entry) => !entry.isDirectory())
     .map((entry) => entry.name)
-    .filter((name) => name !== '.sluice-cache')
+    .filter((name) => /^[0-9a-f]{64}$/.test(name))
 }
 
 test('disk: entries survive a restart', async (t) => {
@@ -78,7 +92,9 @@ test('disk: temporary files of dead processes are swept, others are not', async 
   writeFileSync(join(path, 'tmp', `${process.pid}-0123456789abcdef-1`), 'dead: this process, another start')
   writeFileSync(join(path, 'tmp', '4194399-0123456789abcdef-1'), 'dead: no such process')
   writeFileSync(join(path, 'tmp', 'notes.txt'), 'not ours')
+  writeFileSync(join(path, 'spool-4194399-0123456789abcdef'), 'killed before it lost its name')
   const second = await open(t, path)
+  assert.ok(!existsSync(join(path, 'spool-4194399-0123456789abcdef')))
   const left = readdirSync(join(path, 'tmp'))
   assert.ok(left.includes('notes.txt'))
   assert.ok(!left.some((name) => name.includes('0123456789abcdef')))
@@ -100,23 +116,31 @@ test('disk: what is not of our form is never deleted, nor counted', async (t) =>
   for (const name of foreign) assert.ok(existsSync(join(path, name)), name)
 })
 
-test('disk: planted links, directories and FIFOs are misses', async (t) => {
+test('disk: planted links, directories, FIFOs and empty files are misses', async (t) => {
   const path = tempDir(t)
   const outside = tempDir(t)
   const store = await open(t, path)
   const secret = join(outside, 'secret')
   writeFileSync(secret, 'secret')
-  const plant = { link: (at: string) => symlinkSync(secret, at), directory: (at: string) => mkdirSync(at) }
+  const plant = {
+    link: (at: string) => symlinkSync(secret, at),
+    directory: (at: string) => mkdirSync(at),
+    hardlink: (at: string) => linkSync(secret, at),
+    empty: (at: string) => writeFileSync(at, ''),
+    fifo: (at: string) => execFileSync('mkfifo', [at])
+  }
   for (const [key, make] of Object.entries(plant)) {
     const at = entryPath(path, digestOf(key))
     mkdirSync(join(at, '..'), { recursive: true })
     make(at)
-    assert.equal(await store.find(key), undefined)
     await store.freshen(key, headOf())
+    assert.equal(await store.find(key), undefined)
+    rmSync(at, { recursive: true, force: true })
+    make(at)
     await fill(store, key)
     await store.remove(key)
   }
-  assert.ok(existsSync(secret))
+  assert.equal(readFileSync(secret, 'utf8'), 'secret')
   assert.equal(store.stats().degraded, undefined)
   assert.deepEqual(await contentOf(await openFilled(store), 'good'), Buffer.from('hello'))
 })
@@ -131,7 +155,6 @@ test('disk: two files that were swapped are both a miss, and go', async (t) => {
   const store = await open(t, path)
   await fill(store, 'a', { body: bytesOf(100, 1) })
   await fill(store, 'b', { body: bytesOf(100, 2) })
-  const { renameSync } = await import('node:fs')
   const [a, b] = [entryPath(path, digestOf('a')), entryPath(path, digestOf('b'))]
   renameSync(a, `${path}/tmp/x`)
   renameSync(b, a)
@@ -219,7 +242,6 @@ test('disk: a directory deleted while running is made again', async (t) => {
   const path = join(tempDir(t), 'cache')
   const store = await open(t, path)
   await fill(store, 'a')
-  const { rmSync } = await import('node:fs')
   rmSync(path, { recursive: true })
   assert.equal(await store.find('a'), undefined)
   assert.ok(await fill(store, 'b'))
@@ -245,4 +267,38 @@ test('disk: every descriptor is closed in the end', async (t) => {
   const deadline = Date.now() + 2_000
   while (count() > before && Date.now() < deadline) await new Promise((resolve) => setImmediate(resolve))
   assert.ok(count() <= before, `${count()} descriptors, ${before} before`)
+})
+
+test('disk: a directory that is replaced by a foreign one is not touched, and costs no caller', async (t) => {
+  let now = 1_000_000
+  const path = join(tempDir(t), 'cache')
+  const store = await open(t, path, { now: () => now })
+  await fill(store, 'a', { body: bytesOf(200_000) })
+  renameSync(path, `${path}.away`)
+  mkdirSync(path, { mode: 0o700 })
+  writeFileSync(join(path, 'precious'), 'x')
+  for (let n = 0; n < 5; n++) {
+    now += 1_500
+    assert.equal(await fill(store, 'b'), undefined)
+    assert.equal(await store.find('c'), undefined)
+    await store.remove('a')
+  }
+  assert.ok(store.stats().degraded !== undefined)
+  assert.deepEqual(readdirSync(path), ['precious'])
+  rmSync(path, { recursive: true })
+  renameSync(`${path}.away`, path)
+  now += 120_000
+  await until('it is used again', async () => {
+    now += 10_000
+    return (await fill(store, 'b')) !== undefined
+  })
+  assert.equal(store.stats().degraded, undefined)
+})
+
+test('disk: large content is never read whole', async (t) => {
+  const store = await open(t, tempDir(t))
+  await fill(store, 'k', { body: bytesOf(3_000_000) })
+  const entry = (await entryOf(store, 'k')) ?? assert.fail()
+  assert.equal(entry.buffer, null)
+  for await (const chunk of entry.read()) assert.ok(chunk.length <= 65_536)
 })

@@ -78,9 +78,14 @@ export async function contentOf(store: CacheStore, key: string): Promise<Buffer 
   return entry === undefined ? undefined : collect(entry.read())
 }
 
-/** A directory of the test's own that does not outlive it. */
-export function tempDir(t: TestContext): string {
+const directories: string[] = []
+process.once('exit', () => {
+  for (const path of directories) rmSync(path, { recursive: true, force: true })
+})
+
+/** A directory of the test's own. It goes with the process: hooks of a test run in order, and stores close after it. */
+export function tempDir(_t: TestContext): string {
   const path = mkdtempSync(join(tmpdir(), 'sluice-'))
-  t.after(() => rmSync(path, { recursive: true, force: true }))
+  directories.push(path)
   return path
 }

@@ -39,12 +39,17 @@ interface Tiers {
 
 async function open(
   t: TestContext,
-  limits: Partial<ContractLimits & { diskBytes: number }> = {}
+  limits: Partial<ContractLimits & { diskBytes: number; now: () => number; inactiveMs: number }> = {}
 ): Promise<Tiers> {
   const path = tempDir(t)
   const { maxBytes = 1_000_000, maxObjectBytes = 500_000, diskBytes = 10_000_000 } = limits
   const memory = createMemoryStore({ maxBytes, maxObjectBytes })
-  const disk = await openDiskStore({ path, maxBytes: diskBytes, now: Date.now })
+  const disk = await openDiskStore({
+    path,
+    maxBytes: diskBytes,
+    now: limits.now ?? Date.now,
+    inactiveMs: limits.inactiveMs
+  })
   const store = createTieredStore(memory, disk)
   t.after(() => store.close())
   return { path, memory, disk, store }
@@ -176,4 +181,17 @@ test('tiered: a damaged file is a miss, not a wrong answer', async (t) => {
   memory.forget('k')
   writeFileSync(entryPath(path, digestOf('k')), 'garbage')
   assert.equal(await store.find('k'), undefined)
+})
+
+test('tiered: what memory serves is not inactive on disk', async (t) => {
+  let now = 1_000_000
+  const { memory, disk, store } = await open(t, { inactiveMs: 60_000, now: () => now })
+  for (const key of ['used', 'unused']) await fillBoth(store, memory, key)
+  now += 70_000
+  assert.ok(store.peek('used'))
+  await disk.find('other')
+  while (disk.knows('unused')) await new Promise((resolve) => setImmediate(resolve))
+  assert.ok(store.peek('used'))
+  assert.ok(disk.knows('used'))
+  while (memory.peek('unused') !== undefined) await new Promise((resolve) => setImmediate(resolve))
 })
