@@ -49,7 +49,7 @@ const PURE_BY_DESIGN =
 const PURE_BUILTINS: Record<string, RegExp> = {
   'node:buffer': /./,
   'node:path': /./,
-  'node:crypto': /^(?:createHash|hash|timingSafeEqual)$/,
+  'node:crypto': /^(?:createHash|createHmac|hash|timingSafeEqual)$/,
   'node:net': /^(?:isIP|isIPv4|isIPv6|BlockList)$/,
   'node:zlib': /^crc32$/
 }
@@ -98,6 +98,8 @@ const HELD_BY: Record<string, string> = {
   'static/lookup': 'static/handler',
   'static/rules': 'static/options',
   'static/try-files': 'static/handler',
+  'upstream/balance/lowest': 'upstream/balance/least-conn',
+  'upstream/balance/wheel': 'upstream/balance/random',
   'upstream/failure': 'upstream/transport',
   'upstream/origin': 'upstream/options',
   'upstream/pool': 'upstream/transport',

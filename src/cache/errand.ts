@@ -250,6 +250,7 @@ function outcomeOf(
   return {
     word: told,
     ...(why !== undefined && { reason: why }),
+    ...(refusal === undefined && { stored: true }),
     cacheStatus: cacheStatus({
       word: told,
       fwd: told === 'MISS' && place.record !== undefined ? 'vary-miss' : undefined,

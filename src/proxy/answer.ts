@@ -2,6 +2,7 @@
 import { sluiceError } from '../errors'
 import { Abort } from '../http/abort'
 import type { Body, Try, UpstreamRequest, UpstreamResponse } from '../http/message'
+import { clientFields, stickTo, wishOf } from './balance'
 import { announcedLength, hasContent, RequestBody } from './body'
 import type { RequestExchange } from './exchange'
 import { type Destination, forward } from './forward'
@@ -42,7 +43,8 @@ async function refresh(exchange: RequestExchange, asked: UpstreamRequest, abort:
   const tries: Try[] = []
   const { timeouts, retry, collect } = exchange.settings
   try {
-    return await forward(asked, { upstream: upstream.group, timeouts, retry, collect, tries }, abort)
+    const wish = wishOf(exchange, upstream)
+    return await forward(asked, { upstream: upstream.group, timeouts, retry, collect, tries, wish }, abort)
   } catch (error) {
     logRefresh(exchange, tries, error)
     throw error
@@ -91,7 +93,7 @@ export function upstreamRequest(exchange: Sendable, upstream: UpstreamRef, body:
       request,
       method: request.method,
       target,
-      fields: raw.headers as never,
+      fields: clientFields(request, upstream),
       authority: publicAuthority(request),
       forwarded,
       authFields,
@@ -107,5 +109,14 @@ export function destinationOf(exchange: RequestExchange, upstream: UpstreamRef):
   const { timeouts, retry, collect } = exchange.settings
   const onInformation: Destination['onInformation'] = (status, fields) =>
     relayInformation(exchange.reply, status, fields)
-  return { upstream: upstream.group, timeouts, retry, collect, tries: exchange.tries, onInformation }
+  return {
+    upstream: upstream.group,
+    timeouts,
+    retry,
+    collect,
+    tries: exchange.tries,
+    onInformation,
+    wish: wishOf(exchange, upstream),
+    onStick: stickTo(exchange, upstream)
+  }
 }

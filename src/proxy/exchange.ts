@@ -57,6 +57,8 @@ export class RequestExchange implements Exchange {
   authFields: Fields | undefined
   /** `headers.response` for this request, once the user's functions have been asked. */
   responseRules: readonly ResponseRule[] | undefined
+  /** The Set-Cookie line that brings the client back to the server that answered. */
+  stickyLine: string | undefined
   /** The client waits for 100 (RFC 9110 §10.1.1). */
   expectsContinue = false
   /** Which side ended the tunnel, once it has ended. */

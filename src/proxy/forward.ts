@@ -7,7 +7,7 @@ import type { Body, Fields, Try, UpstreamRequest, UpstreamResponse } from '../ht
 import { blames, type Failure, nextUpstream, type Verdict } from '../upstream/next-upstream'
 import type { Server, ServerState } from '../upstream/server'
 import type { Call, Timeouts, Transport, UpgradeResult } from '../upstream/transport'
-import type { Lease, Upstream } from '../upstream/upstream'
+import type { Lease, Upstream, Wish } from '../upstream/upstream'
 import type { ResolvedRetry } from './options'
 
 /** Where a request goes and under which rules; made once per request. */
@@ -20,6 +20,10 @@ export interface Destination {
   /** Gets a record for each try. */
   readonly tries: Try[]
   readonly onInformation?: (status: number, fields: Fields) => void
+  /** What of the request decides about its server. */
+  readonly wish?: Wish | undefined
+  /** Told the server whose answer is passed on, when the client is to come back to it. */
+  readonly onStick?: (server: Server) => void
 }
 
 /** Sends the request to one server after the other until one answers or the rules say stop. */
@@ -88,7 +92,7 @@ async function tryServers<R>(errand: Errand<R>): Promise<R> {
     freeUsed: false,
     last: undefined
   }
-  let lease = to.upstream.choose()
+  let lease = choose(errand, progress) ?? (await chooseInTime(errand, progress))
   for (;;) {
     if (lease === undefined) throw progress.last ?? noServer(to.upstream)
     progress.tried.add(lease.server)
@@ -97,12 +101,27 @@ async function tryServers<R>(errand: Errand<R>): Promise<R> {
     const verdict = verdictOn(errand, outcome, progress)
     if (verdict === 'give-up') return giveUp(errand, lease, outcome)
     // What a server answered is better than nothing: it is let go only for another server.
-    const next = outcome.result === undefined ? undefined : to.upstream.choose(progress.tried)
+    const next = outcome.result === undefined ? undefined : choose(errand, progress)
     if (outcome.result !== undefined && next === undefined) return giveUp(errand, lease, outcome)
     letGo(errand, lease, outcome)
     if (verdict === 'again') tryAgain(progress, lease.server)
     progress.last = outcome.error ?? progress.last
-    lease = next ?? to.upstream.choose(progress.tried)
+    lease = next ?? (await chooseInTime(errand, progress))
+  }
+}
+
+function choose<R>({ to }: Errand<R>, { tried }: Progress): Lease | undefined {
+  return to.upstream.choose(tried, to.wish)
+}
+
+/** As `choose`, and waits for room if that is all that is missing. A failure of a server says more than one of the queue. */
+async function chooseInTime<R>(errand: Errand<R>, progress: Progress): Promise<Lease | undefined> {
+  const { to, abort } = errand
+  const { tried, last } = progress
+  try {
+    return choose(errand, progress) ?? (await to.upstream.wait(abort, tried, to.wish))
+  } catch (error) {
+    throw last !== undefined && abort.reason === undefined ? last : error
   }
 }
 
@@ -154,6 +173,7 @@ async function tryOnce<R>({ request, to, abort, dial }: Errand<R>, lease: Lease)
 /** The lease ends with the content: until then the server is busy with us. */
 function handOver<R>({ to, dial }: Errand<R>, lease: Lease, result: R): R {
   const verdict = blames({ status: dial.status(result) }, to.retry.on) ? 'failed' : 'ok'
+  if (lease.stick) to.onStick?.(lease.server)
   const headTime = to.tries.at(-1)?.headerTime
   const headMs = headTime === undefined ? undefined : headTime * 1000
   const busy = dial.busy(result)

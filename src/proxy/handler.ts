@@ -2,9 +2,9 @@
 import type { FastifyRequest } from 'fastify'
 import { type CacheRequest, evaluateTests } from '../cache/turn'
 import { sluiceError } from '../errors'
-import type { Fields } from '../http/message'
 import { cutSegments, type Target } from '../http/target'
 import type { Sendable } from './answer'
+import { clientFields } from './balance'
 import { hasContent } from './body'
 import { countAnswer, countPiped } from './count'
 import { answerError } from './error-page'
@@ -126,7 +126,7 @@ export function cacheFacts(
     scheme: request.protocol,
     authority: publicAuthority(request),
     target: target.path + target.query,
-    fields: request.raw.headers as Fields,
+    fields: clientFields(request, upstream),
     upstream: upstream.name,
     hasBody: hasContent(request.raw),
     private: authFields !== undefined

@@ -8,6 +8,7 @@ import { type Closable, hasClosed } from '../http/closable'
 import { discard } from '../http/discard'
 import { firstLine } from '../http/fields'
 import type { Fields, UpstreamResponse } from '../http/message'
+import { setStickyCookie } from './balance'
 import { hasContent } from './body'
 import { countPiped } from './count'
 import { answerStatus } from './error-page'
@@ -54,6 +55,7 @@ function setFields(exchange: RequestExchange, fields: Fields, from: UpstreamRef)
     else merge(exchange, name, value)
   }
   setCacheFields(exchange)
+  setStickyCookie(exchange, fields)
 }
 
 function publicValue(

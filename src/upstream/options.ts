@@ -1,6 +1,12 @@
 // The `upstreams` option: groups of servers (nginx: upstream, server, keepalive, proxy_ssl_*).
 import { optionError } from '../errors'
 import { type Duration, durationMs } from '../units'
+import {
+  type BalanceOptions,
+  balanceProperties,
+  type ResolvedBalance,
+  resolveBalance
+} from './balance/options'
 import { type Origin, parseOrigin } from './origin'
 
 /** One server of a group. */
@@ -19,6 +25,8 @@ export interface ServerOptions {
   down?: boolean
   /** Exchanges at one time, above which the next server is taken; 0 = no limit. nginx: max_conns. @default 0 */
   maxConns?: number
+  /** After a rest, and when it joins, its weight grows from nothing within this time; '0s' = at once. nginx: slow_start. @default '0s' */
+  slowStart?: Duration
 }
 
 /** TLS towards the servers. Texts are PEM, not file names. */
@@ -39,10 +47,8 @@ export interface UpstreamTlsOptions {
 export type Pem = string | Buffer | (string | Buffer)[]
 
 /** A group of servers. */
-export interface UpstreamOptions {
+export interface UpstreamOptions extends BalanceOptions {
   servers: (string | ServerOptions)[]
-  /** nginx: least_conn. @default 'round-robin' */
-  balance?: Balance
   /** Idle connections kept per server; 0 closes each after use. nginx: keepalive. @default 32 */
   keepalive?: number
   /** Connections per server, above which requests wait; 0 = no limit. @default 0 */
@@ -51,9 +57,6 @@ export interface UpstreamOptions {
   keepaliveTimeout?: Duration
   tls?: UpstreamTlsOptions
 }
-
-/** How a server is chosen. */
-export type Balance = 'round-robin' | 'least-conn'
 
 /** A server with every default applied. */
 export interface ResolvedServer {
@@ -66,6 +69,7 @@ export interface ResolvedServer {
   readonly backup: boolean
   readonly down: boolean
   readonly maxConns: number
+  readonly slowStartMs: number
 }
 
 /** TLS options with every default applied. */
@@ -86,10 +90,9 @@ export interface ResolvedConnections {
 }
 
 /** A group with every default applied. */
-export interface ResolvedUpstream extends ResolvedConnections {
+export interface ResolvedUpstream extends ResolvedConnections, ResolvedBalance {
   readonly name: string
   readonly servers: readonly ResolvedServer[]
-  readonly balance: Balance
   /** The option that defines it, for messages: `upstreams.app`. */
   readonly optionPath: string
   /** For the log at start. */
@@ -109,7 +112,8 @@ const server = {
     failTimeout: { type: 'string', format: 'duration' },
     backup: { type: 'boolean' },
     down: { type: 'boolean' },
-    maxConns: count
+    maxConns: count,
+    slowStart: { type: 'string', format: 'duration' }
   }
 } as const
 
@@ -125,7 +129,7 @@ export const upstreamsSchema = {
         required: ['servers'],
         properties: {
           servers: { type: 'array', minItems: 1, items: { anyOf: [{ type: 'string' }, server] } },
-          balance: { enum: ['round-robin', 'least-conn'] },
+          ...balanceProperties,
           keepalive: count,
           maxConnections: count,
           keepaliveTimeout: { type: 'string', format: 'duration' },
@@ -172,7 +176,7 @@ export function resolveUpstream(
   return {
     name,
     servers,
-    balance: options.balance ?? 'round-robin',
+    ...resolveBalance(options, servers, path),
     optionPath: path,
     keepalive: options.keepalive ?? 32,
     maxConnections: options.maxConnections ?? 0,
@@ -198,7 +202,8 @@ export function resolveServer(server: string | ServerOptions, path: string): Res
     failTimeoutMs: durationMs(options.failTimeout ?? '10s', `${path}.failTimeout`),
     backup: options.backup ?? false,
     down: options.down ?? false,
-    maxConns: options.maxConns ?? 0
+    maxConns: options.maxConns ?? 0,
+    slowStartMs: durationMs(options.slowStart ?? '0s', `${path}.slowStart`)
   }
 }
 

@@ -11,6 +11,8 @@ export interface Server {
   readonly maxFails: number
   readonly failTimeoutMs: number
   readonly maxConns: number
+  /** Time in which the weight grows from nothing to its whole; 0 = at once. */
+  readonly slowStartMs: number
   readonly backup: boolean
   down: boolean
   /** Finishes what it has, gets nothing new. */
@@ -30,6 +32,10 @@ export interface Server {
   active: number
   /** Moving average of the time to the response head; undefined before the first. */
   latencyMs: number | undefined
+  /** When the newest sample of it was taken. */
+  latencyAt: number
+  /** When the slow start began. */
+  risingSince: number
 }
 
 /** A server as `sluice.upstream(name).servers()` shows it. */
@@ -51,13 +57,14 @@ const LATENCY_SHARE = 0.2
 
 /** A server that has never been used. */
 export function createServer(options: ResolvedServer): Server {
-  const { origin, weight, maxFails, failTimeoutMs, maxConns, backup, down } = options
+  const { origin, weight, maxFails, failTimeoutMs, maxConns, slowStartMs, backup, down } = options
   return {
     url: origin.url,
     weight,
     maxFails,
     failTimeoutMs,
     maxConns,
+    slowStartMs,
     backup,
     down,
     draining: false,
@@ -68,7 +75,9 @@ export function createServer(options: ResolvedServer): Server {
     lastError: undefined,
     checkedAt: Number.NEGATIVE_INFINITY,
     active: 0,
-    latencyMs: undefined
+    latencyMs: undefined,
+    latencyAt: 0,
+    risingSince: Number.NEGATIVE_INFINITY
   }
 }
 
@@ -81,10 +90,37 @@ export function isResting(server: Server, now: number): boolean {
 
 /** Why the server may not take a request; undefined when it may. `full`: it has `maxConns` exchanges. */
 export function whyNot(server: Server, now: number): 'down' | 'drain' | 'failed' | 'full' | undefined {
+  return server.draining && !server.down ? 'drain' : whyNotStay(server, now)
+}
+
+/** The same for a client that sticks to the server: one that drains keeps those it has. */
+export function whyNotStay(server: Server, now: number): 'down' | 'failed' | 'full' | undefined {
   if (server.down) return 'down'
-  if (server.draining) return 'drain'
   if (isResting(server, now)) return 'failed'
   return server.maxConns > 0 && server.active >= server.maxConns ? 'full' : undefined
+}
+
+/** Whether the server may take a request that has tried others. */
+export function mayTake(
+  server: Server,
+  { tried, now }: { readonly tried: ReadonlySet<Server> | undefined; readonly now: number }
+): boolean {
+  return whyNot(server, now) === undefined && tried?.has(server) !== true
+}
+
+/** The server is back, or new: its slow start begins. nginx: slow_start. */
+export function rise(server: Server, now: number): void {
+  server.risingSince = now
+}
+
+/** Whether the slow start is under way. */
+export function isRising(server: Server, now: number): boolean {
+  return now - server.risingSince < server.slowStartMs
+}
+
+/** The share of its weight that counts, 0 to 1. */
+export function risenShare(server: Server, now: number): number {
+  return isRising(server, now) ? (now - server.risingSince) / server.slowStartMs : 1
 }
 
 /** The server takes a request. The first one after the rest is the probe: it restarts the rest for all others. */
@@ -97,7 +133,7 @@ export function take(server: Server, now: number): void {
 export function release(server: Server, outcome: Outcome, now: number, error?: string): void {
   server.active--
   if (outcome === 'failed') fail(server, now, error)
-  else if (outcome === 'ok' && server.failedAt < server.checkedAt) server.fails = 0
+  else if (outcome === 'ok' && server.failedAt < server.checkedAt) recover(server, now)
 }
 
 /** Forgets all failures: a server that has no other beside it never rests. */
@@ -107,7 +143,8 @@ export function forgive(server: Server): void {
 }
 
 /** Notes the time that a response head took. */
-export function noteLatency(server: Server, latencyMs: number): void {
+export function noteLatency(server: Server, latencyMs: number, now: number): void {
+  server.latencyAt = now
   const previous = server.latencyMs ?? latencyMs
   server.latencyMs = previous + (latencyMs - previous) * LATENCY_SHARE
 }
@@ -136,6 +173,11 @@ function fail(server: Server, now: number, error: string | undefined): void {
   server.checkedAt = now
   if (server.maxFails === 0) return
   server.effectiveWeight = Math.max(0, server.effectiveWeight - server.weight / server.maxFails)
+}
+
+function recover(server: Server, now: number): void {
+  if (server.maxFails > 0 && server.fails >= server.maxFails) rise(server, now)
+  server.fails = 0
 }
 
 function word(server: Server, now: number): ServerState['state'] {

@@ -78,10 +78,14 @@ test('a text is a group of one server with all defaults', () => {
         failTimeoutMs: 10_000,
         backup: false,
         down: false,
-        maxConns: 0
+        maxConns: 0,
+        slowStartMs: 0
       }
     ],
     balance: 'round-robin',
+    key: undefined,
+    sticky: undefined,
+    queue: undefined,
     optionPath: 'upstreams.app',
     keepalive: 32,
     maxConnections: 0,
@@ -99,7 +103,8 @@ test('every option of a group and a server is taken over', () => {
     failTimeout: '3s',
     backup: false,
     down: true,
-    maxConns: 9
+    maxConns: 9,
+    slowStart: '20s'
   } as const
   const pem = '-----BEGIN CERTIFICATE-----'
   const group = resolveUpstreams(
@@ -126,7 +131,8 @@ test('every option of a group and a server is taken over', () => {
       failTimeoutMs: 3000,
       backup: false,
       down: true,
-      maxConns: 9
+      maxConns: 9,
+      slowStartMs: 20_000
     }
   )
   assert.equal(group.servers[1]?.backup, true)
@@ -173,13 +179,13 @@ const SHAPES: [string, unknown, boolean][] = [
   ['an unknown key of a server', { servers: [{ url: 'http://a', maxfails: 1 }] }, false],
   ['an unknown key of tls', { servers: ['https://a'], tls: { verify: false } }, false],
   ['weight 0', { servers: [{ url: 'http://a', weight: 0 }] }, false],
-  ['an unknown balance', { servers: ['http://a'], balance: 'random' }, false],
+  ['an unknown balance', { servers: ['http://a'], balance: 'fastest' }, false],
   ['a negative keepalive', { servers: ['http://a'], keepalive: -1 }, false]
 ]
 
 for (const [name, group, valid] of SHAPES) {
   test(`the schema ${valid ? 'accepts' : 'refuses'} ${name}`, () => {
-    const ajv = new Ajv({ formats: { duration: true }, allowUnionTypes: true })
+    const ajv = new Ajv({ formats: { duration: true }, allowUnionTypes: true, keywords: ['isFunction'] })
     assert.equal(ajv.validate(upstreamsSchema, { app: group }), valid)
   })
 }
