@@ -99,7 +99,7 @@ const HELD_BY: Record<string, string> = {
   'static/rules': 'static/options',
   'static/try-files': 'static/handler',
   'upstream/balance/lowest': 'upstream/balance/least-conn',
-  'upstream/balance/wheel': 'upstream/balance/random',
+  'upstream/balance/wheel': 'upstream/balance/ip-hash',
   'upstream/failure': 'upstream/transport',
   'upstream/origin': 'upstream/options',
   'upstream/pool': 'upstream/transport',

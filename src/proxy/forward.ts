@@ -84,7 +84,6 @@ interface Progress {
 }
 
 async function tryServers<R>(errand: Errand<R>): Promise<R> {
-  const { to } = errand
   const progress: Progress = {
     tried: new Set(),
     startedAt: performance.now(),
@@ -94,7 +93,6 @@ async function tryServers<R>(errand: Errand<R>): Promise<R> {
   }
   let lease = choose(errand, progress) ?? (await chooseInTime(errand, progress))
   for (;;) {
-    if (lease === undefined) throw progress.last ?? noServer(to.upstream)
     progress.tried.add(lease.server)
     progress.done += 1
     const outcome = await tryOnce(errand, lease)
@@ -115,14 +113,17 @@ function choose<R>({ to }: Errand<R>, { tried }: Progress): Lease | undefined {
 }
 
 /** As `choose`, and waits for room if that is all that is missing. A failure of a server says more than one of the queue. */
-async function chooseInTime<R>(errand: Errand<R>, progress: Progress): Promise<Lease | undefined> {
+async function chooseInTime<R>(errand: Errand<R>, progress: Progress): Promise<Lease> {
   const { to, abort } = errand
   const { tried, last } = progress
+  let lease: Lease | undefined
   try {
-    return choose(errand, progress) ?? (await to.upstream.wait(abort, tried, to.wish))
+    lease = choose(errand, progress) ?? (await to.upstream.wait(abort, tried, to.wish))
   } catch (error) {
     throw last !== undefined && abort.reason === undefined ? last : error
   }
+  if (lease === undefined) throw last ?? noServer(to.upstream)
+  return lease
 }
 
 /** No further try: what the last one brought is the answer. */
