@@ -60,6 +60,7 @@ const IMPURE =
 const HELD_BY: Record<string, string> = {
   index: 'package/pack',
   plugin: 'e2e/registrations',
+  'proxy/balance': 'e2e/sticky',
   'proxy/error-page': 'e2e/error-pages',
   'proxy/forward': 'e2e/retry-next-upstream',
   'proxy/limit': 'e2e/neighbours-guards',

@@ -145,7 +145,7 @@ export function resolveBalance(
 ): ResolvedBalance {
   const { balance, hash, sticky, queue } = options
   if (balance !== undefined && hash !== undefined) {
-    throw optionError(`${path}.balance`, 'goes not together with hash; leave one of them out')
+    throw optionError(`${path}.balance`, 'does not go with hash; leave one of them out')
   }
   const resolved = {
     ...(hash === undefined ? byName(balance ?? 'round-robin') : byHash(hash, `${path}.hash`)),
@@ -170,8 +170,8 @@ export function refuseMismatch(
 ): void {
   if (balance === 'round-robin' || balance === 'least-conn' || balance === 'least-time') return
   const name = balance === 'consistent-hash' ? 'hash' : balance
-  if (backup) throw optionError(`${optionPath}.backup`, `goes not together with ${name}`)
-  if (slowStartMs > 0) throw optionError(`${optionPath}.slowStart`, `goes not together with ${name}`)
+  if (backup) throw optionError(`${optionPath}.backup`, `does not go with ${name}`)
+  if (slowStartMs > 0) throw optionError(`${optionPath}.slowStart`, `does not go with ${name}`)
 }
 
 function byName(balance: Balance): Pick<ResolvedBalance, 'balance' | 'key'> {
