@@ -3,11 +3,11 @@ import { finished, Readable } from 'node:stream'
 import { isSluiceError, type SluiceError, sluiceError } from '../errors'
 import type { Abort } from '../http/abort'
 import { discard } from '../http/discard'
-import type { Body, Fields, Try, UpstreamRequest, UpstreamResponse } from '../http/message'
+import type { Body, Fields, Try, UpstreamRequest, UpstreamResponse, Wish } from '../http/message'
 import { blames, type Failure, nextUpstream, type Verdict } from '../upstream/next-upstream'
 import type { Server, ServerState } from '../upstream/server'
 import type { Call, Timeouts, Transport, UpgradeResult } from '../upstream/transport'
-import type { Lease, Upstream, Wish } from '../upstream/upstream'
+import type { Lease, Upstream } from '../upstream/upstream'
 import type { ResolvedRetry } from './options'
 
 /** Where a request goes and under which rules; made once per request. */

@@ -1,6 +1,7 @@
 // A group of servers: chooses one per try and learns from how the try ended (nginx: upstream, ngx_http_upstream_round_robin).
 import { sluiceError } from '../errors'
 import type { Abort } from '../http/abort'
+import type { Wish } from '../http/message'
 import type { Balancer, CreateBalancer, Turn } from './balance/balancer'
 import { consistentHash } from './balance/consistent-hash'
 import { hash } from './balance/hash'
@@ -37,14 +38,6 @@ export interface Lease {
   readonly stick: boolean
   /** `headMs`: time to the response head, for `latencyMs`; `error`: what a failure was, for `lastError`. */
   done(outcome: Outcome, headMs?: number, error?: string): void
-}
-
-/** What of a request decides about its server. */
-export interface Wish {
-  /** What `hash` and `ip-hash` go by; empty = in turn. */
-  readonly key: string
-  /** The value of the sticky cookie. */
-  readonly cookie: string | undefined
 }
 
 /** What the group needs from outside. */

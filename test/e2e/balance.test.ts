@@ -85,6 +85,27 @@ for (const balance of ['random', 'least-time', 'least-conn']) {
   })
 }
 
+test('authRequest asks the server that the client’s address leads to', async (t) => {
+  const origins = await Promise.all(
+    Array.from({ length: 4 }, () => startOrigin((_, response) => response.end()))
+  )
+  for (const origin of origins) t.after(origin.close)
+  const edge = await startEdge(
+    t,
+    {
+      upstreams: { auth: { servers: origins.map(({ url }) => url), balance: 'ip-hash' } },
+      prefix: '/',
+      upstream: origins[0]?.url,
+      authRequest: { upstream: 'auth', path: '/auth' }
+    },
+    { fastify: { trustProxy: ['127.0.0.1'] } }
+  )
+  for (let n = 0; n < 16; n++)
+    assert.equal((await get(edge.url, { headers: { 'x-forwarded-for': `203.0.${n}.7` } })).status, 200)
+  const asked = origins.filter(({ requests }) => requests.some(({ url }) => url === '/auth'))
+  assert.ok(asked.length > 1, `${asked.length} asked`)
+})
+
 test('explain and routes look at such a group as at any other', async (t) => {
   const { edge } = await start(t, { balance: 'ip-hash' })
   const { upstream } = await edge.app.sluice.explain({ url: '/' })

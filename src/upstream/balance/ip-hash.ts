@@ -1,4 +1,5 @@
 // PURE. The server by the client's address: 24 bits of IPv4, all of IPv6, the numbers that nginx's ip_hash comes to.
+import { isIPv4 } from 'node:net'
 import { parseAddress } from '../../http/address'
 import { mayTake, type Server } from '../server'
 import type { Balancer } from './balancer'
@@ -30,8 +31,7 @@ export function ipHash(servers: readonly Server[]): Balancer {
 }
 
 function hashedBytes(key: string): readonly number[] {
+  if (isIPv4(key)) return key.split('.', 3).map(Number)
   const address = parseAddress(key)
-  if (address === undefined) return NO_ADDRESS
-  const bytes = address.groups.flatMap((group) => [group >> 8, group & 0xff])
-  return address.family === 4 ? bytes.slice(0, 3) : bytes
+  return address?.family === 6 ? address.groups.flatMap((group) => [group >> 8, group & 0xff]) : NO_ADDRESS
 }
