@@ -162,6 +162,7 @@ export class Upstream {
     for (const server of this.#members.keys()) {
       if (server.url === url) Object.assign(server, { down: true, lastError: reason, failedAt: now })
     }
+    this.#queue?.serve()
   }
 
   /** Lets exchanges end, then closes all connections. */

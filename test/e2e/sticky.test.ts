@@ -91,7 +91,7 @@ test('a cookie that was tampered with, or is of another secret, counts as none',
   assert.equal((await get(edge.url, { headers: { cookie: good } })).headers['set-cookie'], undefined)
 })
 
-test('a server that has gone: another one answers the same request, with a new cookie; back again, it gets new clients only', async (t) => {
+test('a server that has gone: another one answers the same request, with a new cookie', async (t) => {
   const { a, edge } = await start(t)
   const { ask, cookies } = browser(edge.url)
   assert.equal((await ask()).text, 'a')
@@ -99,6 +99,22 @@ test('a server that has gone: another one answers the same request, with a new c
   assert.equal((await ask()).text, 'b')
   assert.equal((await ask()).text, 'b')
   assert.equal(cookies.length, 2)
+})
+
+test('a server that was restarted has its clients back', async (t) => {
+  const dir = tempDir(t)
+  const start = (name: string) => startOrigin(named(name), { unix: `${dir}/${name}.sock` })
+  const [a, b] = [await start('a'), await start('b')]
+  t.after(b.close)
+  const upstreams = { app: { servers: [a.url, b.url], sticky: STICKY } }
+  const edge = await startEdge(t, { upstreams, prefix: '/', upstream: 'app' })
+  const { ask, cookies } = browser(edge.url)
+  assert.equal((await ask()).text, 'a')
+  await a.close()
+  const again = await start('a')
+  t.after(again.close)
+  assert.equal((await ask()).text, 'a')
+  assert.equal(cookies.length, 1)
 })
 
 test('cookies outlive a restart of the edge', async (t) => {

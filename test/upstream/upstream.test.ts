@@ -308,6 +308,15 @@ test('queue: nobody waits when no server is full, and those who wait are told wh
   assert.equal(await upstream.wait(new Abort()), undefined)
 })
 
+test('queue: a server taken down while it is full is waited for no longer', async () => {
+  const { upstream, wait } = line()
+  const lease = upstream.choose()
+  const waiting = wait()
+  upstream.takeDown('http://a', 'leads back to this app')
+  assert.equal(await waiting, undefined)
+  lease?.done('ok')
+})
+
 test('queue: one that may not have the free server does not hold up those behind it', async () => {
   const timers = fakeClock()
   const { upstream } = rig(
