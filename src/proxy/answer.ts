@@ -117,6 +117,6 @@ export function destinationOf(exchange: RequestExchange, upstream: UpstreamRef):
     tries: exchange.tries,
     onInformation,
     wish: wishOf(exchange, upstream),
-    onStick: stickTo(exchange, upstream)
+    onStick: upstream.group.sticky && stickTo(exchange, upstream)
   }
 }

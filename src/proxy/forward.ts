@@ -23,7 +23,7 @@ export interface Destination {
   /** What of the request decides about its server. */
   readonly wish?: Wish | undefined
   /** Told the server whose answer is passed on, when the client is to come back to it. */
-  readonly onStick?: (server: Server) => void
+  readonly onStick?: ((server: Server) => void) | undefined
 }
 
 /** Sends the request to one server after the other until one answers or the rules say stop. */

@@ -317,6 +317,22 @@ test('queue: a server taken down while it is full is waited for no longer', asyn
   lease?.done('ok')
 })
 
+test('queue: a server that is back from its rest goes to who waits, not to who comes', async () => {
+  const servers = [
+    { url: 'http://a', maxConns: 1 },
+    { url: 'http://b', maxFails: 1 }
+  ]
+  const { upstream, clock } = rig(servers, QUEUE)
+  const a = upstream.choose()
+  assert.ok(a)
+  upstream.choose()?.done('failed')
+  const waiting = upstream.wait(new Abort())
+  assert.equal(upstream.waiting, 1)
+  clock.now = 20_000
+  assert.equal(upstream.choose(), undefined)
+  assert.equal(nameOf((await waiting)?.server.url ?? ''), 'b')
+})
+
 test('queue: one that may not have the free server does not hold up those behind it', async () => {
   const timers = fakeClock()
   const { upstream } = rig(
