@@ -101,6 +101,7 @@ const HELD_BY: Record<string, string> = {
   'static/try-files': 'static/handler',
   'upstream/balance/lowest': 'upstream/balance/least-conn',
   'upstream/balance/wheel': 'upstream/balance/ip-hash',
+  'upstream/choice': 'upstream/upstream',
   'upstream/failure': 'upstream/transport',
   'upstream/origin': 'upstream/options',
   'upstream/pool': 'upstream/transport',

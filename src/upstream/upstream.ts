@@ -2,16 +2,8 @@
 import { sluiceError } from '../errors'
 import type { Abort } from '../http/abort'
 import type { Wish } from '../http/message'
-import type { Balancer, CreateBalancer, Turn } from './balance/balancer'
-import { consistentHash } from './balance/consistent-hash'
-import { hash } from './balance/hash'
-import { ipHash } from './balance/ip-hash'
-import { leastConn } from './balance/least-conn'
-import { leastTime } from './balance/least-time'
-import type { HashKey, ResolvedBalance, ResolvedSticky } from './balance/options'
-import { random } from './balance/random'
-import { roundRobin } from './balance/round-robin'
-import { createSticky, type Sticking, type Sticky } from './balance/sticky'
+import type { HashKey, ResolvedSticky } from './balance/options'
+import { type Chooser, createChooser } from './choice'
 import type { ResolvedServer, ResolvedUpstream } from './options'
 import { type Offer, Queue, type SetTimer } from './queue'
 import {
@@ -25,8 +17,7 @@ import {
   type ServerState,
   stateOf,
   take,
-  whyNot,
-  whyNotStay
+  whyNot
 } from './server'
 import type { Transport } from './transport'
 
@@ -57,23 +48,6 @@ interface Member {
   readonly transport: Transport
 }
 
-/** Servers that are chosen among, before or after others. */
-interface Tier {
-  readonly backup: boolean
-  readonly servers: readonly Server[]
-  readonly balance: Balancer
-}
-
-const BALANCERS: Record<ResolvedBalance['balance'], CreateBalancer> = {
-  'round-robin': roundRobin,
-  'least-conn': leastConn,
-  'least-time': leastTime,
-  random,
-  'ip-hash': ipHash,
-  hash,
-  'consistent-hash': consistentHash
-}
-
 const ANY: Wish = { key: '', cookie: undefined }
 
 const nodeTimer: SetTimer = (run, ms) => {
@@ -89,9 +63,7 @@ export class Upstream {
   /** Undefined: clients do not stick to servers. */
   readonly sticky: ResolvedSticky | undefined
   readonly #members: Map<Server, Member>
-  readonly #primaries: Tier
-  readonly #backups: Tier
-  readonly #tokens: Sticky | undefined
+  readonly #chooser: Chooser
   readonly #queue: Queue<Lease> | undefined
   readonly #random: () => number
   readonly #deps: UpstreamDeps
@@ -110,10 +82,7 @@ export class Upstream {
         return [server, { server, transport: deps.openTransport(resolved) }]
       })
     )
-    const servers = [...this.#members.keys()]
-    this.#primaries = createTier(servers, options.balance, { backup: false })
-    this.#backups = createTier(servers, options.balance, { backup: true })
-    this.#tokens = sticky && createSticky(sticky, servers)
+    this.#chooser = createChooser(options, [...this.#members.keys()])
     this.#queue = queue && new Queue(queue, setTimer)
   }
 
@@ -147,7 +116,7 @@ export class Upstream {
 
   /** The Set-Cookie line that brings a client back to the server; undefined without `sticky`. */
   stickyLine(server: Server, overTls: boolean): string | undefined {
-    return this.#tokens?.line(server, overTls)
+    return this.#chooser.line(server, overTls)
   }
 
   /** The servers as they stand. */
@@ -180,9 +149,10 @@ export class Upstream {
   /** The servers with why each could not be chosen now: its own state, or `backup` while a primary can be. */
   candidates(): { readonly url: string; readonly why: ReturnType<typeof whyNot> | 'backup' }[] {
     const now = this.#deps.now()
-    const isPrimaryUp = this.#primaries.servers.some((server) => whyNot(server, now) === undefined)
+    const servers = [...this.#members.keys()]
+    const isPrimaryUp = servers.some((server) => !server.backup && whyNot(server, now) === undefined)
     const spared = isPrimaryUp ? 'backup' : undefined
-    return [...this.#members.keys()].map((server) => ({
+    return servers.map((server) => ({
       url: server.url,
       why: whyNot(server, now) ?? (server.backup ? spared : undefined)
     }))
@@ -190,22 +160,11 @@ export class Upstream {
 
   #choose(tried: ReadonlySet<Server> | undefined, { key, cookie }: Wish): Lease | undefined {
     const now = this.#deps.now()
-    const stuck = cookie === undefined ? undefined : this.#tokens?.find(cookie)
-    const turn: Turn = { now, tried, key, random: this.#random }
-    const server = pick(this.#primaries, turn, stuck?.server) ?? pick(this.#backups, turn, stuck?.server)
-    const member = server && this.#members.get(server)
+    const choice = this.#chooser.choose({ now, tried, key, random: this.#random }, cookie)
+    const member = choice && this.#members.get(choice.server)
     if (member === undefined) return undefined
-    // Asked before the server is taken: with this request it may be full.
-    const stick = this.#isToStick(member.server, stuck, now)
     take(member.server, now)
-    return this.#lease(member, stick)
-  }
-
-  /** A server that is only full is worth coming back to. */
-  #isToStick(server: Server, stuck: Sticking | undefined, now: number): boolean {
-    if (this.sticky === undefined) return false
-    if (stuck?.server === server) return !stuck.current || this.sticky.ttlMs > 0
-    return stuck === undefined || whyNotStay(stuck.server, now) !== 'full'
+    return this.#lease(member, choice?.stick === true)
   }
 
   #isBusy(tried: ReadonlySet<Server> | undefined): boolean {
@@ -240,19 +199,4 @@ export class Upstream {
     if (this.#members.size === 1) forgive(server)
     else if (!rested && isResting(server, now)) this.#deps.onFailed?.(server)
   }
-}
-
-function createTier(
-  all: readonly Server[],
-  balance: ResolvedBalance['balance'],
-  { backup }: Pick<Tier, 'backup'>
-): Tier {
-  const servers = all.filter((server) => server.backup === backup)
-  return { backup, servers, balance: BALANCERS[balance](servers) }
-}
-
-/** The client's own server if that may have it, else by the rule of the group. */
-function pick({ backup, balance }: Tier, turn: Turn, own: Server | undefined): Server | undefined {
-  const isOwnHere = own?.backup === backup && turn.tried?.has(own) !== true
-  return isOwnHere && whyNotStay(own, turn.now) === undefined ? own : balance(turn)
 }
