@@ -1,4 +1,5 @@
-// node build/examples/load-balancing.js, then: curl 'URL/who?[1-8]'   a a b in turn; without a and b the backup answers.
+// node build/examples/load-balancing.js, then: curl 'URL/who?[1-8]'   a b a in turn; with -c jar -b jar always the same; without a and b the backup.
+import { randomUUID } from 'node:crypto'
 import Fastify, { type FastifyInstance } from 'fastify'
 import sluice, { defineSluice } from 'fastify-sluice'
 
@@ -23,7 +24,9 @@ async function main(): Promise<void> {
             { url: b.url, maxFails: 1 }, //  server b max_fails=1;
             { url: c.url, backup: true } //  server c backup;
           ],
-          balance: 'round-robin', //         or 'least-conn': least_conn;
+          balance: 'round-robin', //         or 'least-conn', 'random', …: least_conn; random two;
+          // A client stays with its server:  sticky cookie route expires=1h;
+          sticky: { cookie: 'route', secret: process.env.STICKY_SECRET ?? randomUUID(), ttl: '1h' },
           keepalive: 32 //                   keepalive 32;
         }
       },

@@ -36,6 +36,7 @@ const TABLE = {
   SLUICE_NO_SERVER: row(502, 'upstream', 'destination_unavailable', 'Bad gateway'),
   SLUICE_UNKNOWN_UPSTREAM: row(502, 'options', 'destination_not_found', 'Bad gateway'),
   SLUICE_CONCURRENCY: row(503, 'edge', 'connection_limit_reached', 'Service unavailable'),
+  SLUICE_QUEUE: row(503, 'edge', 'connection_limit_reached', 'Service unavailable'),
   SLUICE_AUTH_UNAVAILABLE: row(503, 'upstream', 'destination_unavailable', 'Service unavailable'),
   SLUICE_CLOSING: row(503, 'edge', 'proxy_internal_response', 'Service unavailable'),
   SLUICE_CIRCUIT_OPEN: row(503, 'upstream', 'destination_unavailable', 'Service unavailable'),

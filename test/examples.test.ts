@@ -46,6 +46,9 @@ test('load-balancing: by weight, to the next on failure, to the backup at last',
   const names = (await inTurn(ask, Array(6).fill('/who'))).map(({ text }) => text)
   assert.equal(names.filter((name) => name === 'a\n').length, 4)
   assert.equal(names.filter((name) => name === 'b\n').length, 2)
+  const first = await ask('/who')
+  const cookie = String(first.headers['set-cookie']).split(';')[0] as string
+  for (let n = 0; n < 3; n++) assert.equal((await ask('/who', { headers: { cookie } })).text, first.text)
   await ask('/stop-a', { method: 'POST' })
   await ask('/stop-b', { method: 'POST' })
   assert.equal((await ask('/who')).text, 'backup\n')

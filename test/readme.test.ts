@@ -100,6 +100,9 @@ const TABLES: [name: string, known: string[]][] = [
   ['route', optionsOf(routeSchema)],
   ['upstream', optionsOf(group)],
   ['server', optionsOf(server)],
+  ['hash', optionsOf(group.properties.hash)],
+  ['sticky', optionsOf(group.properties.sticky)],
+  ['queue', optionsOf(group.properties.queue)],
   ['tls', optionsOf(group.properties.tls)],
   ['health', optionsOf(healthSchema)],
   ['breaker', optionsOf(breakerSchema)],
@@ -136,6 +139,11 @@ const URL = 'http://127.0.0.1:1'
 const RESOLVERS: Record<string, Resolve> = {
   upstream: (given) => resolveUpstream('u', { servers: ['https://localhost'], ...given }, 'u'),
   server: (given) => resolveServer({ url: URL, ...given }, 's'),
+  hash: (given) => resolveUpstream('u', { servers: [URL], hash: { key: 'ip', ...given } }, 'u'),
+  sticky: (given) =>
+    resolveUpstream('u', { servers: [URL], sticky: { cookie: 'c', secret: 's'.repeat(32), ...given } }, 'u'),
+  queue: (given) =>
+    resolveUpstream('u', { servers: [{ url: URL, maxConns: 1 }], queue: { size: 1, ...given } }, 'u'),
   tls: (given) => resolveUpstream('u', { servers: ['https://localhost'], tls: given }, 'u'),
   breaker: (given) => resolveBreaker(given, 'b'),
   health: (given) => {

@@ -51,6 +51,7 @@ export function fetchedOutcome(
   return {
     word: told,
     ...(why !== undefined && { reason: why }),
+    ...(refusal === undefined && { stored: true }),
     cacheStatus: cacheStatus({
       word: told,
       fwd: told === 'MISS' && place.record !== undefined ? 'vary-miss' : forwardReason(turn),

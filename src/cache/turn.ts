@@ -62,7 +62,10 @@ export interface CacheOutcome {
   readonly reason?: string
   /** Member of the Cache-Status field (RFC 9211). */
   readonly cacheStatus: string
+  /** Of an answer that was stored. */
   readonly ageSeconds?: number
+  /** It is being stored: others will get it too. */
+  readonly stored?: true
 }
 
 /** An answer and how it came to be. Its fields and outcome may be shared with other answers and frozen: copy, never change. */

@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream'
 import { type FailureFacts, isSluiceError, type SluiceError, sluiceError } from '../errors'
 import { Abort } from '../http/abort'
 import { dropNamed } from '../http/forwarded'
-import type { Body, Fields, UpstreamRequest, UpstreamResponse } from '../http/message'
+import type { Body, Fields, UpstreamRequest, UpstreamResponse, Wish } from '../http/message'
 import type { ResolvedAuthRequest } from './options'
 
 /** The request that wants to pass. */
@@ -13,6 +13,7 @@ export interface AuthSubject {
   readonly target: string
   /** End-to-end fields as they would go upstream, forwarded fields set and client copies of `copyFields` dropped. */
   readonly fields: Fields
+  readonly wish?: Wish | undefined
 }
 
 /** `copied` goes onto the upstream request; `response` goes to the client as it is. */
@@ -22,7 +23,11 @@ export type AuthVerdict =
   | { readonly verdict: 'error'; readonly error: Error }
 
 /** Sends the question; the promise rejects with `abort.reason` once that is set. */
-export type SendAuth = (request: UpstreamRequest, abort: Abort) => Promise<UpstreamResponse>
+export type SendAuth = (
+  request: UpstreamRequest,
+  abort: Abort,
+  wish: Wish | undefined
+) => Promise<UpstreamResponse>
 
 /** Asks about one request; never rejects. `client` is the life line of the exchange. */
 export type Auth = (subject: AuthSubject, client: Abort) => Promise<AuthVerdict>
@@ -68,7 +73,7 @@ export function createAuth(options: ResolvedAuthRequest, send: SendAuth): Auth {
     client.listen((reason) => question.abort(reason))
     try {
       if (question.reason !== undefined) throw question.reason
-      return judge(await send(buildQuestion(options.path, subject), question), options)
+      return judge(await send(buildQuestion(options.path, subject), question, subject.wish), options)
     } catch (cause) {
       return { verdict: 'error', error: client.reason ?? unavailable(options, cause) }
     } finally {

@@ -30,6 +30,14 @@ export interface UpstreamResponse {
   readonly unstorable?: string
 }
 
+/** What of a client's request decides about its server, where the group looks at it. */
+export interface Wish {
+  /** What `hash` and `ip-hash` go by; empty = in turn. */
+  readonly key: string
+  /** The value of the sticky cookie. */
+  readonly cookie: string | undefined
+}
+
 /** One try of one server, times in seconds since it began, as nginx's `$upstream_*_time`. */
 export interface Try {
   server: string

@@ -1,7 +1,8 @@
 // The straight line, second half: forward, through the cache when the route has one → the answer that send gets.
 import { sluiceError } from '../errors'
 import { Abort } from '../http/abort'
-import type { Body, Try, UpstreamRequest, UpstreamResponse } from '../http/message'
+import type { Body, Fields, Try, UpstreamRequest, UpstreamResponse } from '../http/message'
+import { clientFields, stickTo, wishOf } from './balance'
 import { announcedLength, hasContent, RequestBody } from './body'
 import type { RequestExchange } from './exchange'
 import { type Destination, forward } from './forward'
@@ -51,7 +52,8 @@ async function refresh(exchange: RequestExchange, asked: UpstreamRequest, abort:
   const tries: Try[] = []
   const { timeouts, retry, collect } = exchange.settings
   try {
-    return await forward(asked, { upstream: upstream.group, timeouts, retry, collect, tries }, abort)
+    const wish = wishOf(exchange, upstream)
+    return await forward(asked, { upstream: upstream.group, timeouts, retry, collect, tries, wish }, abort)
   } catch (error) {
     logRefresh(exchange, tries, error)
     throw error
@@ -102,7 +104,7 @@ export function upstreamRequest(exchange: Sendable, upstream: UpstreamRef, body:
       request,
       method: request.method,
       target,
-      fields: content?.fields ?? (raw.headers as never),
+      fields: clientFields(content?.fields ?? (raw.headers as Fields), upstream),
       authority: publicAuthority(request),
       forwarded,
       authFields,
@@ -119,5 +121,14 @@ export function destinationOf(exchange: RequestExchange, upstream: UpstreamRef):
   const { timeouts, retry, collect } = exchange.settings
   const onInformation: Destination['onInformation'] = (status, fields) =>
     relayInformation(exchange.reply, status, fields)
-  return { upstream: upstream.group, timeouts, retry, collect, tries: exchange.tries, onInformation }
+  return {
+    upstream: upstream.group,
+    timeouts,
+    retry,
+    collect,
+    tries: exchange.tries,
+    onInformation,
+    wish: wishOf(exchange, upstream),
+    onStick: upstream.group.sticky && stickTo(exchange, upstream)
+  }
 }

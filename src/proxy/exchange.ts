@@ -68,6 +68,8 @@ export class RequestExchange implements Exchange {
   content: ParsedContent | undefined
   /** An answer is on its way out. */
   answered = false
+  /** The Set-Cookie line that brings the client back to the server that answered. */
+  stickyLine: string | undefined
   /** The client waits for 100 (RFC 9110 §10.1.1). */
   expectsContinue = false
   /** Which side ended the tunnel, once it has ended. */

@@ -3,7 +3,8 @@ import { finished, Readable } from 'node:stream'
 import { isSluiceError, type SluiceError, sluiceError } from '../errors'
 import type { Abort } from '../http/abort'
 import { discard } from '../http/discard'
-import type { Body, Fields, Try, UpstreamRequest, UpstreamResponse } from '../http/message'
+import type { Body, Fields, Try, UpstreamRequest, UpstreamResponse, Wish } from '../http/message'
+import type { Lease } from '../upstream/lease'
 import {
   blames,
   type Failure,
@@ -14,8 +15,8 @@ import {
 } from '../upstream/next-upstream'
 import type { Server } from '../upstream/server'
 import type { Call, Timeouts, Transport, UpgradeResult } from '../upstream/transport'
-import type { Lease, Upstream } from '../upstream/upstream'
-import { goRound, type Rounds } from './go-round'
+import type { Upstream } from '../upstream/upstream'
+import { type Found, goRound, type Rounds } from './go-round'
 import { circuitOpen, noServer } from './no-server'
 import type { ResolvedRetry } from './retry-options'
 import { lifeOfTry } from './try-timeout'
@@ -31,6 +32,10 @@ export interface Destination {
   /** Gets a record for each try. */
   readonly tries: Try[]
   readonly onInformation?: (status: number, fields: Fields) => void
+  /** What of the request decides about its server. */
+  readonly wish?: Wish | undefined
+  /** Told the server whose answer is passed on, when the client is to come back to it. */
+  readonly onStick?: ((server: Server) => void) | undefined
 }
 
 /** Sends the request to one server after the other until one answers or the rules say stop. */
@@ -95,7 +100,7 @@ interface Progress extends Rounds {
 async function tryServers<R>(errand: Errand<R>): Promise<R> {
   const { to, abort } = errand
   const progress = begin(to.upstream)
-  let lease = to.upstream.choose()
+  let lease = choose(errand, progress) ?? (await waitForRoom(errand, progress))
   for (;;) {
     if (lease === undefined) throw abort.reason ?? noneLeft(to.upstream, progress)
     progress.tried.add(lease.server)
@@ -104,9 +109,9 @@ async function tryServers<R>(errand: Errand<R>): Promise<R> {
     const verdict = verdictOn(errand, outcome, progress)
     const step = { lease, outcome, progress, verdict }
     if (verdict === 'give-up') return giveUp(errand, step)
+    progress.last = outcome.error ?? progress.last
     const next = await turnTo(errand, step)
     if (next === undefined && outcome.result !== undefined) return giveUp(errand, step)
-    progress.last = outcome.error ?? progress.last
     lease = next
   }
 }
@@ -122,13 +127,17 @@ interface Step<R> {
 /** The next server; undefined when there is none. A failure counts before it is chosen, an answer is let go only for another. */
 async function turnTo<R>(errand: Errand<R>, step: Step<R>): Promise<Lease | undefined> {
   const { lease, outcome, progress, verdict } = step
-  const { upstream } = errand.to
-  if (outcome.result === undefined) letGo(errand, lease, outcome)
+  const { upstream, wish } = errand.to
+  const { result } = outcome
+  if (result === undefined) letGo(errand, lease, outcome)
   if (verdict === 'again') tryAgain(progress, lease.server)
-  const who = outcome.result === undefined ? 'any' : 'well'
-  const next = upstream.choose(progress.tried, who) ?? (await askRound(errand, step))
+  // Who has an answer holds a server: it does not wait for room, which may be its own that is missing.
+  const find = (): Found =>
+    choose(errand, progress) ?? (result === undefined ? waitForRoom(errand, progress) : undefined)
+  const first = result === undefined ? await find() : upstream.choose(progress.tried, wish, 'well')
+  const next = first ?? (await askRound(errand, step, find))
   if (next === undefined) return undefined
-  if (outcome.result !== undefined) letGo(errand, lease, outcome)
+  if (result !== undefined) letGo(errand, lease, outcome)
   if (verdict === 'next' && repeatsWork(outcome)) upstream.intake.repeated()
   return next
 }
@@ -140,12 +149,30 @@ function begin(upstream: Upstream): Progress {
   return { tried: new Set(), startedAt, done: 0, round: 0, freeUsed: false, last: undefined }
 }
 
+function choose<R>({ to }: Errand<R>, { tried }: Progress): Lease | undefined {
+  return to.upstream.choose(tried, to.wish)
+}
+
+/** After `choose` in vain, if room is all that is missing. A failure of a server says more than one of the queue. */
+async function waitForRoom<R>(
+  { to, abort }: Errand<R>,
+  { tried, last }: Progress
+): Promise<Lease | undefined> {
+  try {
+    return await to.upstream.wait(abort, tried, to.wish)
+  } catch (error) {
+    if (last === undefined || abort.reason !== undefined) throw error
+    return undefined
+  }
+}
+
 function askRound<R>(
   { to, abort, dial }: Errand<R>,
-  { outcome: { result }, progress }: Step<R>
+  { outcome: { result }, progress }: Step<R>,
+  find: () => Found
 ): Promise<Lease | undefined> {
   const retryAfter = result === undefined ? undefined : dial.fields(result)['retry-after']
-  return goRound(progress, to, { abort, retryAfter })
+  return goRound(progress, { retry: to.retry, find }, { abort, retryAfter })
 }
 
 /** No further try: what the last one brought is the answer. */
@@ -217,6 +244,7 @@ async function tryOnce<R>({ request, to, abort, dial }: Errand<R>, lease: Lease)
 function handOver<R>({ to, dial }: Errand<R>, lease: Lease, result: R): R {
   const status = { status: dial.status(result) }
   const verdict = blames(status, to.retry.on) ? 'failed' : 'ok'
+  if (lease.stick) to.onStick?.(lease.server)
   const headTime = to.tries.at(-1)?.headerTime
   const headMs = headTime === undefined ? undefined : headTime * 1000
   const busy = dial.busy(result)

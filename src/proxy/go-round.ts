@@ -2,8 +2,8 @@
 import type { Abort } from '../http/abort'
 import { retryAfterMs } from '../http/retry-after'
 import { backoffMs } from '../upstream/backoff'
+import type { Lease } from '../upstream/lease'
 import type { Server } from '../upstream/server'
-import type { Lease, Upstream } from '../upstream/upstream'
 import type { ResolvedRetry } from './retry-options'
 
 /** The rounds of one request. */
@@ -16,10 +16,13 @@ export interface Rounds {
   round: number
 }
 
+/** What a look for a server comes to, at once or after a wait. */
+export type Found = Lease | undefined | Promise<Lease | undefined>
+
 /** A server for the next round; undefined when there is to be none. */
 export async function goRound(
   progress: Rounds,
-  { upstream, retry }: { readonly upstream: Upstream; readonly retry: ResolvedRetry },
+  { retry, find }: { readonly retry: ResolvedRetry; readonly find: () => Found },
   { abort, retryAfter }: { readonly abort: Abort; readonly retryAfter: string | string[] | undefined }
 ): Promise<Lease | undefined> {
   const { backoff, max, timeoutMs } = retry
@@ -33,7 +36,7 @@ export async function goRound(
     await pause(waitMs, abort)
     if (abort.reason !== undefined) return undefined
     progress.tried.clear()
-    const lease = upstream.choose()
+    const lease = await find()
     if (lease !== undefined) return lease
     progress.done += 1
     wish = undefined

@@ -6,6 +6,7 @@ import type { Fields } from '../http/message'
 import { hostOf } from '../http/origin'
 import { cutSegments, type Target } from '../http/target'
 import type { Sendable } from './answer'
+import { clientFields } from './balance'
 import { hasContent } from './body'
 import { countAnswer, countPiped } from './count'
 import { answerError } from './error-page'
@@ -150,7 +151,7 @@ export function cacheFacts(
     scheme: request.protocol,
     authority: publicAuthority(request),
     target: target.path + target.query,
-    fields: request.raw.headers as Fields,
+    fields: clientFields(request.raw.headers as Fields, upstream),
     upstream: upstream.name,
     hasBody: hasContent(request.raw),
     private: authFields !== undefined

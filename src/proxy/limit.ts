@@ -5,6 +5,7 @@ import { limitConcurrency } from '../guard/concurrency'
 import { clientAddress, isPrivate } from '../http/address'
 import { limitRequest } from '../rate-limit/hook'
 import { upstreamRequest } from './answer'
+import { wishOf } from './balance'
 import { diagnoseBucket } from './diagnosis'
 import { answerError } from './error-page'
 import type { RequestExchange } from './exchange'
@@ -80,7 +81,9 @@ async function authorize(exchange: RequestExchange): Promise<boolean> {
   const { auth } = settings.guards
   if (auth === null) return true
   const { fields } = upstreamRequest(exchange, auth.upstream, null)
-  const answer = await auth.ask({ method: request.method, target: request.raw.url ?? '/', fields }, abort)
+  const wish = wishOf(exchange, auth.upstream)
+  const subject = { method: request.method, target: request.raw.url ?? '/', fields, wish }
+  const answer = await auth.ask(subject, abort)
   if (answer.verdict === 'error') throw answer.error
   if (answer.verdict === 'relay') {
     sendWhole(exchange, answer.response, auth.upstream)

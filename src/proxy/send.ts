@@ -8,6 +8,7 @@ import { type Closable, hasClosed } from '../http/closable'
 import { discard } from '../http/discard'
 import type { Fields, UpstreamResponse } from '../http/message'
 import type { SentContent } from './altered'
+import { setStickyCookie } from './balance'
 import { hasContent } from './body'
 import { type Buffering, flowsAtOnce } from './buffering'
 import { countPiped } from './count'
@@ -56,6 +57,7 @@ function setFields(exchange: RequestExchange, fields: Fields, from: UpstreamRef)
     else merge(exchange, name, value)
   }
   setCacheFields(exchange)
+  setStickyCookie(exchange, fields)
 }
 
 function publicValue(

@@ -5,6 +5,7 @@ import { optionError } from '../errors'
 import type { OwnCacheOptions } from '../options'
 import { OWN_HANDLERS } from '../proxy/own-route'
 import type { BreakerState } from '../upstream/breaker'
+import type { QueueState } from '../upstream/queue'
 import type { ServerState } from '../upstream/server'
 import { BUDGET } from './buffering'
 import { explain } from './explain'
@@ -32,6 +33,8 @@ export interface PurgeRequest {
 export interface SluiceStats {
   readonly caches: Readonly<Record<string, ZoneStats>>
   readonly upstreams: Readonly<Record<string, readonly ServerState[]>>
+  /** The groups that have a queue. */
+  readonly queues: Readonly<Record<string, QueueState>>
   /** What is read ahead of slow clients, in all of the process: memory of the budget, and bodies that have gone to a file. */
   readonly buffers: { readonly bytes: number; readonly maxBytes: number; readonly spilling: number }
 }
@@ -60,6 +63,8 @@ export interface Sluice {
     servers(): ServerState[]
     /** Undefined without a breaker. */
     breaker(): BreakerState | undefined
+    /** Who waits for a server with room; undefined without `queue`. */
+    queue(): QueueState | undefined
   }
   /** What is in force, as `nginx -T`. */
   routes(): ShownRoute[]
@@ -84,7 +89,11 @@ export function createApi(registry: Registry): Sluice {
     },
     upstream: (name) => {
       const group = registry.upstream(name, 'upstream').group
-      return { servers: () => group.states(), breaker: () => group.intake.breaker }
+      return {
+        servers: () => group.states(),
+        breaker: () => group.intake.breaker,
+        queue: () => group.queue
+      }
     },
     routes: () => registry.mounted.map((mounted) => showRoute(mounted, registry.parts.catchAll)),
     explain: (request) => explain(registry, request),
@@ -92,6 +101,9 @@ export function createApi(registry: Registry): Sluice {
       caches: Object.fromEntries([...registry.caches].map(([name, zone]) => [name, zone.stats()])),
       upstreams: Object.fromEntries(
         [...registry.upstreams].map(([name, { group }]) => [name, group.states()])
+      ),
+      queues: Object.fromEntries(
+        [...registry.upstreams].flatMap(([name, { group }]) => (group.queue ? [[name, group.queue]] : []))
       ),
       buffers: { bytes: BUDGET.bytes, maxBytes: BUDGET.maxBytes, spilling: BUDGET.spilling }
     })

@@ -145,7 +145,8 @@ function chosenByFunction({ named }: Mounted): UpstreamChoice {
 
 function serversOf({ name, group }: UpstreamRef): UpstreamChoice {
   const why = new Map(group.candidates().map((candidate) => [candidate.url, candidate.why]))
-  return { name, servers: group.states().map((server) => ({ ...server, why: why.get(server.url) })) }
+  const servers = group.states().map((server) => ({ ...server, why: why.get(server.url) }))
+  return { name, servers, queue: group.queue }
 }
 
 /** The route without the functions of the user's; their fields are filled in by name. */

@@ -5,6 +5,7 @@ import type { AccessRule } from '../guard/access'
 import type { Fields } from '../http/message'
 import type { StaticExplanation } from '../static/handler'
 import { formatDuration } from '../units'
+import type { QueueState } from '../upstream/queue'
 import type { ServerState } from '../upstream/server'
 import type { Verdict } from '../websocket/handshake'
 import type { ShownRoute } from './shown'
@@ -66,6 +67,8 @@ export interface UpstreamChoice {
     /** Why it would not be chosen now; undefined = it may be. */
     readonly why: string | undefined
   })[]
+  /** Who waits for a server with room; undefined without `queue`. */
+  readonly queue?: QueueState | undefined
 }
 
 /** Without a key and a word where a function of yours decides on them. */
@@ -89,8 +92,16 @@ export function verdictOf(parts: Omit<Explanation, 'verdict'>): string {
   if (upstream === undefined) return '404 of the app'
   if (cache?.word === 'ONLY-IF-CACHED') return '504: only-if-cached, and it would have to be fetched'
   if (cache?.word !== undefined && FROM_CACHE.has(cache.word)) return `${cache.word} from ${cache.zone}`
-  const idle = upstream.servers.length > 0 && upstream.servers.every(({ why }) => why !== undefined)
-  return idle ? `502: no server of ${upstream.name} may be asked` : `asks ${upstream.name}`
+  return upstreamVerdict(upstream)
+}
+
+function upstreamVerdict({ name, servers, queue }: UpstreamChoice): string {
+  const idle = servers.length > 0 && servers.every(({ why }) => why !== undefined)
+  if (!idle) return `asks ${name}`
+  const isFull = servers.some(({ why }) => why === 'full')
+  if (!isFull || queue === undefined) return `502: no server of ${name} may be asked`
+  if (queue.waiting >= queue.size) return `503: ${queue.waiting} requests wait for ${name} already`
+  return `waits for a server of ${name} with room, behind ${queue.waiting} others`
 }
 
 const FROM_CACHE: ReadonlySet<string> = new Set(['HIT', 'STALE', 'UPDATING'])
@@ -150,8 +161,9 @@ function staticText({ outcome, reason, tried, file }: StaticExplanation): string
   return `${file ?? (outcome === 'next' ? 'no file, on to the upstream' : `no file: ${outcome}`)}${reason ? ` (${reason})` : ''}${names}`
 }
 
-function upstreamText({ name, servers }: UpstreamChoice): string {
+function upstreamText({ name, servers, queue }: UpstreamChoice): string {
   const list = servers.map(({ url, why }) => (why === undefined ? url : `${url} (not now: ${why})`))
+  if (queue !== undefined) list.push(`${queue.waiting} of ${queue.size} in the queue`)
   return list.length === 0 ? name : `${name}: ${list.join(', ')}`
 }
 

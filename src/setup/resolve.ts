@@ -146,7 +146,9 @@ function resolveAuthOption(
   }
   return {
     upstream: ref,
-    ask: createAuth(resolved, (request, abort) => forward(request, { ...destination, tries: [] }, abort))
+    ask: createAuth(resolved, (request, abort, wish) =>
+      forward(request, { ...destination, wish, tries: [] }, abort)
+    )
   }
 }
 

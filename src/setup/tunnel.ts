@@ -2,6 +2,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { destinationOf, upstreamRequest } from '../proxy/answer'
+import { setStickyCookie } from '../proxy/balance'
 import { answerError } from '../proxy/error-page'
 import type { RequestExchange } from '../proxy/exchange'
 import { forwardUpgrade } from '../proxy/forward'
@@ -95,9 +96,11 @@ async function dial(
   const upstream = await settings.upstream(request)
   exchange.to = upstream
   const asked = upstreamRequest(exchange, upstream, null)
-  return forwardUpgrade(
+  const result = await forwardUpgrade(
     { ...asked, fields: { ...asked.fields, ...fields } },
     destinationOf(exchange, upstream),
     abort
   )
+  setStickyCookie(exchange, result.kind === 'switched' ? result.fields : result.response.fields)
+  return result
 }

@@ -1,6 +1,6 @@
 // PURE. What a run of checks makes of a server, and when the next one is due (nginx Plus: fails, passes, interval, jitter).
 import type { CheckAnswer, ResolvedHealth } from './health-options'
-import type { CheckResult, Server } from './server'
+import { type CheckResult, rise, type Server } from './server'
 
 /** How many checks in a row ended the same way. */
 export interface Streak {
@@ -20,6 +20,7 @@ export function noteCheck(
   const next = stateAfter(server, streak, health)
   if (next === server.health) return undefined
   server.health = next
+  if (next === 'up') rise(server, now)
   return next === 'checking' ? undefined : next
 }
 

@@ -1,6 +1,12 @@
 // The `upstreams` option: groups of servers (nginx: upstream, server, keepalive, proxy_ssl_*).
 import { optionError } from '../errors'
 import { type Duration, durationMs } from '../units'
+import {
+  type BalanceOptions,
+  balanceProperties,
+  type ResolvedBalance,
+  resolveBalance
+} from './balance/options'
 import { type BreakerOptions, breakerSchema, type ResolvedBreaker, resolveBreaker } from './breaker-options'
 import { type HealthOptions, healthSchema, type ResolvedHealth, resolveHealth } from './health-options'
 import { type Origin, parseOrigin } from './origin'
@@ -21,6 +27,8 @@ export interface ServerOptions {
   down?: boolean
   /** Exchanges at one time, above which the next server is taken; 0 = no limit. nginx: max_conns. @default 0 */
   maxConns?: number
+  /** After a rest, when its checks pass again, and when it joins, its weight grows from nothing within this time; '0s' = at once. nginx: slow_start. @default '0s' */
+  slowStart?: Duration
 }
 
 /** TLS towards the servers. Texts are PEM, not file names. */
@@ -41,10 +49,8 @@ export interface UpstreamTlsOptions {
 export type Pem = string | Buffer | (string | Buffer)[]
 
 /** A group of servers. */
-export interface UpstreamOptions {
+export interface UpstreamOptions extends BalanceOptions {
   readonly servers: readonly (string | ServerOptions)[]
-  /** nginx: least_conn. @default 'round-robin' */
-  balance?: Balance
   /** Idle connections kept per server; 0 closes each after use. nginx: keepalive. @default 32 */
   keepalive?: number
   /** Connections per server, above which requests wait; 0 = no limit. @default 0 */
@@ -63,9 +69,6 @@ export interface UpstreamOptions {
   breaker?: BreakerOptions
 }
 
-/** How a server is chosen. */
-export type Balance = 'round-robin' | 'least-conn'
-
 /** A server with every default applied. */
 export interface ResolvedServer {
   readonly origin: Origin
@@ -77,6 +80,7 @@ export interface ResolvedServer {
   readonly backup: boolean
   readonly down: boolean
   readonly maxConns: number
+  readonly slowStartMs: number
 }
 
 /** TLS options with every default applied. */
@@ -97,10 +101,9 @@ export interface ResolvedConnections {
 }
 
 /** A group with every default applied. */
-export interface ResolvedUpstream extends ResolvedConnections {
+export interface ResolvedUpstream extends ResolvedConnections, ResolvedBalance {
   readonly name: string
   readonly servers: readonly ResolvedServer[]
-  readonly balance: Balance
   readonly maxEjected: number
   /** Undefined: no checks. */
   readonly health: ResolvedHealth | undefined
@@ -125,7 +128,8 @@ const server = {
     failTimeout: { type: 'string', format: 'duration' },
     backup: { type: 'boolean' },
     down: { type: 'boolean' },
-    maxConns: count
+    maxConns: count,
+    slowStart: { type: 'string', format: 'duration' }
   }
 } as const
 
@@ -141,7 +145,7 @@ export const upstreamsSchema = {
         required: ['servers'],
         properties: {
           servers: { type: 'array', minItems: 1, items: { anyOf: [{ type: 'string' }, server] } },
-          balance: { enum: ['round-robin', 'least-conn'] },
+          ...balanceProperties,
           keepalive: count,
           maxConnections: count,
           keepaliveTimeout: { type: 'string', format: 'duration' },
@@ -195,7 +199,7 @@ export function resolveUpstream(
   return {
     name,
     servers,
-    balance: options.balance ?? 'round-robin',
+    ...resolveBalance(options, servers, path),
     maxEjected: options.maxEjected ?? 1,
     health,
     breaker: resolveBreaker(options.breaker, `${path}.breaker`),
@@ -224,7 +228,8 @@ export function resolveServer(server: string | ServerOptions, path: string): Res
     failTimeoutMs: durationMs(options.failTimeout ?? '10s', `${path}.failTimeout`),
     backup: options.backup ?? false,
     down: options.down ?? false,
-    maxConns: options.maxConns ?? 0
+    maxConns: options.maxConns ?? 0,
+    slowStartMs: durationMs(options.slowStart ?? '0s', `${path}.slowStart`)
   }
 }
 

@@ -22,6 +22,8 @@ export interface Server {
   readonly maxFails: number
   readonly failTimeoutMs: number
   readonly maxConns: number
+  /** Time in which the weight grows from nothing to its whole; 0 = at once. */
+  readonly slowStartMs: number
   readonly backup: boolean
   down: boolean
   /** Finishes what it has, gets nothing new. */
@@ -46,6 +48,10 @@ export interface Server {
   active: number
   /** Moving average of the time to the response head; undefined before the first. */
   latencyMs: number | undefined
+  /** When the newest sample of it was taken. */
+  latencyAt: number
+  /** When the slow start began. */
+  risingSince: number
 }
 
 /** A server as `sluice.upstream(name).servers()` shows it. */
@@ -75,13 +81,14 @@ const LATENCY_SHARE = 0.2
 
 /** A server that has never been used. */
 export function createServer(options: ResolvedServer): Server {
-  const { origin, weight, maxFails, failTimeoutMs, maxConns, backup, down } = options
+  const { origin, weight, maxFails, failTimeoutMs, maxConns, slowStartMs, backup, down } = options
   return {
     url: origin.url,
     weight,
     maxFails,
     failTimeoutMs,
     maxConns,
+    slowStartMs,
     backup,
     down,
     draining: false,
@@ -95,7 +102,9 @@ export function createServer(options: ResolvedServer): Server {
     health: 'up',
     lastCheck: undefined,
     active: 0,
-    latencyMs: undefined
+    latencyMs: undefined,
+    latencyAt: 0,
+    risingSince: Number.NEGATIVE_INFINITY
   }
 }
 
@@ -106,32 +115,74 @@ export function isResting(server: Server, now: number): boolean {
   )
 }
 
-/** Why the server may not take a request; undefined when it may. */
-export function whyNot(server: Server, now: number): Reason | undefined {
-  return outOfService(server) ?? whyOut(server, now) ?? whyFull(server)
+/** What of its health keeps a server from being used. */
+export type HealthRule = (server: Server, now: number) => 'held' | 'unhealthy' | 'failed' | undefined
+
+/** One look for a server. */
+export interface Look {
+  readonly now: number
+  /** Servers that this request has tried. */
+  readonly tried: ReadonlySet<Server> | undefined
+  readonly rule: HealthRule
 }
 
-/** The same when health counts for nothing: what is not in service, not there, or full stays out of it. */
-export function whyNotAtAll(server: Server, now: number): Reason | undefined {
-  return outOfService(server) ?? (now < server.heldUntil ? 'held' : whyFull(server))
-}
-
-/** Whether somebody has decided that the server gets nothing, whatever its health. */
-export function outOfService({ down, draining, health }: Server): 'down' | 'drain' | 'checking' | undefined {
-  if (down) return 'down'
-  if (draining) return 'drain'
-  return health === 'checking' ? 'checking' : undefined
-}
-
-/** What of its health keeps the server from being used. */
-export function whyOut(server: Server, now: number): 'held' | 'unhealthy' | 'failed' | undefined {
+/** The rule as a rule. */
+export function whyOut(server: Server, now: number): ReturnType<HealthRule> {
   if (server.health === 'unhealthy') return 'unhealthy'
-  if (isResting(server, now)) return 'failed'
+  return isResting(server, now) ? 'failed' : whyHeld(server, now)
+}
+
+/** The rule where health counts for nothing: all but one that is not there. */
+export function whyHeld(server: Server, now: number): 'held' | undefined {
   return now < server.heldUntil ? 'held' : undefined
+}
+
+/** Why the server may not take a request; undefined when it may. */
+export function whyNot(server: Server, now: number, rule: HealthRule = whyOut): Reason | undefined {
+  return outOfService(server) ?? rule(server, now) ?? whyFull(server)
+}
+
+/** The same for a client that sticks to the server: one that drains keeps those it has. */
+export function whyNotStay(
+  server: Server,
+  now: number,
+  rule: HealthRule = whyOut
+): Exclude<Reason, 'drain'> | undefined {
+  return notInUse(server) ?? rule(server, now) ?? whyFull(server)
+}
+
+/** Whether somebody has decided that the server gets nothing new, whatever its health. */
+export function outOfService(server: Server): 'down' | 'drain' | 'checking' | undefined {
+  return server.draining && !server.down ? 'drain' : notInUse(server)
+}
+
+function notInUse({ down, health }: Server): 'down' | 'checking' | undefined {
+  if (down) return 'down'
+  return health === 'checking' ? 'checking' : undefined
 }
 
 function whyFull({ maxConns, active }: Server): 'full' | undefined {
   return maxConns > 0 && active >= maxConns ? 'full' : undefined
+}
+
+/** Whether the server may take the request that looks for one. */
+export function mayTake(server: Server, { tried, now, rule }: Look): boolean {
+  return whyNot(server, now, rule) === undefined && tried?.has(server) !== true
+}
+
+/** The server is back, or new: its slow start begins. nginx: slow_start. */
+export function rise(server: Server, now: number): void {
+  server.risingSince = now
+}
+
+/** Whether the slow start is under way. */
+export function isRising(server: Server, now: number): boolean {
+  return now - server.risingSince < server.slowStartMs
+}
+
+/** The share of its weight that counts, 0 to 1. */
+export function risenShare(server: Server, now: number): number {
+  return isRising(server, now) ? (now - server.risingSince) / server.slowStartMs : 1
 }
 
 /** The server takes a request. The first one after the rest is the probe: it restarts the rest for all others. */
@@ -152,16 +203,18 @@ export function hold(server: Server, untilMs: number): void {
 }
 
 /** A response head has come: somebody is there, and a probe has succeeded. */
-export function answered(server: Server): void {
+export function answered(server: Server, now: number): void {
   server.heldUntil = Number.NEGATIVE_INFINITY
-  if (server.failedAt < server.checkedAt) server.fails = 0
+  if (server.failedAt >= server.checkedAt) return
+  if (server.maxFails > 0 && server.fails >= server.maxFails) rise(server, now)
+  server.fails = 0
 }
 
 /** The request has ended. */
 export function release(server: Server, outcome: Outcome, now: number, error?: string): void {
   server.active--
   if (outcome === 'failed') fail(server, now, error)
-  else if (outcome === 'ok') answered(server)
+  else if (outcome === 'ok') answered(server, now)
 }
 
 /** Forgets all failures: a server that has no other beside it never rests. */
@@ -171,7 +224,8 @@ export function forgive(server: Server): void {
 }
 
 /** Notes the time that a response head took. */
-export function noteLatency(server: Server, latencyMs: number): void {
+export function noteLatency(server: Server, latencyMs: number, now: number): void {
+  server.latencyAt = now
   const previous = server.latencyMs ?? latencyMs
   server.latencyMs = previous + (latencyMs - previous) * LATENCY_SHARE
 }

@@ -41,6 +41,7 @@ test('upstream: the servers as they stand, and an unknown name with what is know
     }
   ])
   assert.equal(sluice.upstream('app').breaker(), undefined)
+  assert.equal(sluice.upstream('app').queue(), undefined)
   await get(`${edge.url}/cached`)
   assert.ok(Number(sluice.upstream('app').servers()[0]?.latencyMs) >= 0)
   assert.throws(
@@ -58,7 +59,8 @@ test('stats: caches and upstreams by name', async (t) => {
   const { sluice, word } = await scene(t)
   await word('/cached')
   await word('/cached')
-  const { caches, upstreams } = sluice.stats()
+  const { caches, upstreams, queues } = sluice.stats()
+  assert.deepEqual(queues, {})
   assert.deepEqual(Object.keys(caches), ['pages', 'other'])
   assert.deepEqual(Object.keys(upstreams), ['app'])
   assert.equal(caches.pages?.entries, 1)

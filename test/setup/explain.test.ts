@@ -1,6 +1,7 @@
 // app.sluice.explain: each verdict with its reason, and nothing that runs for it.
 import assert from 'node:assert/strict'
 import { mkdirSync, writeFileSync } from 'node:fs'
+import type { ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { inspect } from 'node:util'
@@ -8,6 +9,7 @@ import { type Edge, type EdgeSetup, startEdge } from '../support/edge'
 import { get } from '../support/http-client'
 import { startOrigin } from '../support/origin'
 import { tempDir } from '../support/temp-dir'
+import { arrivals, until } from '../support/waiting'
 
 /** Fails the test when explain runs it. */
 const never = (): never => assert.fail('a function of the user was called')
@@ -253,6 +255,29 @@ test('servers: which may be asked, and why others may not', async (t) => {
     ]
   )
   assert.equal((await asked('/down')).verdict, '502: no server of down may be asked')
+})
+
+test('upstream: a group that is full and has a queue makes the request wait, until that is full', async (t) => {
+  const held = arrivals<ServerResponse>()
+  const slow = await startOrigin((_, response) => held.add(response))
+  t.after(slow.close)
+  const servers = [{ url: slow.url, maxConns: 1 }]
+  const { asked, edge } = await scene(t, [{ prefix: '/', upstream: 'group' }], {
+    upstreams: { group: { servers, queue: { size: 1 } } }
+  })
+  const { sluice } = edge.app
+  assert.equal((await asked('/')).verdict, 'asks group')
+  const first = get(edge.url)
+  await held.nth(1)
+  const said = await asked('/')
+  assert.equal(said.verdict, 'waits for a server of group with room, behind 0 others')
+  assert.match(String(said), /upstream +group: \S+ \(not now: full\), 0 of 1 in the queue/)
+  const second = get(edge.url)
+  await until('the queue', () => sluice.upstream('group').queue()?.waiting === 1)
+  assert.equal((await asked('/')).verdict, '503: 1 requests wait for group already')
+  assert.deepEqual(sluice.stats().queues, { group: { waiting: 1, size: 1 } })
+  for (const n of [1, 2]) (await held.nth(n)).end()
+  assert.deepEqual([(await first).status, (await second).status], [200, 200])
 })
 
 test('websocket: whether the route relays it, and what the request is', async (t) => {

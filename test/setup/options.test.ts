@@ -154,7 +154,7 @@ const WRONG: readonly [name: string, options: unknown, message: RegExp][] = [
   ],
   [
     'a balance that is none',
-    group({ servers: [app], balance: 'random' }),
+    group({ servers: [app], balance: 'fastest' }),
     /^upstreams\.app\.balance: must be one of "round-robin", "least-conn"/
   ],
   [

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { nextCheckMs, noteCheck, problemOf, type Streak } from '../../src/upstream/health'
 import { type HealthOptions, type ResolvedHealth, resolveHealth } from '../../src/upstream/health-options'
-import type { Server } from '../../src/upstream/server'
+import { isRising, type Server } from '../../src/upstream/server'
 import { server } from './fixtures'
 
 function health(options: HealthOptions = {}): ResolvedHealth {
@@ -40,6 +40,12 @@ for (const [name, options, checks, expected] of RUNS) {
     assert.deepEqual(run(target, rules, checks), expected)
   })
 }
+
+test('a server whose checks pass again starts slowly', () => {
+  const target = server('a', { slowStart: '10s' })
+  run(target, health(), 'ffp')
+  assert.deepEqual([isRising(target, 2), isRising(target, 10_002)], [true, false])
+})
 
 test('the last check is kept with its reason and its time', () => {
   const target = server('a')

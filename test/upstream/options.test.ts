@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { sharedSchema } from '../../src/setup/schema'
 import { validator } from '../../src/setup/validate'
-import { resolveUpstreams, type UpstreamOptions } from '../../src/upstream/options'
+import { resolveUpstream, resolveUpstreams, type UpstreamOptions } from '../../src/upstream/options'
 import { defaultServername, parseOrigin, parseUpstreamUrl } from '../../src/upstream/origin'
 
 const GOOD: [string, string, string | undefined][] = [
@@ -79,10 +79,14 @@ test('a text is a group of one server with all defaults', () => {
         failTimeoutMs: 10_000,
         backup: false,
         down: false,
-        maxConns: 0
+        maxConns: 0,
+        slowStartMs: 0
       }
     ],
     balance: 'round-robin',
+    key: undefined,
+    sticky: undefined,
+    queue: undefined,
     optionPath: 'upstreams.app',
     keepalive: 32,
     maxConnections: 0,
@@ -103,7 +107,8 @@ test('every option of a group and a server is taken over', () => {
     failTimeout: '3s',
     backup: false,
     down: true,
-    maxConns: 9
+    maxConns: 9,
+    slowStart: '20s'
   } as const
   const pem = '-----BEGIN CERTIFICATE-----'
   const group = resolveUpstreams(
@@ -130,7 +135,8 @@ test('every option of a group and a server is taken over', () => {
       failTimeoutMs: 3000,
       backup: false,
       down: true,
-      maxConns: 9
+      maxConns: 9,
+      slowStartMs: 20_000
     }
   )
   assert.equal(group.servers[1]?.backup, true)
@@ -168,6 +174,101 @@ for (const [name, options, message] of WRONG) {
   })
 }
 
+const AB = ['http://a', 'http://b']
+const BACKUP = [{ url: 'http://a' }, { url: 'http://b', backup: true }]
+const SLOW = [{ url: 'http://a' }, { url: 'http://b', slowStart: '30s' as const }]
+const SECRET = 'a secret of thirty-two characters'
+
+const UNBALANCED: [string, UpstreamOptions, RegExp][] = [
+  [
+    'hash beside balance',
+    { servers: AB, balance: 'random', hash: { key: 'uri' } },
+    /balance: does not go with hash/
+  ],
+  [
+    'backup with hash',
+    { servers: BACKUP, hash: { key: 'uri' } },
+    /servers\[1\]\.backup: does not go with hash/
+  ],
+  ['backup with ip-hash', { servers: BACKUP, balance: 'ip-hash' }, /backup: does not go with ip-hash/],
+  ['backup with random', { servers: BACKUP, balance: 'random' }, /backup: does not go with random/],
+  [
+    'slowStart with hash',
+    { servers: SLOW, hash: { key: 'ip', consistent: false } },
+    /slowStart: does not go with hash/
+  ],
+  ['slowStart with ip-hash', { servers: SLOW, balance: 'ip-hash' }, /slowStart: does not go with ip-hash/],
+  ['a header that is none', { servers: AB, hash: { key: { header: 'x y' } } }, /hash\.key: "x y" is no name/],
+  [
+    'heavy ring',
+    { servers: [{ url: 'http://a', weight: 60_000 }], hash: { key: 'ip' } },
+    /weights add up to 60000/
+  ],
+  [
+    'a short secret',
+    { servers: AB, sticky: { cookie: 'r', secret: 'short' } },
+    /sticky\.secret: needs 32 characters/
+  ],
+  [
+    'a bad cookie name',
+    { servers: AB, sticky: { cookie: 'a b', secret: SECRET } },
+    /sticky\.cookie: "a b" is no cookie name/
+  ],
+  [
+    'SameSite=None in the clear',
+    { servers: AB, sticky: { cookie: 'r', secret: SECRET, sameSite: 'none' } },
+    /sticky\.sameSite: 'none' needs secure: true/
+  ],
+  [
+    'a ttl of nothing',
+    { servers: AB, sticky: { cookie: 'r', secret: SECRET, ttl: '500ms' } },
+    /sticky\.ttl: must be one second/
+  ],
+  [
+    'a queue for nothing',
+    { servers: AB, queue: { size: 5 } },
+    /queue: does nothing: no server of the group has maxConns/
+  ],
+  [
+    'a queue without time',
+    { servers: [{ url: 'http://a', maxConns: 1 }], queue: { size: 5, timeout: '0s' } },
+    /queue\.timeout: must be above zero/
+  ]
+]
+
+for (const [name, options, message] of UNBALANCED) {
+  test(`${name} is refused`, () => {
+    assert.throws(() => resolveUpstreams({ app: options }, 'upstreams'), message)
+  })
+}
+
+test('how requests are shared out, with every default applied', () => {
+  const group = (options: Partial<UpstreamOptions>) => {
+    const { balance, key, sticky, queue } = resolveUpstream(
+      'app',
+      { servers: [{ url: 'http://a', maxConns: 1 }], ...options },
+      'u'
+    )
+    return { balance, key, sticky, queue }
+  }
+  const none = { key: undefined, sticky: undefined, queue: undefined }
+  assert.deepEqual(group({ balance: 'ip-hash' }), { ...none, balance: 'ip-hash', key: 'ip' })
+  assert.deepEqual(group({ hash: { key: { header: 'X-User' } } }), {
+    ...none,
+    balance: 'consistent-hash',
+    key: { header: 'x-user' }
+  })
+  assert.equal(group({ hash: { key: 'uri', consistent: false } }).balance, 'hash')
+  assert.deepEqual(group({ queue: { size: 9 } }).queue, { size: 9, timeoutMs: 60_000 })
+  assert.deepEqual(group({ sticky: { cookie: 'r', secret: SECRET } }).sticky, {
+    cookie: 'r',
+    secrets: [SECRET],
+    ttlMs: 0,
+    attributes: 'Path=/; HttpOnly; SameSite=Lax',
+    secure: 'auto'
+  })
+})
+
 const SHAPES: [string, unknown, boolean][] = [
   ['a text', 'http://a', true],
   ['a list of both forms', { servers: ['http://a', { url: 'http://b', weight: 2 }] }, true],
@@ -177,7 +278,17 @@ const SHAPES: [string, unknown, boolean][] = [
   ['an unknown key of a server', { servers: [{ url: 'http://a', maxfails: 1 }] }, false],
   ['an unknown key of tls', { servers: ['https://a'], tls: { verify: false } }, false],
   ['weight 0', { servers: [{ url: 'http://a', weight: 0 }] }, false],
-  ['an unknown balance', { servers: ['http://a'], balance: 'random' }, false],
+  ['an unknown balance', { servers: ['http://a'], balance: 'fastest' }, false],
+  ['hash by a field', { servers: ['http://a'], hash: { key: { header: 'x' } } }, true],
+  ['hash by two', { servers: ['http://a'], hash: { key: { header: 'x', cookie: 'y' } } }, false],
+  ['hash by what is none', { servers: ['http://a'], hash: { key: 'host' } }, false],
+  ['sticky without secret', { servers: ['http://a'], sticky: { cookie: 'x' } }, false],
+  [
+    'a cookie path that ends the attribute',
+    { servers: ['http://a'], sticky: { cookie: 'x', secret: 'y', path: '/;Secure' } },
+    false
+  ],
+  ['a queue of none', { servers: ['http://a'], queue: { size: 0 } }, false],
   ['a negative keepalive', { servers: ['http://a'], keepalive: -1 }, false]
 ]
 

@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { isResting, noteLatency, release, stateOf, take, whyNot } from '../../src/upstream/server'
+import {
+  isResting,
+  isRising,
+  noteLatency,
+  release,
+  risenShare,
+  stateOf,
+  take,
+  whyNot,
+  whyNotStay
+} from '../../src/upstream/server'
 import { server } from './fixtures'
 
 function failAt(target: ReturnType<typeof server>, now: number): void {
@@ -111,9 +121,9 @@ test('the public state names what keeps a server from being used', () => {
 
 test('latency is a moving average that starts at the first sample', () => {
   const a = server('a')
-  noteLatency(a, 100)
+  noteLatency(a, 100, 0)
   assert.equal(a.latencyMs, 100)
-  noteLatency(a, 200)
+  noteLatency(a, 200, 0)
   assert.equal(a.latencyMs, 120)
 })
 
@@ -125,4 +135,28 @@ test('a server remembers its last failure and how long ago it was', () => {
   release(a, 'ok', 200)
   const { lastError, lastErrorAgoMs } = stateOf(a, 1100)
   assert.deepEqual([lastError, lastErrorAgoMs], ['ECONNREFUSED (connect)', 1000])
+})
+
+test('a slow start begins with the success after a rest, not with one before', () => {
+  const a = server('a', { maxFails: 1, slowStart: '20s' })
+  take(a, 0)
+  release(a, 'ok', 0)
+  assert.equal(isRising(a, 1), false)
+  failAt(a, 10)
+  take(a, 20_000)
+  release(a, 'ok', 20_000)
+  assert.deepEqual(
+    [20_000, 25_000, 40_000].map((now) => risenShare(a, now)),
+    [0, 0.25, 1]
+  )
+})
+
+test('draining turns away all but those who stick to it', () => {
+  const a = server('a', { maxConns: 1 })
+  a.draining = true
+  assert.deepEqual([whyNot(a, 0), whyNotStay(a, 0)], ['drain', undefined])
+  take(a, 0)
+  assert.deepEqual([whyNot(a, 0), whyNotStay(a, 0)], ['drain', 'full'])
+  a.down = true
+  assert.deepEqual([whyNot(a, 0), whyNotStay(a, 0)], ['down', 'down'])
 })

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { sluiceError } from '../../src/errors'
+import { Abort } from '../../src/http/abort'
 import { LONG_HOLD_MS, SHORT_HOLD_MS } from '../../src/upstream/failure'
 import type { Failure } from '../../src/upstream/next-upstream'
 import { resolveUpstream, type UpstreamOptions } from '../../src/upstream/options'
 import type { Server } from '../../src/upstream/server'
 import type { Transport } from '../../src/upstream/transport'
-import { Upstream } from '../../src/upstream/upstream'
+import { Upstream, type UpstreamDeps } from '../../src/upstream/upstream'
+import { type FakeTimer, fakeClock, settle } from '../support/clock'
 import { nameOf } from './fixtures'
 
 interface Rig {
@@ -16,14 +18,23 @@ interface Rig {
   closed: string[]
 }
 
-function rig(servers: UpstreamOptions['servers'], options: Partial<UpstreamOptions> = {}): Rig {
+function rig(
+  servers: UpstreamOptions['servers'],
+  options: Partial<UpstreamOptions> = {},
+  ...[timers = fakeClock(), checks]: [timers?: ReturnType<typeof fakeClock>, checks?: UpstreamDeps['checks']]
+): Rig {
   const clock = { now: 0 }
   const failed: string[] = []
   const closed: string[] = []
   const upstream = new Upstream(resolveUpstream('app', { servers, ...options }, 'upstreams.app'), {
     now: () => clock.now,
     openTransport: ({ origin }) => idleTransport(() => closed.push(origin.url)),
-    onFailed: (server) => failed.push(nameOf(server.url))
+    onFailed: (server) => failed.push(nameOf(server.url)),
+    ...(checks && { checks }),
+    setTimer: (run, ms) => {
+      const timer = timers.setTimeout(run, ms)
+      return () => timers.clearTimeout(timer)
+    }
   })
   return { upstream, clock, failed, closed }
 }
@@ -144,7 +155,7 @@ test('a request that would find nobody asks those that are out, unless it has an
   const b = it.upstream.choose()
   assert.equal(b?.server.url, 'http://b')
   const tried = new Set(b && [b.server])
-  assert.equal(it.upstream.choose(tried, 'well'), undefined)
+  assert.equal(it.upstream.choose(tried, undefined, 'well'), undefined)
   assert.equal(it.upstream.choose(tried)?.server.url, 'http://a')
 })
 
@@ -277,3 +288,319 @@ test('close and destroy reach every server', async () => {
   it.upstream.destroy()
   assert.deepEqual(it.closed, ['http://a', 'http://b', 'http://a', 'http://b'])
 })
+
+const SECRET = 'a secret of thirty-two characters'
+
+test('sticky: the cookie names the server, whatever the balancer would choose', () => {
+  const it = rig(['http://a', 'http://b'], { sticky: { cookie: 'route', secret: SECRET } })
+  const first = it.upstream.choose()
+  assert.ok(first)
+  assert.equal(first.stick, true)
+  const cookie = tokenOf(it.upstream.stickyLine(first.server, false))
+  for (let turn = 0; turn < 4; turn++) {
+    const lease = it.upstream.choose(undefined, { key: '', cookie })
+    assert.equal(lease?.server, first.server)
+    assert.equal(lease?.stick, false)
+  }
+})
+
+test('sticky: with ttl every answer renews the cookie', () => {
+  const it = rig(['http://a', 'http://b'], { sticky: { cookie: 'route', secret: SECRET, ttl: '1h' } })
+  const first = it.upstream.choose()
+  assert.ok(first)
+  const cookie = tokenOf(it.upstream.stickyLine(first.server, false))
+  assert.equal(it.upstream.choose(undefined, { key: '', cookie })?.stick, true)
+})
+
+test('sticky: a server that rests or was tried is left for another, with a new cookie; a full one without', () => {
+  const it = rig([{ url: 'http://a', maxFails: 1, maxConns: 1 }, 'http://b'], {
+    sticky: { cookie: 'route', secret: SECRET }
+  })
+  const a = it.upstream.choose()
+  assert.ok(a)
+  const wish = { key: '', cookie: tokenOf(it.upstream.stickyLine(a.server, false)) }
+  const whileFull = it.upstream.choose(undefined, wish)
+  assert.deepEqual([nameOf(whileFull?.server.url ?? ''), whileFull?.stick], ['b', false])
+  a.done('failed')
+  const atRest = it.upstream.choose(undefined, wish)
+  assert.deepEqual([nameOf(atRest?.server.url ?? ''), atRest?.stick], ['b', true])
+  it.clock.now = 20_000
+  const afterTry = it.upstream.choose(new Set([a.server]), wish)
+  assert.deepEqual([nameOf(afterTry?.server.url ?? ''), afterTry?.stick], ['b', true])
+})
+
+test('sticky: when all are out, clients stay where they are', () => {
+  const servers = ['a', 'b', 'c'].map((name) => ({ url: `http://${name}`, maxFails: 1 }))
+  const it = rig(servers, { sticky: { cookie: 'route', secret: SECRET } })
+  const leases = servers.map(() => it.upstream.choose())
+  const b = leases[1]?.server
+  assert.ok(b)
+  const wish = { key: '', cookie: tokenOf(it.upstream.stickyLine(b, false)) }
+  for (const lease of leases) lease?.done('failed')
+  for (let turn = 0; turn < 3; turn++) {
+    const lease = it.upstream.choose(undefined, wish)
+    assert.deepEqual([lease?.server, lease?.stick], [b, false])
+  }
+})
+
+test('sticky: who has an answer to lose does not go to a server of its own that is out', () => {
+  const it = rig([{ url: 'http://a', maxFails: 1 }, 'http://b'], {
+    sticky: { cookie: 'route', secret: SECRET }
+  })
+  const a = it.upstream.choose()
+  assert.ok(a)
+  const wish = { key: '', cookie: tokenOf(it.upstream.stickyLine(a.server, false)) }
+  a.done('failed')
+  const b = it.upstream.choose()
+  const tried = new Set(b && [b.server])
+  assert.equal(it.upstream.choose(tried, wish, 'well'), undefined)
+  assert.equal(it.upstream.choose(tried, wish)?.server, a.server)
+})
+
+test('sticky: a draining server keeps its clients and gets no other', () => {
+  const it = rig(['http://a', 'http://b'], { sticky: { cookie: 'route', secret: SECRET } })
+  const a = it.upstream.choose()
+  assert.ok(a)
+  a.server.draining = true
+  const cookie = tokenOf(it.upstream.stickyLine(a.server, false))
+  assert.equal(it.upstream.choose(undefined, { key: '', cookie })?.server, a.server)
+  for (let turn = 0; turn < 3; turn++) assert.equal(pick(it), 'b')
+})
+
+test('sticky: clients of a backup go back to the primaries', () => {
+  const it = rig(['http://a', { url: 'http://b', backup: true }], {
+    sticky: { cookie: 'route', secret: SECRET }
+  })
+  const a = it.upstream.choose()
+  assert.ok(a)
+  const b = it.upstream.choose(new Set([a.server]))
+  assert.ok(b)
+  const wish = { key: '', cookie: tokenOf(it.upstream.stickyLine(b.server, false)) }
+  const back = it.upstream.choose(undefined, wish)
+  assert.deepEqual([back?.server, back?.stick], [a.server, true])
+})
+
+test('a hash goes by the key of the request', () => {
+  const it = rig(['http://a', 'http://b', 'http://c'], { hash: { key: 'uri' } })
+  const of = (key: string) => it.upstream.choose(undefined, { key, cookie: undefined })?.server
+  for (const key of ['/1', '/2', '/3']) assert.equal(of(key), of(key))
+})
+
+const QUEUE = { queue: { size: 2, timeout: '5s' } } as const
+
+function line(options: Partial<UpstreamOptions> = QUEUE) {
+  const timers = fakeClock()
+  const it = rig([{ url: 'http://a', maxConns: 1 }], options, timers)
+  const abort = new Abort()
+  const wait = (life = new Abort()) => it.upstream.wait(life)
+  return { ...it, timers, abort, wait }
+}
+
+test('queue: who waits gets the next free place, in order, and nobody overtakes', async () => {
+  const { upstream, wait, timers } = line()
+  const first = upstream.choose()
+  const order: string[] = []
+  const waiting = ['x', 'y'].map(async (name) => {
+    const lease = await wait()
+    order.push(name)
+    return lease
+  })
+  assert.equal(upstream.queue?.waiting, 2)
+  first?.done('ok')
+  assert.equal(upstream.choose(), undefined)
+  const second = await waiting[0]
+  assert.deepEqual(order, ['x'])
+  second?.done('ok')
+  const third = await waiting[1]
+  assert.deepEqual([order.join(''), upstream.queue?.waiting, timers.pending()], ['xy', 0, 0])
+  third?.done('ok')
+  assert.equal(upstream.states()[0]?.active, 0)
+})
+
+test('queue: a full one refuses, a long wait ends, both with 503', async () => {
+  const { upstream, wait, timers } = line()
+  const lease = upstream.choose()
+  const waiting = [wait(), wait()]
+  const refused = { code: 'SLUICE_QUEUE', statusCode: 503 }
+  await assert.rejects(wait(), { ...refused, detail: '2 requests wait already' })
+  timers.advance(5000)
+  for (const each of waiting)
+    await assert.rejects(each, { ...refused, detail: /no server had room within 5000 ms/ })
+  assert.equal(upstream.queue?.waiting, 0)
+  lease?.done('ok')
+  assert.equal(upstream.choose()?.server, lease?.server)
+})
+
+test('queue: a client that leaves frees its place', async () => {
+  const { upstream, wait, abort, timers } = line()
+  const lease = upstream.choose()
+  const gone = wait(abort)
+  const stays = wait()
+  const reason = new Error('left')
+  abort.abort(reason)
+  await assert.rejects(gone, reason)
+  assert.deepEqual([upstream.queue?.waiting, timers.pending()], [1, 1])
+  lease?.done('ok')
+  assert.equal((await stays)?.server, lease?.server)
+  await assert.rejects(wait(abort), reason)
+  assert.equal(upstream.queue?.waiting, 0)
+})
+
+test('queue: nobody waits when no server is full, and those who wait are told when none will be', async () => {
+  const timers = fakeClock()
+  const { upstream } = rig(
+    [
+      { url: 'http://a', maxConns: 1, maxFails: 1 },
+      { url: 'http://b', down: true }
+    ],
+    QUEUE,
+    timers
+  )
+  const lease = upstream.choose()
+  const waiting = upstream.wait(new Abort())
+  lease?.done('failed', undefined, REFUSED)
+  assert.equal(await waiting, undefined)
+  assert.equal(await upstream.wait(new Abort()), undefined)
+})
+
+test('queue: who waits for a full server is sent to one that is out when the full one fails', async () => {
+  const { upstream } = rig(
+    [
+      { url: 'http://a', maxConns: 1, maxFails: 1 },
+      { url: 'http://b', maxFails: 1 }
+    ],
+    QUEUE
+  )
+  const a = upstream.choose()
+  upstream.choose()?.done('failed')
+  const waiting = upstream.wait(new Abort())
+  assert.equal(upstream.queue?.waiting, 1)
+  a?.done('failed')
+  assert.ok(await waiting)
+})
+
+test('queue: the head of the answer to a probe makes room for who waits', async () => {
+  const { upstream, clock } = rig(
+    [
+      { url: 'http://a', maxConns: 1 },
+      { url: 'http://b', maxFails: 1 }
+    ],
+    QUEUE
+  )
+  const a = upstream.choose()
+  assert.ok(a)
+  upstream.choose()?.done('failed')
+  clock.now = 20_000
+  const probe = upstream.choose()
+  assert.equal(nameOf(probe?.server.url ?? ''), 'b')
+  const waiting = upstream.wait(new Abort())
+  assert.equal(upstream.queue?.waiting, 1)
+  probe?.answered()
+  assert.equal((await waiting)?.server, probe?.server)
+})
+
+test('queue: a server that its checks bring back goes to who waits', async () => {
+  const clock = fakeClock()
+  const answers: Record<string, number> = { 'http://a': 200, 'http://b': 500 }
+  const { upstream } = rig(
+    [{ url: 'http://a', maxConns: 1 }, 'http://b'],
+    { ...QUEUE, health: { path: '/', fails: 1, interval: '1s', unhealthyInterval: '1s', jitter: 0 } },
+    clock,
+    {
+      clock: { ...clock, random: () => 0, clearTimeout: (timer) => clock.clearTimeout(timer as FakeTimer) },
+      openTransport: ({ origin }) => ({
+        ...idleTransport(() => {}),
+        send: async () => ({ status: answers[origin.url] ?? 0, fields: {}, body: null })
+      })
+    }
+  )
+  upstream.startChecks()
+  await clock.advanceAsync(1)
+  await settle()
+  assert.equal(nameOf(upstream.choose()?.server.url ?? ''), 'a')
+  const waiting = upstream.wait(new Abort())
+  assert.equal(upstream.queue?.waiting, 1)
+  answers['http://b'] = 200
+  await clock.advanceAsync(1000)
+  await settle()
+  assert.equal(nameOf((await waiting)?.server.url ?? ''), 'b')
+  upstream.destroy()
+})
+
+test('queue: a server taken down while it is full is waited for no longer', async () => {
+  const { upstream, wait } = line()
+  const lease = upstream.choose()
+  const waiting = wait()
+  upstream.takeDown('http://a', 'leads back to this app')
+  assert.equal(await waiting, undefined)
+  lease?.done('ok')
+})
+
+test('queue: a server that is back from its rest goes to who waits, not to who comes', async () => {
+  const servers = [
+    { url: 'http://a', maxConns: 1 },
+    { url: 'http://b', maxFails: 1 }
+  ]
+  const { upstream, clock } = rig(servers, QUEUE)
+  const a = upstream.choose()
+  assert.ok(a)
+  upstream.choose()?.done('failed')
+  const waiting = upstream.wait(new Abort())
+  assert.equal(upstream.queue?.waiting, 1)
+  clock.now = 20_000
+  assert.equal(upstream.choose(), undefined)
+  assert.equal(nameOf((await waiting)?.server.url ?? ''), 'b')
+})
+
+test('queue: one that may not have the free server does not hold up those behind it', async () => {
+  const timers = fakeClock()
+  const { upstream } = rig(
+    [
+      { url: 'http://a', maxConns: 1 },
+      { url: 'http://b', maxConns: 1 }
+    ],
+    QUEUE,
+    timers
+  )
+  const [a, b] = [upstream.choose(), upstream.choose()]
+  assert.ok(a && b)
+  const picky = upstream.wait(new Abort(), new Set([a.server]))
+  const any = upstream.wait(new Abort())
+  a.done('ok')
+  assert.equal((await any)?.server, a.server)
+  assert.equal(upstream.queue?.waiting, 1)
+  b.done('ok')
+  assert.equal((await picky)?.server, b.server)
+})
+
+test('queue: the end of the group sends all home', async () => {
+  const { upstream, wait } = line()
+  upstream.choose()
+  const waiting = wait()
+  await upstream.close()
+  await assert.rejects(waiting, { code: 'SLUICE_CLOSING' })
+})
+
+test('without a queue nobody waits', async () => {
+  const { upstream, wait } = line({})
+  upstream.choose()
+  assert.equal(await wait(), undefined)
+})
+
+test('a server that comes back from a rest starts slowly', () => {
+  const it = rig(['http://a', { url: 'http://b', maxFails: 1, slowStart: '100s' }])
+  const a = it.upstream.choose()
+  it.upstream.choose()?.done('failed')
+  it.clock.now = 20_000
+  const probe = it.upstream.choose(new Set(a && [a.server]))
+  assert.equal(nameOf(probe?.server.url ?? ''), 'b')
+  probe?.done('ok')
+  it.clock.now += 50_000
+  const names = Array.from({ length: 30 }, () => pick(it))
+  const share = names.filter((name) => name === 'b').length
+  assert.ok(share >= 9 && share <= 11, `${share} of 30`)
+})
+
+function tokenOf(line: string | undefined): string {
+  return /^route=([^;]+)/.exec(line ?? '')?.[1] ?? ''
+}

@@ -29,6 +29,12 @@ export const EDGE_FAULTS: readonly Fault[] = [
     next: '{detail}: raise {option} or add servers, when the server can bear it'
   },
   {
+    name: 'every server has its maxConns',
+    code: 'SLUICE_QUEUE',
+    option: 'group.queue',
+    next: '{detail}: add servers or raise their maxConns, when they can bear it; a larger {option} only makes clients wait'
+  },
+  {
     name: 'too many at one time',
     code: 'SLUICE_CONCURRENCY',
     option: 'concurrency',

@@ -1,19 +1,18 @@
 // PURE. The server with the fewest exchanges under way for its weight (nginx: least_conn).
-import type { Server } from '../server'
-import { roundRobin } from './round-robin'
+import { isRising, mayTake, risenShare, type Server } from '../server'
+import type { Balancer, Turn } from './balancer'
+import { lowest } from './lowest'
 
-/** The least busy server of `eligible`; ties are shared out by round robin. */
-export function leastConn(eligible: readonly Server[]): Server | undefined {
-  let ties: Server[] = []
-  for (const server of eligible) {
-    const difference = ties[0] === undefined ? -1 : compareLoad(server, ties[0])
-    if (difference < 0) ties = [server]
-    else if (difference === 0) ties.push(server)
+/** The least busy server; ties are shared out by round robin. */
+export function leastConn(servers: readonly Server[]): Balancer {
+  return (turn) => {
+    const { now } = turn
+    // Without the request in hand in the sum, an idle server at the start of its slow start would get every one.
+    const own = servers.some((server) => isRising(server, now) && mayTake(server, turn)) ? 1 : 0
+    return lowest(servers, turn, (server) => load(server, own, now))
   }
-  return ties.length > 1 ? roundRobin(ties) : ties[0]
 }
 
-/** Compares active/weight without dividing. */
-function compareLoad(a: Server, b: Server): number {
-  return a.active * b.weight - b.active * a.weight
+function load(server: Server, own: number, now: Turn['now']): number {
+  return (server.active + own) / (server.weight * risenShare(server, now))
 }

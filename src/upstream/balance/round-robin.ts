@@ -1,13 +1,25 @@
 // PURE. Smooth weighted round robin, in nginx's exact sequence: 5:1:1 is a a b a c a a.
-import type { Server } from '../server'
+import { mayTake, risenShare, type Server } from '../server'
+import type { Balancer, Turn } from './balancer'
 
-/** The next server of `eligible`, in turn by weight; ties go to the first. */
-export function roundRobin(eligible: readonly Server[]): Server | undefined {
+/** The servers in turn, by weight; ties go to the first. */
+export function roundRobin(servers: readonly Server[]): Balancer {
+  return (turn) => nextInTurn(servers, turn)
+}
+
+/** The next of `servers` that may take the request and is one of `among`. */
+export function nextInTurn(
+  servers: readonly Server[],
+  turn: Turn,
+  among?: (server: Server) => boolean
+): Server | undefined {
   let best: Server | undefined
   let total = 0
-  for (const server of eligible) {
-    server.currentWeight += server.effectiveWeight
-    total += server.effectiveWeight
+  for (const server of servers) {
+    if (!mayTake(server, turn) || among?.(server) === false) continue
+    const weight = server.effectiveWeight * risenShare(server, turn.now)
+    server.currentWeight += weight
+    total += weight
     if (server.effectiveWeight < server.weight) {
       server.effectiveWeight = Math.min(server.weight, server.effectiveWeight + 1)
     }

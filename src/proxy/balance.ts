@@ -1,0 +1,64 @@
+// What of a request decides about its server (nginx: hash, ip_hash, sticky), and the cookie that brings the client back to it.
+import type { FastifyRequest } from 'fastify'
+import { parseCacheControl } from '../cache/directives'
+import { clientAddress } from '../http/address'
+import { cookieValue, withoutCookie } from '../http/cookie'
+import type { Fields, Wish } from '../http/message'
+import { returnedText } from '../http/returned'
+import type { Target } from '../http/target'
+import type { HashKey } from '../upstream/balance/options'
+import type { Server } from '../upstream/server'
+import type { RequestExchange } from './exchange'
+import { appendField } from './response-rules'
+import type { UpstreamRef } from './route'
+
+/** Undefined when the group looks at nothing of the request. */
+export function wishOf(
+  { request, target }: Pick<RequestExchange, 'request' | 'target'>,
+  { group }: Pick<UpstreamRef, 'group'>
+): Wish | undefined {
+  const { key, sticky } = group
+  if (key === undefined && sticky === undefined) return undefined
+  return {
+    key: key === undefined ? '' : keyOf(key, request, target),
+    cookie: sticky && cookieValue(request.headers.cookie, sticky.cookie)
+  }
+}
+
+function keyOf(key: HashKey, request: FastifyRequest, { path, query }: Target): string {
+  if (typeof key === 'function') return returnedText('hash.key', key(request)) ?? ''
+  if (typeof key === 'object') {
+    if ('cookie' in key) return cookieValue(request.headers.cookie, key.cookie) ?? ''
+    return String(request.headers[key.header] ?? '')
+  }
+  if (key === 'ip') return clientAddress(request.ip, request.raw.socket.remoteAddress)
+  return key === 'path' ? path : path + query
+}
+
+/** The client's fields without the sticky cookie: it is between us and the client, and says nothing of who the client is. */
+export function clientFields(fields: Fields, { group }: Partial<Pick<UpstreamRef, 'group'>>): Fields {
+  const name = group?.sticky?.cookie
+  const cookies = fields.cookie
+  if (name === undefined || typeof cookies !== 'string') return fields
+  if (cookieValue(cookies, name) === undefined) return fields
+  const rest = withoutCookie(cookies, name)
+  const { cookie: _all, ...others } = fields
+  return rest === undefined ? others : { ...others, cookie: rest }
+}
+
+/** Told by `forward` which server has answered. */
+export function stickTo(
+  exchange: RequestExchange,
+  { group }: Pick<UpstreamRef, 'group'>
+): (server: Server) => void {
+  return (server) => {
+    exchange.stickyLine = group.stickyLine(server, exchange.request.protocol === 'https')
+  }
+}
+
+/** Puts the cookie on the answer. One that others get too, from our cache or from one in front, has none. */
+export function setStickyCookie({ reply, stickyLine, outcome }: RequestExchange, fields: Fields): void {
+  if (stickyLine === undefined || outcome?.stored === true || outcome?.ageSeconds !== undefined) return
+  const { public: isPublic, sMaxage } = parseCacheControl(fields['cache-control'])
+  if (!isPublic && sMaxage === undefined) appendField(reply, 'set-cookie', stickyLine)
+}
