@@ -6,6 +6,7 @@ import { type Buffering, resolveBuffering } from '../proxy/buffering'
 import { Budget } from '../spool/budget'
 import { openSpill, Spill, type SpillParts } from '../spool/spill'
 import type { SpoolOptions } from '../spool/spool'
+import { diskFault } from './disk-fault'
 import type { NamedRoute } from './routes'
 
 /** Memory for all bodies that are read ahead, of every app in the process. */
@@ -29,7 +30,7 @@ export async function openSpills(
 /** The same for a route that comes with a request: the directory is made for its first file, and trouble costs no answer. */
 export function addSpill(route: NamedRoute, spills: Map<string, Spill>, log: FastifyBaseLogger): void {
   const path = spillPath(route)
-  if (path !== undefined && !spills.has(path)) spills.set(path, new Spill(path, partsOf(path, log)))
+  if (path !== undefined && !spills.has(path)) spills.set(path, new Spill(path, partsOf(path, route, log)))
 }
 
 function spillPath(route: NamedRoute): string | undefined {
@@ -50,18 +51,20 @@ function pathOf({ path }: NamedRoute): string {
 
 async function open(path: string, route: NamedRoute, log: FastifyBaseLogger): Promise<Spill> {
   try {
-    return await openSpill(path, partsOf(path, log))
+    return await openSpill(path, partsOf(path, route, log))
   } catch (error) {
     const { code } = error as { code?: string }
     throw optionError(`${pathOf(route)}.spill.path`, `${path} cannot be used (${code})`)
   }
 }
 
-function partsOf(path: string, log: FastifyBaseLogger): SpillParts {
-  const onTrouble = (err: Error & { code?: string }): void =>
+function partsOf(directory: string, route: NamedRoute, log: FastifyBaseLogger): SpillParts {
+  const onTrouble = (error: Error & { code?: string }): void => {
+    const { code: errno = error.message } = error
     log.error(
-      { err, path },
-      `buffering.spill: ${path} fails (${err.code}); large answers to slow clients hold their servers until it works`
+      { directory, errno, ...diskFault(errno, directory, `${pathOf(route)}.spill`) },
+      `buffering.spill: ${directory} fails (${errno}); large answers to slow clients hold their servers until it works`
     )
+  }
   return { now: () => performance.now(), onTrouble }
 }

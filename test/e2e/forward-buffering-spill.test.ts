@@ -1,7 +1,7 @@
 // What memory has no room for goes on into a file that has no name (nginx: proxy_temp_path, proxy_max_temp_file_size).
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import fs, { readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { startEdge, startError } from '../support/edge'
@@ -9,7 +9,7 @@ import { getOpen } from '../support/http-client'
 import { startScript } from '../support/script-server'
 import { tempDir } from '../support/temp-dir'
 import { settled, until, within } from '../support/waiting'
-import { activeExchanges } from './active'
+import { activeExchanges, records } from './active'
 import { buffers, MIB, openFilesIn, readWhole, startLong, startSlow } from './spilled'
 
 const LONG_MS = 60_000
@@ -116,6 +116,25 @@ test('a directory that stops to work costs no answer, and one line in the log', 
   const told = edge.logged('buffering.spill')
   assert.equal(told.length, 1)
   assert.match(String(told[0]?.msg), /ENOENT/)
+  assert.deepEqual([told[0]?.errno, told[0]?.option], ['ENOENT', 'buffering.spill.path'])
+})
+
+test('a file that cannot be read breaks the answer visibly, and the log names the disk', async (t) => {
+  const path = tempDir(t)
+  const { edge, message } = await startSlow(t, { buffering: { memory: '512k', spill: { path } } })
+  await until('the server is free', () => activeExchanges(edge) === 0, LONG_MS)
+  t.mock.method(fs, 'read', (...call: unknown[]) => {
+    process.nextTick(call.at(-1) as (error: Error) => void, new Error('EIO: i/o error, read'))
+  })
+  await assert.rejects(readWhole(message))
+  await until('the record', () => records(edge, 'GET /24').length === 1)
+  const { error } = records(edge, 'GET /24')[0] as { error: Record<string, string> }
+  assert.deepEqual([error.code, error.message], ['SLUICE_INTERNAL', 'EIO: i/o error, read'])
+  assert.match(
+    String(error.next),
+    /^the spool file cannot be read: the disk of a cache or of buffering\.spill/
+  )
+  await until('the file is gone', () => openFilesIn(path).length === 0)
 })
 
 test('what a killed process left is swept at start, and nothing else', async (t) => {
