@@ -120,9 +120,9 @@ function destinationOf({ options }: NamedRoute): string {
   const rewritten =
     to === undefined || rewritePrefix === undefined ? to : `${to}${rewritePrefix.replace(/\/$/, '')}/*`
   const parts = [
-    redirect && `${redirect.status ?? 308} ${redirect.to}`,
     files && `files in ${files.root}`,
-    rewritten
+    redirect && `${redirect.status ?? 308} ${redirect.to}`,
+    redirect === undefined && rewritten
   ]
   return parts.filter(Boolean).join(', else ') || 'nothing'
 }
