@@ -69,6 +69,8 @@ export class RequestExchange implements Exchange {
   content: ParsedContent | undefined
   /** An answer is on its way out. */
   answered = false
+  /** The app's 404 answers for the route. It may forward the request: then this record gives way to another. */
+  passedOn = false
   /** The client waits for 100 (RFC 9110 §10.1.1). */
   expectsContinue = false
   /** Which side ended the tunnel, once it has ended. */

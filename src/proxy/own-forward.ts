@@ -20,7 +20,7 @@ export function forwardReply(
   isLogDisabled: Logging['isLogDisabled']
 ): FastifyReply {
   const { request } = reply
-  if (request.sluice) throw twice(request)
+  if (request.sluice && !isPassedOn(request)) throw twice(request)
   setContext(request, forwardContext(contextOf(request)))
   const { exchange, problem } = openExchange(
     route,
@@ -30,6 +30,10 @@ export function forwardReply(
   if (problem !== undefined) refuse(exchange, problem)
   else start(exchange)
   return reply
+}
+
+function isPassedOn({ sluice }: FastifyRequest): boolean {
+  return sluice instanceof RequestExchange && sluice.passedOn
 }
 
 function twice({ sluice }: FastifyRequest): Error {
