@@ -7,7 +7,7 @@ import { Budget } from '../spool/budget'
 import { openSpill, Spill, type SpillParts } from '../spool/spill'
 import type { SpoolOptions } from '../spool/spool'
 import { diskFault } from './disk-fault'
-import type { NamedRoute } from './routes'
+import { type NamedRoute, optionAt } from './routes'
 
 /** Memory for all bodies that are read ahead, of every app in the process. */
 export const BUDGET = new Budget(64 * 1024 * 1024)
@@ -45,8 +45,8 @@ export function bufferingOf(route: NamedRoute, spills: ReadonlyMap<string, Spill
   return { on, spool: { memoryBytes, budget: BUDGET, openFile, fileBytes: spill?.maxBytes } }
 }
 
-function pathOf({ path }: NamedRoute): string {
-  return path === '' ? 'buffering' : `${path}.buffering`
+function pathOf(route: NamedRoute): string {
+  return optionAt(route, 'buffering')
 }
 
 async function open(path: string, route: NamedRoute, log: FastifyBaseLogger): Promise<Spill> {

@@ -59,7 +59,7 @@ function refuseIdle(options: OwnCacheOptions): void {
 }
 
 /** Looks at the route that such a handler is put on. */
-export function checkOwnRoute({ handler, method, constraints = {} }: FastifyRoute): void {
+function checkOwnRoute({ handler, method, constraints = {} }: FastifyRoute): void {
   const cache = caches.get(handler)
   if (cache === undefined) return
   if (![method].flat().some((one) => cache.route.handles(one) && (one === 'GET' || one === 'HEAD')))
@@ -104,7 +104,7 @@ const validateForward = validator({
 const MANY = 1000
 
 /** The decorator `reply.sluice` over a server's registry. */
-export function forwarder(registry: Registry, isLogDisabled: Logging['isLogDisabled']) {
+function forwarder(registry: Registry, isLogDisabled: Logging['isLogDisabled']) {
   const routes = new ForwardRoutes(registry)
   return function (this: FastifyReply, upstream: string, options?: ForwardOptions): FastifyReply {
     return forwardReply(this, routes.find(this, upstream, options), isLogDisabled)
