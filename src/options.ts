@@ -22,6 +22,7 @@ import type { WebsocketOptions } from './websocket/options'
 export type {
   AccessRule,
   AuthRequestOptions,
+  BufferingOptions,
   CacheZoneOptions,
   ConcurrencyOptions,
   CookieOptions,
@@ -153,6 +154,7 @@ export type ForwardOptions<C extends string = string> = Pick<
   | 'bodyLimit'
   | 'cache'
   | 'securityHeaders'
+  | 'altSvc'
   | 'errorPages'
   | 'interceptErrors'
   | 'rewriteLocation'

@@ -113,6 +113,7 @@ export function toEdge(exchange: RequestExchange, onward: Onward): void {
 }
 
 function answerNotFound(exchange: RequestExchange): void {
+  exchange.passedOn = true
   countAnswer(exchange)
   exchange.reply.callNotFound()
 }
