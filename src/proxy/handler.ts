@@ -59,6 +59,7 @@ type Files = NonNullable<RequestExchange['settings']['static']>
 function serveFile(exchange: RequestExchange, files: Files): void {
   const { request, reply, settings, target } = exchange
   exchange.sent = 'file'
+  exchange.fieldsBefore = reply.getHeaders()
   files
     .serve(request, reply, pathBelow(settings, target))
     .then((outcome) => {
@@ -67,6 +68,7 @@ function serveFile(exchange: RequestExchange, files: Files): void {
         return
       }
       exchange.sent = undefined
+      exchange.fieldsBefore = undefined
       if (outcome === 'next') toEdge(exchange, throughReplyFrom)
       else if (outcome === 'missing') answerNotFound(exchange)
       else if (outcome === 'method') {
