@@ -1,4 +1,4 @@
 // The package's types in TypeScript 5.9, by Node's rules and by a bundler's.
-import { BUNDLER, NODE16, NODENEXT, quick, testModes } from './compile'
+import { BUNDLER, NODENEXT, quick, testModes } from './compile'
 
-testModes('typescript-5.9', [quick(NODE16), quick(NODENEXT), BUNDLER])
+testModes('typescript-5.9', [quick(NODENEXT), BUNDLER])

@@ -1,4 +1,4 @@
 // The package's types in TypeScript 6, by Node's rules and by a bundler's.
-import { BUNDLER, NODE16, NODENEXT, quick, testModes } from './compile'
+import { BUNDLER, NODENEXT, quick, testModes } from './compile'
 
-testModes('typescript-6', [quick(NODE16), quick(NODENEXT), BUNDLER])
+testModes('typescript-6', [quick(NODENEXT), BUNDLER])
