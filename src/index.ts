@@ -80,6 +80,7 @@ declare namespace sluice {
   export type ForwardedOptions = options.ForwardedOptions
   export type TimeoutOptions = options.TimeoutOptions
   export type RetryOptions = options.RetryOptions
+  export type BufferingOptions = options.BufferingOptions
   export type CookieOptions = options.CookieOptions
   export type ErrorPage = options.ErrorPage
   export type StaticOptions = options.StaticOptions

@@ -23,6 +23,7 @@ import type { WebsocketOptions } from './websocket/options'
 export type {
   AccessRule,
   AuthRequestOptions,
+  BufferingOptions,
   CacheZoneOptions,
   ConcurrencyOptions,
   CookieOptions,
@@ -154,6 +155,7 @@ export type ForwardOptions<C extends string = string> = Pick<
   | 'bodyLimit'
   | 'cache'
   | 'securityHeaders'
+  | 'altSvc'
   | 'errorPages'
   | 'interceptErrors'
   | 'rewriteLocation'

@@ -41,25 +41,6 @@ export function isFieldValue(text: string): boolean {
   return FIELD_VALUE.test(text)
 }
 
-/** Fields from alternating raw names and values: lower-case names, repeated lines as an array, null prototype. */
-export function toFields(raw: readonly (string | Buffer)[]): Fields {
-  const fields: Fields = Object.create(null)
-  for (let i = 0; i + 1 < raw.length; i += 2) {
-    const name = latin1(raw[i]).toLowerCase()
-    const value = latin1(raw[i + 1])
-    const before = fields[name]
-    if (before === undefined) fields[name] = value
-    else if (typeof before === 'string') fields[name] = [before, value]
-    else before.push(value)
-  }
-  return fields
-}
-
-function latin1(text: string | Buffer | undefined): string {
-  if (text === undefined) return ''
-  return typeof text === 'string' ? text : text.toString('latin1')
-}
-
 function addMembers(members: string[], line: string): void {
   let start = 0
   while (start <= line.length) {

@@ -97,7 +97,7 @@ function end(exchange: RequestExchange, { log, isLogDisabled }: Logging): void {
     exchange.abort.abort(sluiceError('SLUICE_CLIENT_CLOSED'))
   }
   exchange.close()
-  logExchange(log, exchange, isLogDisabled)
+  if (exchange.request.sluice === exchange) logExchange(log, exchange, isLogDisabled)
 }
 
 function refusal(request: FastifyRequest, route: Route, target: Target): SluiceError | undefined {

@@ -9,6 +9,7 @@ import type { Body, Fields, Try, UpstreamResponse } from '../http/message'
 import type { Target } from '../http/target'
 import type { SentContent } from './altered'
 import type { Buffering } from './buffering'
+import { type ReplyFields, restoreFields } from './reply-fields'
 import type { ResponseRule } from './response-rules'
 import type { Route, UpstreamRef } from './route'
 
@@ -55,7 +56,7 @@ export class RequestExchange implements Exchange {
   /** What was given to Fastify as the answer's content: a hook of the app may send something else in its place. */
   sent: SentContent | undefined
   /** The reply's fields before the answer's were laid over them: an error that takes its place begins from here. */
-  fieldsBefore: ReturnType<FastifyReply['getHeaders']> | undefined
+  fieldsBefore: ReplyFields | undefined
   /** The guards have let it in. */
   admitted = false
   /** Why the answer is an error of the edge, or why it broke off. */
@@ -70,6 +71,8 @@ export class RequestExchange implements Exchange {
   answered = false
   /** The Set-Cookie line that brings the client back to the server that answered. */
   stickyLine: string | undefined
+  /** The app's 404 answers for the route. It may forward the request: then this record gives way to another. */
+  passedOn = false
   /** The client waits for 100 (RFC 9110 §10.1.1). */
   expectsContinue = false
   /** Which side ended the tunnel, once it has ended. */
@@ -140,13 +143,7 @@ export class RequestExchange implements Exchange {
     const { reply, response, fieldsBefore } = this
     this.sent = undefined
     if (response !== undefined) discard(response.body)
-    if (fieldsBefore === undefined || reply.raw.headersSent) return
-    for (const name in reply.getHeaders()) {
-      reply.removeHeader(name)
-      // Fastify before 5.12 leaves what a stream has laid on the raw response.
-      reply.raw.removeHeader(name)
-    }
-    reply.headers(fieldsBefore)
+    if (fieldsBefore !== undefined) restoreFields(reply, fieldsBefore)
   }
 
   /** The upgrade has joined client and upstream; its bytes are known at the end. */

@@ -60,6 +60,7 @@ type Files = NonNullable<RequestExchange['settings']['static']>
 function serveFile(exchange: RequestExchange, files: Files): void {
   const { request, reply, settings, target } = exchange
   exchange.sent = 'file'
+  exchange.fieldsBefore = reply.getHeaders()
   files
     .serve(request, reply, pathBelow(settings, target))
     .then((outcome) => {
@@ -68,6 +69,7 @@ function serveFile(exchange: RequestExchange, files: Files): void {
         return
       }
       exchange.sent = undefined
+      exchange.fieldsBefore = undefined
       if (outcome === 'next') toEdge(exchange, throughReplyFrom)
       else if (outcome === 'missing') answerNotFound(exchange)
       else if (outcome === 'method') {
@@ -114,6 +116,7 @@ export function toEdge(exchange: RequestExchange, onward: Onward): void {
 }
 
 function answerNotFound(exchange: RequestExchange): void {
+  exchange.passedOn = true
   countAnswer(exchange)
   exchange.reply.callNotFound()
 }

@@ -4,7 +4,7 @@ import type { ReadableStream } from 'node:stream/web'
 import { endToEnd } from '../http/end-to-end'
 import { listMembers } from '../http/fields'
 import type { Body, Fields, UpstreamResponse } from '../http/message'
-import type { ReplyFields } from './own-exchange'
+import type { ReplyFields } from './reply-fields'
 
 /** The fields that came onto the reply while the handler ran, without those of the connection. */
 export function ownFields(before: ReplyFields, after: ReplyFields): Fields {

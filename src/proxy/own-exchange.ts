@@ -1,15 +1,15 @@
 // The record of a request on one of the app's own cached routes. Fastify logs it; hooks read it as `request.sluice`.
-import type { Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { CacheWord } from '../cache/status'
 import type { CacheOutcome } from '../cache/turn'
 import type { SluiceError } from '../errors'
 import { Abort } from '../http/abort'
+import { discard } from '../http/discard'
+import type { Body } from '../http/message'
 import type { SentContent } from './altered'
 import type { Exchange } from './exchange'
-
-/** The reply's fields at a moment. */
-export type ReplyFields = ReturnType<FastifyReply['getHeaders']>
+import { type ReplyFields, restoreFields } from './reply-fields'
 
 /** The app's handler at work: what it answers comes here instead of going out. */
 export interface Running {
@@ -34,6 +34,7 @@ export class OwnExchange implements Exchange {
   /** Why the answer broke off. */
   error: SluiceError | undefined
   #fieldsBefore: ReplyFields | undefined
+  #body: Body = null
 
   constructor(request: FastifyRequest, reply: FastifyReply) {
     this.request = request
@@ -58,18 +59,18 @@ export class OwnExchange implements Exchange {
     return this.#fieldsBefore
   }
 
-  /** For a body that may fail before its first byte. */
-  takeBackOn(body: Readable): void {
+  /** Before an answer is laid on the reply. A hook of the app may send another in its place: its content ends with the exchange. */
+  begin(body: Body): void {
     this.#fieldsBefore ??= fieldsOf(this.reply)
-    body.once('error', () => this.takeBack())
+    this.#body = body
+    if (body instanceof Readable) this.reply.raw.once('close', () => discard(body))
   }
 
   /** Only what hooks have set stays on the reply. */
   takeBack(): void {
-    const { reply, fieldsBefore } = this
-    if (reply.raw.headersSent) return
-    for (const name in reply.getHeaders()) reply.removeHeader(name)
-    reply.headers(fieldsBefore)
+    this.sent = undefined
+    discard(this.#body)
+    restoreFields(this.reply, this.fieldsBefore)
   }
 }
 

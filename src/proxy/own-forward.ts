@@ -10,14 +10,7 @@ import { toEdge } from './handler'
 import { lengthOf, parsedContent } from './own-content'
 import { evaluateRules, responseRulesHook } from './response-rules'
 import type { Route } from './route'
-import {
-  contextOf,
-  contextWith,
-  type ErrorHandler,
-  type RouteContext,
-  type SendHook,
-  setContext
-} from './route-context'
+import { contextOf, contextWith, handlerBefore, perContext, type SendHook, setContext } from './route-context'
 import { send } from './send'
 
 /** Forwards the reply's request by the rules of the route. Returns the reply, for handlers that are async. */
@@ -27,7 +20,7 @@ export function forwardReply(
   isLogDisabled: Logging['isLogDisabled']
 ): FastifyReply {
   const { request } = reply
-  if (request.sluice) throw twice(request)
+  if (request.sluice && !isPassedOn(request)) throw twice(request)
   setContext(request, forwardContext(contextOf(request)))
   const { exchange, problem } = openExchange(
     route,
@@ -37,6 +30,10 @@ export function forwardReply(
   if (problem !== undefined) refuse(exchange, problem)
   else start(exchange)
   return reply
+}
+
+function isPassedOn({ sluice }: FastifyRequest): boolean {
+  return sluice instanceof RequestExchange && sluice.passedOn
 }
 
 function twice({ sluice }: FastifyRequest): Error {
@@ -67,20 +64,12 @@ function onward(exchange: RequestExchange): void {
     .catch((error) => answerError(exchange, error))
 }
 
-/** One per route context, shared by its requests. */
-const forwarded = new WeakMap<RouteContext, RouteContext>()
-
-function forwardContext(context: RouteContext): RouteContext {
-  const known = forwarded.get(context)
-  if (known !== undefined) return known
-  const errorHandler = Object.assign(Object.create(context.errorHandler) as ErrorHandler, {
-    func: onForwardError
+const forwardContext = perContext((context) =>
+  contextWith(context, {
+    errorHandler: handlerBefore(context.errorHandler, onForwardError),
+    onSend: [ourAnswersOnly, ...(context.onSend ?? []), keepLength, alteredHook, applyRules]
   })
-  const onSend = [ourAnswersOnly, ...(context.onSend ?? []), keepLength, alteredHook, applyRules]
-  const made = contextWith(context, { errorHandler, onSend })
-  forwarded.set(context, made)
-  return made
-}
+)
 
 /** A handler that is async and returns nothing has Fastify send nothing, at once: that is not the answer. */
 const ourAnswersOnly: SendHook = ({ sluice, log }, _reply, payload, next) => {

@@ -12,6 +12,7 @@ import { discard } from '../http/discard'
 import type { Fields } from '../http/message'
 import { parseTarget } from '../http/target'
 import type { SpoolOptions } from '../spool/spool'
+import { alteredHook } from './altered'
 import { correctVersion } from './begin'
 import { hasContent } from './body'
 import { isAborted } from './log'
@@ -19,6 +20,7 @@ import { OwnExchange } from './own-exchange'
 import { ANSWERED_ITSELF, type CallHandler, runHandler } from './own-run'
 import { publicAuthority } from './request'
 import { appendField } from './response-rules'
+import { contextOf, contextWith, handlerBefore, perContext, setContext } from './route-context'
 import { sendBody } from './send'
 
 /** Stands in the keys of stored answers where those of a mounted route have the upstream's name. */
@@ -140,14 +142,27 @@ function send(own: OwnExchange, policy: ResolvedRouteCache, { response, outcome 
     discard(body)
     return
   }
-  // Fastify's error handler takes over from a clean reply, with nothing on it of an answer that never came.
-  if (body instanceof Readable) own.takeBackOn(body)
+  own.begin(body)
+  setContext(request, sendContext(contextOf(request)))
   reply.code(status)
   for (const name in fields) setField(reply, name, fields[name] as string | string[])
   if (policy.statusHeader !== false) reply.header(policy.statusHeader, outcome.word)
   appendField(reply, 'cache-status', outcome.cacheStatus)
   if (request.method === 'HEAD') sendNothing(reply, body)
   else sendBody(own, response)
+}
+
+const sendContext = perContext((context) =>
+  contextWith(context, {
+    errorHandler: handlerBefore(context.errorHandler, takeBackAnswer),
+    onSend: context.onSend && [...context.onSend, alteredHook]
+  })
+)
+
+/** Fastify's error handler takes over from a clean reply, with nothing on it of an answer that never came. */
+function takeBackAnswer(error: Error, { sluice }: FastifyRequest): never {
+  ;(sluice as OwnExchange).takeBack()
+  throw error
 }
 
 /** What a hook of the app has set gives way to the handler, as on any route of the app; X-Accel-* was said to us. */

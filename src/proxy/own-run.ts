@@ -11,6 +11,7 @@ import {
   contextOf,
   contextWith,
   type ErrorHandler,
+  perContext,
   type RouteContext,
   type SendHook,
   setContext,
@@ -161,19 +162,12 @@ class HandlerRun implements Running {
   }
 }
 
-/** One per route context, shared by its requests. */
-const caught = new WeakMap<RouteContext, RouteContext>()
-
-function caughtContext(context: RouteContext): RouteContext {
-  const known = caught.get(context)
-  if (known !== undefined) return known
-  const made = withNotFound(
+const caughtContext = perContext((context) =>
+  withNotFound(
     contextWith(context, { onSend: [catchAnswer], onError: null, errorHandler: CATCH_ERROR }),
     caughtContext
   )
-  caught.set(context, made)
-  return made
-}
+)
 
 /** The last of the onSend hooks, as it never goes on to the next. */
 const catchAnswer: SendHook = ({ sluice }, _reply, payload) => {

@@ -60,6 +60,25 @@ export function contextWith(context: RouteContext, parts: Partial<RouteContext>)
   return Object.assign(Object.create(context) as RouteContext, parts)
 }
 
+/** Made once for each context, shared by its requests. */
+export function perContext(
+  make: (context: RouteContext) => RouteContext
+): (context: RouteContext) => RouteContext {
+  const made = new WeakMap<RouteContext, RouteContext>()
+  return (context) => {
+    const known = made.get(context)
+    if (known !== undefined) return known
+    const fresh = make(context)
+    made.set(context, fresh)
+    return fresh
+  }
+}
+
+/** An error handler of ours before the app's own: what it throws goes on to that one. */
+export function handlerBefore(next: ErrorHandler, func: NonNullable<ErrorHandler['func']>): ErrorHandler {
+  return Object.assign(Object.create(next) as ErrorHandler, { func })
+}
+
 /** The same with the context of the app's 404 exchanged as well: `reply.callNotFound` goes on in that one. */
 export function withNotFound(
   context: RouteContext,

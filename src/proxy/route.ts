@@ -1,4 +1,4 @@
-// A route as the request path sees it: every option resolved, every part at hand. Built once by plugin.ts.
+// A route as the request path sees it: every option resolved, every part at hand. Built once, by setup/.
 
 import type { FastifyRequest } from 'fastify'
 import type { RouteCache } from '../cache/cache'

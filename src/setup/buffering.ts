@@ -4,9 +4,10 @@ import type { FastifyBaseLogger } from 'fastify'
 import { optionError } from '../errors'
 import { type Buffering, resolveBuffering } from '../proxy/buffering'
 import { Budget } from '../spool/budget'
-import { openSpill, type Spill } from '../spool/spill'
+import { openSpill, Spill, type SpillParts } from '../spool/spill'
 import type { SpoolOptions } from '../spool/spool'
-import type { NamedRoute } from './routes'
+import { diskFault } from './disk-fault'
+import { type NamedRoute, optionAt } from './routes'
 
 /** Memory for all bodies that are read ahead, of every app in the process. */
 export const BUDGET = new Budget(64 * 1024 * 1024)
@@ -21,34 +22,49 @@ export async function openSpills(
   log: FastifyBaseLogger
 ): Promise<void> {
   for (const route of routes) {
-    const place = pathOf(route)
-    const { spill } = resolveBuffering(route.options.buffering, place)
-    if (spill === undefined) continue
-    const path = resolve(spill.path)
-    if (!spills.has(path)) spills.set(path, await open(path, `${place}.spill.path`, log))
+    const path = spillPath(route)
+    if (path !== undefined && !spills.has(path)) spills.set(path, await open(path, route, log))
   }
 }
 
-/** A route's buffering; a directory that has not been opened is left out. */
+/** The same for a route that comes with a request: the directory is made for its first file, and trouble costs no answer. */
+export function addSpill(route: NamedRoute, spills: Map<string, Spill>, log: FastifyBaseLogger): void {
+  const path = spillPath(route)
+  if (path !== undefined && !spills.has(path)) spills.set(path, new Spill(path, partsOf(path, route, log)))
+}
+
+function spillPath(route: NamedRoute): string | undefined {
+  const { spill } = resolveBuffering(route.options.buffering, pathOf(route))
+  return spill && resolve(spill.path)
+}
+
+/** A route's buffering; without a directory that is not among the spills, as in a check of options. */
 export function bufferingOf(route: NamedRoute, spills: ReadonlyMap<string, Spill>): Buffering {
   const { on, memoryBytes, spill } = resolveBuffering(route.options.buffering, pathOf(route))
   const openFile = spill && spills.get(resolve(spill.path))?.open
   return { on, spool: { memoryBytes, budget: BUDGET, openFile, fileBytes: spill?.maxBytes } }
 }
 
-function pathOf({ path }: NamedRoute): string {
-  return path === '' ? 'buffering' : `${path}.buffering`
+function pathOf(route: NamedRoute): string {
+  return optionAt(route, 'buffering')
 }
 
-async function open(path: string, option: string, log: FastifyBaseLogger): Promise<Spill> {
-  const onTrouble = (err: Error & { code?: string }): void =>
-    log.error(
-      { err, path },
-      `buffering.spill: ${path} fails (${err.code}); large answers to slow clients hold their servers until it works`
-    )
+async function open(path: string, route: NamedRoute, log: FastifyBaseLogger): Promise<Spill> {
   try {
-    return await openSpill(path, { now: () => performance.now(), onTrouble })
+    return await openSpill(path, partsOf(path, route, log))
   } catch (error) {
-    throw optionError(option, `${path} cannot be used (${(error as { code?: string }).code})`)
+    const { code } = error as { code?: string }
+    throw optionError(`${pathOf(route)}.spill.path`, `${path} cannot be used (${code})`)
   }
+}
+
+function partsOf(directory: string, route: NamedRoute, log: FastifyBaseLogger): SpillParts {
+  const onTrouble = (error: Error & { code?: string }): void => {
+    const { code: errno = error.message } = error
+    log.error(
+      { directory, errno, ...diskFault(errno, directory, `${pathOf(route)}.spill`) },
+      `buffering.spill: ${directory} fails (${errno}); large answers to slow clients hold their servers until it works`
+    )
+  }
+  return { now: () => performance.now(), onTrouble }
 }

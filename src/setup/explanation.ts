@@ -158,7 +158,7 @@ function guardLines(guards: GuardExplanation | undefined): [string, string | und
 
 function staticText({ outcome, reason, tried, file }: StaticExplanation): string {
   const names = tried.length === 0 ? '' : `, tried ${tried.join(', ')}`
-  return `${file ?? (outcome === 'next' ? 'no file, on to the upstream' : `no file: ${outcome}`)}${reason ? ` (${reason})` : ''}${names}`
+  return `${file ?? (outcome === 'next' ? 'no file, the route goes on' : `no file: ${outcome}`)}${reason ? ` (${reason})` : ''}${names}`
 }
 
 function upstreamText({ name, servers, queue }: UpstreamChoice): string {

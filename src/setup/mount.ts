@@ -22,7 +22,7 @@ import { CATCH_ALL } from './catch-all'
 import { HOSTS } from './hosts'
 import { methodsOf } from './places'
 import type { Registry } from './registry'
-import type { NamedRoute } from './routes'
+import { type NamedRoute, optionAt } from './routes'
 import { giveBackHook, tunnelHook } from './tunnel'
 
 /** Fastify's own timeout of a handler must not cut a streamed answer: the longest that a timer takes. */
@@ -63,7 +63,7 @@ export function addMethods(child: FastifyInstance, registry: Registry, routes: r
 /** Refuses what Node's server never hands out. */
 export function checkMethod(named: NamedRoute, method: string): void {
   if (METHODS.includes(method) && method !== 'CONNECT') return
-  const path = `${named.path === '' ? '' : `${named.path}.`}methods[${methodsOf(named).indexOf(method)}]`
+  const path = optionAt(named, `methods[${methodsOf(named).indexOf(method)}]`)
   throw optionError(path, `${JSON.stringify(method)} is no method that Node's server takes`)
 }
 
@@ -104,8 +104,8 @@ export function mount(
 }
 
 /** The route's `websocket`, checked. */
-export function websocketOf({ options, path }: NamedRoute): ResolvedWebsocket {
-  return resolveWebsocket(options.websocket, path === '' ? 'websocket' : `${path}.websocket`)
+export function websocketOf(named: NamedRoute): ResolvedWebsocket {
+  return resolveWebsocket(named.options.websocket, optionAt(named, 'websocket'))
 }
 
 function patternOf({ name, mount: { exact } }: Route): string {
@@ -120,9 +120,9 @@ function destinationOf({ options }: NamedRoute): string {
   const rewritten =
     to === undefined || rewritePrefix === undefined ? to : `${to}${rewritePrefix.replace(/\/$/, '')}/*`
   const parts = [
-    redirect && `${redirect.status ?? 308} ${redirect.to}`,
     files && `files in ${files.root}`,
-    rewritten
+    redirect && `${redirect.status ?? 308} ${redirect.to}`,
+    redirect === undefined && rewritten
   ]
   return parts.filter(Boolean).join(', else ') || 'nothing'
 }
@@ -182,14 +182,13 @@ function restoreHook(request: FastifyRequest, _reply: FastifyReply, next: () => 
   next()
 }
 
-function addRoute(child: FastifyInstance, route: FastifyRoute, { path, options }: NamedRoute): void {
+function addRoute(child: FastifyInstance, route: FastifyRoute, named: NamedRoute): void {
   try {
     child.route(route)
   } catch (error) {
     if ((error as { code?: string }).code !== 'FST_ERR_DUPLICATED_ROUTE') throw error
-    const name = options.path === undefined ? 'prefix' : 'path'
     throw optionError(
-      path === '' ? name : `${path}.${name}`,
+      optionAt(named, named.options.path === undefined ? 'prefix' : 'path'),
       `there is already a route at ${route.url}: ${(error as Error).message}`
     )
   }

@@ -9,7 +9,7 @@ import type { Logging } from '../proxy/begin'
 import { forwardReply } from '../proxy/own-forward'
 import { cachedHandler, type OwnCache, type OwnHandler } from '../proxy/own-route'
 import type { Route } from '../proxy/route'
-import { HANDLER_AHEAD } from './buffering'
+import { addSpill, HANDLER_AHEAD } from './buffering'
 import { refusePitfalls } from './pitfalls'
 import type { Registry } from './registry'
 import { resolveRoute } from './resolve'
@@ -59,7 +59,7 @@ function refuseIdle(options: OwnCacheOptions): void {
 }
 
 /** Looks at the route that such a handler is put on. */
-export function checkOwnRoute({ handler, method, constraints = {} }: FastifyRoute): void {
+function checkOwnRoute({ handler, method, constraints = {} }: FastifyRoute): void {
   const cache = caches.get(handler)
   if (cache === undefined) return
   if (![method].flat().some((one) => cache.route.handles(one) && (one === 'GET' || one === 'HEAD')))
@@ -72,25 +72,27 @@ export function checkOwnRoute({ handler, method, constraints = {} }: FastifyRout
   )
 }
 
-const {
-  prefix: _1,
-  path: _2,
-  hosts: _3,
-  methods: _4,
-  constraints: _5,
-  config: _6,
-  ...unmounted
-} = routeSchema.properties
-const {
-  onRequest: _7,
-  preParsing: _8,
-  preValidation: _9,
-  preHandler: _10,
-  upstream: _11,
-  ...inner
-} = unmounted
-const { websocket: _12, static: _13, redirect: _14, ...guarded } = inner
-const { rateLimit: _15, concurrency: _16, access: _17, authRequest: _18, ...forwardProperties } = guarded
+/** What of a route's options has a meaning where the app's own route mounts and guards. */
+const FORWARD_OPTIONS: Readonly<Record<keyof ForwardOptions, true>> = {
+  rewritePrefix: true,
+  headers: true,
+  forwarded: true,
+  timeouts: true,
+  retry: true,
+  buffering: true,
+  bodyLimit: true,
+  cache: true,
+  securityHeaders: true,
+  altSvc: true,
+  errorPages: true,
+  interceptErrors: true,
+  rewriteLocation: true,
+  cookies: true
+}
+
+const forwardProperties = Object.fromEntries(
+  Object.entries(routeSchema.properties).filter(([name]) => name in FORWARD_OPTIONS)
+)
 
 const validateForward = validator({
   type: 'object',
@@ -102,7 +104,7 @@ const validateForward = validator({
 const MANY = 1000
 
 /** The decorator `reply.sluice` over a server's registry. */
-export function forwarder(registry: Registry, isLogDisabled: Logging['isLogDisabled']) {
+function forwarder(registry: Registry, isLogDisabled: Logging['isLogDisabled']) {
   const routes = new ForwardRoutes(registry)
   return function (this: FastifyReply, upstream: string, options?: ForwardOptions): FastifyReply {
     return forwardReply(this, routes.find(this, upstream, options), isLogDisabled)
@@ -164,6 +166,7 @@ function resolveForward(
   const own = { ...options, upstream } as RouteOptions
   const named = { options: own, own, path: FORWARD, url }
   refusePitfalls(named)
+  addSpill(named, registry.spills, registry.app.log)
   const around = { registry, bodyLimit, limiter: undefined, allow: '' }
   const route = resolveRoute(named, around)
   return { ...route, name: pattern, mount: mountOf(pattern) }

@@ -3,7 +3,7 @@ import { optionError } from '../errors'
 import { parseTarget } from '../http/target'
 import type { RouteOptions } from '../options'
 import type { StaticOptions } from '../static/options'
-import type { NamedRoute } from './routes'
+import { type NamedRoute, optionAt } from './routes'
 
 /** Variables that a configuration brought over from nginx may still have; in our texts they are nothing but text. */
 const NGINX_VARIABLE =
@@ -13,7 +13,7 @@ const HOOKS = ['onRequest', 'preParsing', 'preValidation', 'preHandler'] as cons
 
 /** Throws SLUICE_OPTIONS for the first of them. The route has been validated. */
 export function refusePitfalls({ options, own, path, url }: NamedRoute): void {
-  const at = (name: string): string => (path === '' ? name : `${path}.${name}`)
+  const at = (name: string): string => optionAt({ path }, name)
   refuseUnreachable(url, at(options.path === undefined ? 'prefix' : 'path'))
   refuseIdle(options, path || 'options')
   refuseIgnored(options, own, at)

@@ -1,7 +1,7 @@
 // PURE. Which method of a path goes to which route: together the routes of a path own all of them, so that no guard is walked around.
 import { optionError } from '../errors'
 import { bareHost, isHostPattern } from './hosts'
-import type { NamedRoute } from './routes'
+import { type NamedRoute, optionAt } from './routes'
 
 /** Methods that a route is registered for, and the Allow field of its 405. */
 export interface Share {
@@ -67,8 +67,8 @@ function groupsOf(routes: readonly NamedRoute[]): NamedRoute[][] {
 function checkHosts(routes: readonly NamedRoute[]): void {
   const owners = new Map<string, NamedRoute>()
   for (const route of routes) {
-    const { options, url, path } = route
-    const own = `${path === '' ? '' : `${path}.`}hosts`
+    const { options, url } = route
+    const own = optionAt(route, 'hosts')
     for (const [index, host] of (options.hosts ?? []).entries()) {
       if (!isHostPattern(host)) {
         const problem = 'is no host; write "example.com", or "*.example.com" for every name below it'

@@ -6,6 +6,7 @@ import { RequestExchange } from '../proxy/exchange'
 interface Controller {
   readonly requestIdLogLabel: string
   isLogDisabled(request: object): boolean
+  defaultErrorLog(error: Error, request: FastifyRequest, ...facts: unknown[]): void
   serviceUnavailable(...facts: unknown[]): void
   serializerError(error: unknown, request: FastifyRequest, ...facts: unknown[]): void
 }
@@ -30,14 +31,22 @@ export function quietRequests(child: FastifyInstance): (request: object) => bool
 
 /**
  * The app's 404 may answer for a file of ours that is not there, and its own handlers may forward: its lines about such a request
- * are off as well. On its cached routes they stay. Gives what the app's own controller says of a request.
+ * are off as well, and an error that they would tell is in the record. On its cached routes they stay. Gives what the app's own
+ * controller says of a request.
  */
 export function quietOurs(app: FastifyInstance): (request: object) => boolean {
   const symbol = ownerSymbol(app)
   if (symbol === undefined) return () => false
   const before = (app as unknown as Record<symbol, Controller>)[symbol] as Controller
   const isLogDisabled = (request: object): boolean => isOurs(request) || before.isLogDisabled(request)
-  const value = Object.create(before, { isLogDisabled: { value: isLogDisabled } })
+  const defaultErrorLog: Controller['defaultErrorLog'] = (error, request, ...facts) => {
+    if (isOurs(request)) (request.sluice as RequestExchange).noteFailure(error)
+    else before.defaultErrorLog(error, request, ...facts)
+  }
+  const value = Object.create(before, {
+    isLogDisabled: { value: isLogDisabled },
+    defaultErrorLog: { value: defaultErrorLog }
+  })
   standsFor.set(value, before)
   Object.defineProperty(rootOf(app, symbol), symbol, { value, configurable: true })
   const own = ownerOf(before)

@@ -73,7 +73,8 @@ export function resolveRoute(named: NamedRoute, around: Surroundings & { readonl
     authNames: resolveAuthRequest(options.authRequest, `${path}authRequest`)?.copyFields ?? new Set(),
     static: options.static ? createStatic(resolveStatic(options.static, `${path}static`)) : null,
     cache: resolveCacheOption(options, path, around.registry),
-    upstream: target.choose,
+    // What is redirected goes nowhere else, a handshake neither.
+    upstream: options.redirect === undefined ? target.choose : null,
     viaId: around.registry.viaId
   }
 }

@@ -12,6 +12,11 @@ export interface NamedRoute {
   readonly url: string
 }
 
+/** The path of an option of the route for messages: a flat registration's stands at the top. */
+export function optionAt({ path }: Pick<NamedRoute, 'path'>, name: string): string {
+  return path === '' ? name : `${path}.${name}`
+}
+
 const SHARED = new Set(['upstreams', 'caches', 'redis', 'routes', 'defaults', 'logLevel', 'logSerializers'])
 
 /** The routes of one registration; `base` is the prefix of the plugin that registers. `defaults` without `routes` is an error. */
@@ -39,11 +44,10 @@ function flatRoutes(options: Readonly<Record<string, unknown>>, base: string): N
 }
 
 function named(options: RouteOptions, path: string, outer: string): Omit<NamedRoute, 'own'> {
-  const at = (name: string): string => (path === '' ? name : `${path}.${name}`)
   const { prefix, path: exact } = options
   if ((prefix === undefined) === (exact === undefined))
     throw optionError(path || 'options', 'needs one of `prefix` and `path`')
-  const own = checkPath(prefix ?? exact, at(prefix === undefined ? 'path' : 'prefix'))
+  const own = checkPath(prefix ?? exact, optionAt({ path }, prefix === undefined ? 'path' : 'prefix'))
   const url = joined(outer, own)
   // A prefix has no slash at its end: `/api/` and `/api` are one. An exact path keeps it.
   return { options, path, url: exact === undefined ? url.replace(/\/+$/, '') || '/' : url }

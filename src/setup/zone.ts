@@ -46,7 +46,7 @@ function reporter(cache: string, directory: string, { path, log }: ZonePlace) {
     if (errno === undefined) {
       log.info({ cache, directory }, `cache ${cache}: the disk is back for ${what}`)
     } else {
-      const facts = { cache, directory, errno, ...diskFault(errno, directory, path) }
+      const facts = { cache, directory, errno, ...diskFault(errno, directory, `${path}.disk`) }
       log.error(facts, `cache ${cache}: no ${what} on disk for now (${errno}); answers go on without it`)
     }
   }

@@ -18,6 +18,8 @@ export interface SpillParts {
 export class Spill {
   readonly #path: string
   readonly #parts: SpillParts
+  /** The directory being made ready; undefined again when that failed. */
+  #ready: Promise<void> | undefined
   #troubled = false
   #retryAt = 0
 
@@ -26,11 +28,20 @@ export class Spill {
     this.#parts = parts
   }
 
+  /** Makes the directory, and removes what dead processes have left in it. The first file does it where nobody has. */
+  prepare(): Promise<void> {
+    this.#ready ??= makeReady(this.#path).catch((error) => {
+      this.#ready = undefined
+      throw error
+    })
+    return this.#ready
+  }
+
   /** A file without a name; rejects at once while the directory is off. */
   readonly open = async (): Promise<SpoolFile> => {
     const { fs = nodeFs, now } = this.#parts
     if (now() < this.#retryAt) throw new Error(`${this.#path} is off`)
-    const file = await this.#noting(openTemporaryFile(this.#path, fs))
+    const file = await this.#noting(this.prepare().then(() => openTemporaryFile(this.#path, fs)))
     return {
       ...file,
       write: async (bytes, at) => {
@@ -53,13 +64,18 @@ export class Spill {
   }
 }
 
-/** Makes the directory, removes what dead processes have left in it, and tries it out. Rejects when it cannot be used. */
+/** A directory that has been tried out. Rejects when it cannot be used. */
 export async function openSpill(path: string, parts: SpillParts): Promise<Spill> {
-  await mkdir(path, { recursive: true, mode: 0o700 })
-  await sweepTemporaryFiles(path)
+  const spill = new Spill(path, parts)
+  await spill.prepare()
   const probe = await openTemporaryFile(path, parts.fs)
   await probe.write(Buffer.from('\n'), 0).finally(probe.close)
-  return new Spill(path, parts)
+  return spill
+}
+
+async function makeReady(path: string): Promise<void> {
+  await mkdir(path, { recursive: true, mode: 0o700 })
+  await sweepTemporaryFiles(path)
 }
 
 /** Files that lost their process between their first moment and the next still have a name. */

@@ -2,6 +2,9 @@
 
 /** A chunk's own object and its two places in the lists. */
 const CHUNK_BYTES = 128
+/** Chunks up to this size are handed out several at once: to copy them costs less than to hand on each. */
+const SMALL_BYTES = 8_192
+const GATHERED_BYTES = 65_536
 
 /** Bytes `start` to `end` (exclusive) of a body that grows at its end. */
 export class Window {
@@ -49,13 +52,27 @@ export class Window {
     this.#end += chunk.length
   }
 
-  /** The rest of the chunk that holds this place; undefined when it is not in memory. */
+  /** What comes at this place: the rest of its chunk, small ones together; undefined when it is not in memory. */
   at(place: number): Buffer | undefined {
     if (place < this.start || place >= this.#end) return undefined
     const index = this.#indexOf(place)
     const chunk = this.#chunks[index]
     const from = this.#places[index] ?? 0
-    return place === from ? chunk : chunk?.subarray(place - from)
+    if (chunk === undefined) return undefined
+    const rest = place === from ? chunk : chunk.subarray(place - from)
+    return rest.length > SMALL_BYTES ? rest : this.#gather(rest, index)
+  }
+
+  #gather(first: Buffer, index: number): Buffer {
+    let next = index + 1
+    let bytes = first.length
+    for (; next < this.#chunks.length; next++) {
+      const length = this.#chunks[next]?.length ?? 0
+      if (length > SMALL_BYTES || bytes + length > GATHERED_BYTES) break
+      bytes += length
+    }
+    if (next === index + 1) return first
+    return Buffer.concat([first, ...this.#chunks.slice(index + 1, next)], bytes)
   }
 
   /** The oldest bytes in one piece, whole chunks, at least one and at most about so many. */

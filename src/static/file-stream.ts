@@ -28,6 +28,17 @@ export function watchStream(reply: FastifyReply, watched: Watched): void {
   })
 }
 
+/** Closes the file with the answer: a hook that puts another in the stream's place may leave it unread. */
+export function endWithReply(reply: FastifyReply): void {
+  const own = reply as { send?: FastifyReply['send'] }
+  // Stands before the prototype's until @fastify/static has handed its stream over.
+  own.send = (payload) => {
+    delete own.send
+    if (payload instanceof ReadStream) reply.raw.once('close', () => payload.destroy())
+    return reply.send(payload)
+  }
+}
+
 function watch(source: ReadStream, reply: FastifyReply, { file, length, fail }: Watched): void {
   source.once('open', (descriptor: number) => {
     // Of an open file, this reads memory and no disk; asynchronously, the first bytes would be under way before the answer.

@@ -11,7 +11,7 @@ import { sendFile } from './send-file'
 import { candidatesFor, type Try } from './try-files'
 
 /**
- * `sent`: return the reply. `next`: not for us, on to the upstream. `missing`: 404, also beside an upstream when the path is
+ * `sent`: return the reply. `next`: not for us, on to the redirect or the upstream. `missing`: 404, also beside an upstream when the path is
  * hostile or hidden. `method`: 405 with `Allow: GET, HEAD`.
  */
 export type Outcome = 'sent' | 'next' | 'missing' | 'method'

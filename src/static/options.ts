@@ -33,7 +33,7 @@ export interface StaticRule {
 export interface StaticOptions {
   /** The folder, relative to `process.cwd()`: nginx `root`. It may be a symlink that a deploy swaps. */
   root: string
-  /** Only these paths are looked up, any other goes on to the upstream. Default: all. */
+  /** Only these paths are looked up, any other goes on, as with `missing: 'next'`. Default: all. */
   match?: StaticMatch
   /** nginx `expires`. Never applies to HTML, web manifests and service workers, unless `match` names them; `'epoch'` (no-cache) does. @default 'off' */
   expires?: StaticExpires

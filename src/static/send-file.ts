@@ -7,7 +7,7 @@ import { formatHttpDate } from '../http/date'
 import type { Fields } from '../http/message'
 import { contentRange, parseRange, unsatisfiedRange } from '../http/range'
 import { expiresAt, type Lifetime } from './cache-control'
-import { assertUnchanged, watchStream } from './file-stream'
+import { assertUnchanged, endWithReply, watchStream } from './file-stream'
 import type { Found } from './lookup'
 
 /** What is sent, and for how long it may be kept. */
@@ -80,6 +80,7 @@ function sendContent(
     return error
   }
   watchStream(reply, { file, length: span === undefined ? file.size : span.end - span.start + 1, fail })
+  endWithReply(reply)
   // @fastify/static knows a weak tag only, and would fail these two although they have been met.
   delete request.raw.headers['if-match']
   delete request.raw.headers['if-unmodified-since']

@@ -133,6 +133,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   /** The socket has been still for as long as the current phase allows; or this process has, hence the second look. */
   onIdle(): void {
+    // While the client holds us up the server cannot be late; the time runs again from `#resume`, which may come in this turn.
+    if (this.#handedOver && this.#controller?.paused === true) return
     const { socket } = this.#line
     const { bytesRead } = socket
     setImmediate(() => {
@@ -143,7 +145,6 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #judgeIdle(): void {
     const { socket } = this.#line
     if (this.#handedOver) {
-      // While the client holds us up the server cannot be late; the time runs again from `#resume`.
       if (this.#controller?.paused !== true) this.#expire('SLUICE_READ_TIMEOUT')
     } else if (this.upload?.blocked === true || socket.writableLength > 0) {
       this.#expire('SLUICE_SEND_TIMEOUT')

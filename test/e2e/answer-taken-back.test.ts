@@ -1,12 +1,16 @@
 // An answer that cannot be finished before its head is out: an error takes its place, and nothing of it goes out or is held.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { type TestContext, test } from 'node:test'
 import { startEdge } from '../support/edge'
 import { get } from '../support/http-client'
 import { startOrigin } from '../support/origin'
+import { tempDir } from '../support/temp-dir'
 import { until } from '../support/waiting'
+import { openFilesIn } from './spilled'
 
 const LARGE = 1_000_000
 
@@ -113,4 +117,29 @@ test('an own handler that answers instead frees the server as well', async (t) =
   )
   assert.equal((await get(`${edge.url}/`)).body.toString().slice(0, 14), 'something else')
   await until('the connection has ended', () => origin.connections().open === 0)
+})
+
+test('of a file neither: no field of it stays on the error, and it is closed', async (t) => {
+  const root = tempDir(t)
+  writeFileSync(join(root, 'app.js'), 'x'.repeat(LARGE))
+  const edge = await startEdge(
+    t,
+    { prefix: '/', static: { root, expires: '1y', immutable: true } },
+    {
+      before: (app) => {
+        app.addHook('onRequest', async (_, reply) => void reply.header('vary', 'origin'))
+        app.addHook('onSend', async ({ url }, { statusCode }) => {
+          if (statusCode === 200 && url.endsWith('?throws')) throw new Error('late')
+          return url.endsWith('?instead') ? 'something else' : undefined
+        })
+      }
+    }
+  )
+  const answer = await get(`${edge.url}/app.js?throws`)
+  assert.deepEqual([answer.status, answer.headers.vary], [500, 'origin'])
+  for (const name of ['etag', 'last-modified', 'cache-control', 'expires', 'accept-ranges'])
+    assert.equal(answer.headers[name], undefined, name)
+  assert.equal((await get(`${edge.url}/app.js?instead`)).text, 'something else')
+  await until('both files are closed', () => openFilesIn(root).length === 0)
+  assert.equal((await get(`${edge.url}/app.js`)).body.length, LARGE)
 })

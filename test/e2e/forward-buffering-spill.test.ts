@@ -1,16 +1,16 @@
 // What memory has no room for goes on into a file that has no name (nginx: proxy_temp_path, proxy_max_temp_file_size).
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import fs, { readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { startEdge, startError } from '../support/edge'
 import { getOpen } from '../support/http-client'
 import { startScript } from '../support/script-server'
 import { tempDir } from '../support/temp-dir'
 import { settled, until, within } from '../support/waiting'
-import { activeExchanges } from './active'
-import { buffers, MIB, openFilesIn, readWhole, startSlow } from './spilled'
+import { activeExchanges, records } from './active'
+import { buffers, MIB, openFilesIn, readWhole, startLong, startSlow } from './spilled'
 
 const LONG_MS = 60_000
 const LEFT_OVER = 'spool-123-0123456789abcdef'
@@ -116,6 +116,25 @@ test('a directory that stops to work costs no answer, and one line in the log', 
   const told = edge.logged('buffering.spill')
   assert.equal(told.length, 1)
   assert.match(String(told[0]?.msg), /ENOENT/)
+  assert.deepEqual([told[0]?.errno, told[0]?.option], ['ENOENT', 'buffering.spill.path'])
+})
+
+test('a file that cannot be read breaks the answer visibly, and the log names the disk', async (t) => {
+  const path = tempDir(t)
+  const { edge, message } = await startSlow(t, { buffering: { memory: '512k', spill: { path } } })
+  await until('the server is free', () => activeExchanges(edge) === 0, LONG_MS)
+  t.mock.method(fs, 'read', (...call: unknown[]) => {
+    process.nextTick(call.at(-1) as (error: Error) => void, new Error('EIO: i/o error, read'))
+  })
+  await assert.rejects(readWhole(message))
+  await until('the record', () => records(edge, 'GET /24').length === 1)
+  const { error } = records(edge, 'GET /24')[0] as { error: Record<string, string> }
+  assert.deepEqual([error.code, error.message], ['SLUICE_INTERNAL', 'EIO: i/o error, read'])
+  assert.match(
+    String(error.next),
+    /^the spool file cannot be read: the disk of a cache or of buffering\.spill/
+  )
+  await until('the file is gone', () => openFilesIn(path).length === 0)
 })
 
 test('what a killed process left is swept at start, and nothing else', async (t) => {
@@ -132,6 +151,44 @@ test('the directory is made for the process alone; routes may share it', async (
   const upstream = 'http://127.0.0.1:1'
   await startEdge(t, { defaults: { upstream, buffering }, routes: [{ prefix: '/a' }, { prefix: '/b' }] })
   assert.equal(statSync(path).mode & 0o777, 0o700)
+})
+
+/** An edge whose own handler forwards with these options. */
+async function startOwn(t: TestContext, options: object) {
+  const origin = await startLong(t)
+  const edge = await startEdge(
+    t,
+    { upstreams: { app: origin.url } },
+    { after: (app) => app.get('/*', (_, reply) => reply.sluice('app', options)) }
+  )
+  return { origin, edge }
+}
+
+test('an own handler that forwards spills as well; its directory is made with the first file', async (t) => {
+  const path = join(tempDir(t), 'a', 'spill')
+  const { edge } = await startOwn(t, { buffering: { memory: '512k', spill: { path } } })
+  const { message } = await getOpen(`${edge.url}/24`)
+  await until('the server is free', () => activeExchanges(edge) === 0, LONG_MS)
+  assert.equal(openFilesIn(path).length, 1)
+  assert.equal(await readWhole(message), undefined)
+  await until('the file is gone', () => openFilesIn(path).length === 0)
+})
+
+test('a directory of an own handler that cannot be made costs no answer, and one line in the log', async (t) => {
+  const path = `${__filename}/spill`
+  const { edge, origin } = await startOwn(t, { buffering: { memory: '512k', spill: { path } } })
+  for (let n = 0; n < 2; n++) {
+    const { message } = await getOpen(`${edge.url}/24`)
+    await settled(() => origin.figures.sent)
+    assert.equal(await readWhole(message), undefined)
+  }
+  assert.match(
+    edge
+      .logged('buffering.spill')
+      .map(({ msg }) => msg)
+      .join(),
+    /^[^,]*ENOTDIR[^,]*$/
+  )
 })
 
 for (const [name, options, message] of [

@@ -261,6 +261,26 @@ test('forwarded twice, or from a cached handler, is an error that says so', asyn
   assert.match(JSON.stringify(edge.log), /cache` option of its own/)
 })
 
+test('the app’s 404 forwards what no route and no file of ours is there for, each with one record', async (t) => {
+  const origin = await startOrigin()
+  t.after(origin.close)
+  const edge = await startEdge(
+    t,
+    { upstreams: { app: origin.url }, routes: [{ prefix: '/files', static: { root: __dirname } }] },
+    { before: (app) => app.setNotFoundHandler((_, reply) => void reply.sluice('app')) }
+  )
+  for (const path of ['/files/none', '/other']) {
+    const answer = await get(edge.url + path)
+    assert.deepEqual([answer.status, answer.json<Seen>().url], [200, path])
+    const record = () => edge.log.filter(({ requestTime }) => requestTime !== undefined)
+    await until('its record', () => record().some(({ url }) => url === path))
+    assert.deepEqual(
+      record().map(({ url, upstream }) => [url, upstream]),
+      [['/files/none', 'app'], ...(path === '/other' ? [['/other', 'app']] : [])]
+    )
+  }
+})
+
 test('in encapsulated plugins: the plugin’s own hooks, its prefix, and options made once', async (t) => {
   const options = { rewritePrefix: '/inner' }
   const { ask } = await startForward({ t }, (app) =>

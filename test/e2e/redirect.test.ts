@@ -5,6 +5,9 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { startEdge, startError } from '../support/edge'
 import { get } from '../support/http-client'
+import { startOrigin } from '../support/origin'
+import { rawExchange } from '../support/raw-client'
+import { rawField } from '../support/response-parser'
 import { tempDir } from '../support/temp-dir'
 
 const ROUTES = [
@@ -41,6 +44,24 @@ test('a path that begins with // cannot lead to another host', async (t) => {
   }
 })
 
+test('an upstream that the route inherits is not asked, nor for a handshake', async (t) => {
+  const origin = await startOrigin()
+  t.after(origin.close)
+  const edge = await startEdge(t, {
+    upstreams: { app: origin.url },
+    defaults: { upstream: 'app', websocket: true },
+    routes: [{ prefix: '/old', redirect: { to: '/new' } }, { prefix: '/' }]
+  })
+  const handshake =
+    'GET /old/x HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n'
+  const answer = await rawExchange(edge.url, handshake)
+  assert.deepEqual([answer.status, rawField(answer, 'location')], [308, ['/new']])
+  assert.equal((await get(`${edge.url}/old`)).status, 308)
+  assert.equal(origin.requests.length, 0)
+  assert.equal(edge.logged('/old/* → 308 /new')[0]?.msg, '/old/* → 308 /new')
+  assert.equal((await edge.app.sluice.explain({ url: '/old/x' })).websocket?.enabled, false)
+})
+
 test('$host is the host of the request without its port; one that is no name is 400', async (t) => {
   const { url } = await startEdge(t, { prefix: '/', redirect: { to: 'https://$host:8443/x$path' } })
   const led = async (host: string) => {
@@ -55,7 +76,12 @@ test('beside static, what is no file is redirected', async (t) => {
   const root = tempDir(t)
   writeFileSync(join(root, 'robots.txt'), 'kept')
   const redirect = { to: 'https://new.example$path' }
-  const { url } = await startEdge(t, { prefix: '/', static: { root, missing: 'next' }, redirect })
+  const edge = await startEdge(t, { prefix: '/', static: { root, missing: 'next' }, redirect })
+  const { url } = edge
+  const mapped = `/* → files in ${root}, else 308 https://new.example$path`
+  assert.equal(edge.logged(mapped)[0]?.msg, mapped)
+  const told = String(await edge.app.sluice.explain({ url: '/other' }))
+  assert.match(told, /→ 308 to .*static +no file, the route goes on/s)
   assert.equal((await get(`${url}/robots.txt`)).text, 'kept')
   assert.equal((await get(`${url}/other`)).headers.location, 'https://new.example/other')
 })

@@ -1,15 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import {
-  fieldLines,
-  firstLine,
-  isFieldValue,
-  isToken,
-  listMembers,
-  toFields,
-  trimOws
-} from '../../src/http/fields'
+import { fieldLines, firstLine, isFieldValue, isToken, listMembers, trimOws } from '../../src/http/fields'
 
 const lists: [string, string | string[] | undefined, string[]][] = [
   ['absent', undefined, []],
@@ -76,18 +68,6 @@ const values: [string, boolean][] = [
 for (const [input, expected] of values) {
   test(`isFieldValue: ${JSON.stringify(input)}`, () => assert.equal(isFieldValue(input), expected))
 }
-
-test('toFields lowers names, keeps the order of lines and decodes latin1', () => {
-  const fields = toFields(['Vary', 'a', Buffer.from('X-A'), Buffer.from([0xe9]), 'VARY', 'b', 'vary', 'c'])
-  assert.deepEqual({ ...fields }, { vary: ['a', 'b', 'c'], 'x-a': '\xe9' })
-})
-
-test('toFields cannot be used to reach a prototype', () => {
-  const fields = toFields(['__proto__', 'x', 'constructor', 'y'])
-  assert.equal(Object.getPrototypeOf(fields), null)
-  assert.deepEqual(Object.keys(fields), ['__proto__', 'constructor'])
-  assert.deepEqual(fieldLines(fields, '__proto__'), ['x'])
-})
 
 test('fieldLines and firstLine ignore what fields inherit', () => {
   assert.deepEqual(fieldLines({}, 'constructor'), [])

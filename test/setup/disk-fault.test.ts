@@ -9,6 +9,7 @@ const CASES: [errno: string, option: string, next: RegExp][] = [
     /keep caches\.pages\.disk\.maxSize below what is free; `df -h \/var\/c; df -i \/var\/c`/
   ],
   ['EROFS', 'caches.pages.disk.path', /must own and be able to write caches\.pages\.disk\.path/],
+  ['ENOENT', 'caches.pages.disk.path', /\/var\/c is no directory, or not there any more/],
   ['EMFILE', 'caches.pages.disk.path', /ulimit -n/],
   ['ETIMEDOUT', 'caches.pages.disk.path', /disk of \/var\/c does not answer/],
   ['EIO', 'caches.pages.disk.path', /disk of \/var\/c fails/]
@@ -16,7 +17,7 @@ const CASES: [errno: string, option: string, next: RegExp][] = [
 
 for (const [errno, option, next] of CASES) {
   test(`${errno} names ${option} and what to do`, () => {
-    const told = diskFault(errno, '/var/c', 'caches.pages')
+    const told = diskFault(errno, '/var/c', 'caches.pages.disk')
     assert.equal(told.option, option)
     assert.match(told.next, next)
     assert.doesNotMatch(told.next, /\{\w+\}/)

@@ -12,7 +12,12 @@ async function scene(t: Parameters<typeof startEdge>[0], fastify: Record<string,
   t.after(origin.close)
   const edge = await startEdge(
     t,
-    { prefix: '/p', upstream: origin.url },
+    {
+      routes: [
+        { prefix: '/p', upstream: origin.url },
+        { prefix: '/files', static: { root: __dirname } }
+      ]
+    },
     {
       fastify,
       before: (app) => {
@@ -21,6 +26,10 @@ async function scene(t: Parameters<typeof startEdge>[0], fastify: Record<string,
           if (url === '/p/refused') await reply.code(401).send('no')
         })
         app.get('/own', async () => 'own')
+        app.setNotFoundHandler(({ url }, reply) => {
+          if (url === '/files/throws') throw new Error('no page for it')
+          reply.code(404).send('not here')
+        })
       }
     }
   )
@@ -68,6 +77,18 @@ test('one that fails leaves one line, with its error', async (t) => {
   const { message, stack } = (line as unknown as { err: Error }).err
   assert.equal(message, 'boom')
   assert.match(String(stack), /quiet\.test/)
+})
+
+test('the app’s 404 for a file of ours leaves one line, and its error when it fails', async (t) => {
+  const { lines } = await scene(t)
+  const told = async (path: string) =>
+    (await lines(path)).map(({ level, msg, error }) => [
+      level,
+      msg,
+      (error as { message?: string } | undefined)?.message
+    ])
+  assert.deepEqual(await told('/files/none'), [[30, 'GET /files/none 404', undefined]])
+  assert.deepEqual(await told('/files/throws'), [[50, 'GET /files/throws 500', 'no page for it']])
 })
 
 test('an app that wants no lines gets none of these', async (t) => {

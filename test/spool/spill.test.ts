@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import nodeFs, { readdirSync, statSync, writeFileSync } from 'node:fs'
+import nodeFs, { readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { openSpill } from '../../src/spool/spill'
+import { openSpill, Spill } from '../../src/spool/spill'
 import type { SpoolFs } from '../../src/spool/temporary-file'
 import { tempDir } from '../support/temp-dir'
 
@@ -73,6 +73,22 @@ for (const [call, code] of [
     assert.deepEqual(troubles, [code, code])
   })
 }
+
+test('a directory that nobody has prepared is made with its first file, or with one after that failed', async (t) => {
+  const path = join(tempDir(t), 'a')
+  writeFileSync(path, '')
+  let now = 1000
+  const troubles: (string | undefined)[] = []
+  const onTrouble = (error: NodeJS.ErrnoException) => void troubles.push(error.code)
+  const { open } = new Spill(join(path, 'b'), { now: () => now, onTrouble })
+  await assert.rejects(open(), { code: 'ENOTDIR' })
+  await assert.rejects(open(), /is off/)
+  rmSync(path)
+  now += 10_000
+  const files = await Promise.all([open(), open()])
+  await Promise.all(files.map((file) => file.close()))
+  assert.deepEqual([troubles, statSync(join(path, 'b')).mode & 0o777], [['ENOTDIR'], 0o700])
+})
 
 test('files that were open before the trouble and meet it one by one are no further trouble', async (t) => {
   const troubles: (string | undefined)[] = []

@@ -43,3 +43,15 @@ test('the oldest bytes are whole chunks, at least one', () => {
   assert.equal(window.oldest(5).toString(), 'aaaabbbb')
   assert.equal(window.oldest(99).toString(), 'aaaabbbbcccc')
 })
+
+test('small chunks come several at once, large ones alone and as they are', () => {
+  const window = new Window()
+  const large = Buffer.alloc(20_000, 'l')
+  for (const text of ['aa', 'bb']) window.append(Buffer.from(text))
+  window.append(large)
+  for (let n = 0; n < 20; n++) window.append(Buffer.alloc(8_000, n))
+  assert.equal(window.at(0)?.toString(), 'aabb')
+  assert.equal(window.at(1)?.toString(), 'abb')
+  assert.equal(window.at(4), large)
+  assert.equal(window.at(20_004)?.length, 64_000)
+})

@@ -38,7 +38,7 @@ export function troubleshooting(): string[] {
   ]
   const disk = DISK_FAULTS.map(({ name, errnos }) => {
     const [errno = 'any other'] = errnos
-    return row(name, errno, diskFault(errno, '/var/cache/app', 'caches.pages'))
+    return row(name, errno, diskFault(errno, '/var/cache/app', 'caches.pages.disk'))
   })
   const bucket = row('one bucket for all clients', '429, 503', diagnoseBucket('10.0.0.1'))
   return [...faults, ...answers, bucket, ...disk]

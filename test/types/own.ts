@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type {
   AccessRule,
   AuthRequestOptions,
+  BufferingOptions,
   CacheOptions,
   CacheWord,
   CacheZoneOptions,
@@ -114,7 +115,14 @@ app.sluice.cached({ zone: 'pages', valid: 60 }, async () => 'x')
 // @ts-expect-error the handler is missing
 app.sluice.cached('pages')
 
-const forward: ForwardOptions = { rewritePrefix: '/v1', cache: { zone: 'pages' }, timeouts: { read: '10s' } }
+const buffering: BufferingOptions = { memory: '2m', spill: { path: '/var/spool/app' } }
+const forward: ForwardOptions = {
+  rewritePrefix: '/v1',
+  cache: { zone: 'pages' },
+  timeouts: { read: '10s' },
+  buffering,
+  altSvc: 'clear'
+}
 app.get('/a', (_, reply) => reply.sluice('app', forward))
 app.get('/b', async (_, reply) => reply.sluice('http://127.0.0.1:3000'))
 // @ts-expect-error where it mounts is the app's own business

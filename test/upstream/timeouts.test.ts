@@ -1,5 +1,7 @@
 // Every stall has its timer (nginx: proxy_connect_timeout, proxy_send_timeout, proxy_read_timeout), and a slow client is not the server's fault.
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { stat } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { test } from 'node:test'
 import { call, failureIn, ok, scripted, text, transportTo } from './scripted'
@@ -148,4 +150,28 @@ test('a process that stood still does not take the server for silent', async (t)
   const until = performance.now() + 80
   while (performance.now() < until);
   assert.equal(await text(await sent), 'there')
+})
+
+test('a reader that goes on in the turn in which the time runs out does not trip it', async (t) => {
+  const body = Buffer.alloc(8_000_000, 'x')
+  const server = await scripted(t, (socket) => {
+    socket.write(`HTTP/1.1 200 OK\r\ncontent-length: ${body.length}\r\n\r\n`)
+    socket.write(body)
+  })
+  const read = 300
+  const response = await transportTo(t, server.url).send(call({}, { collect: 0, timeouts: { read } }))
+  const stream = response.body as Readable
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  await new Promise((resolve) => setImmediate(resolve))
+  // The time runs out while this loop stands; its timer comes first in the next turn, this answer of the kernel after it.
+  const went = stat('.').then(() => stream.resume())
+  const until = performance.now() + read
+  while (performance.now() < until);
+  let bytes = 0
+  stream.on('data', (chunk: Buffer) => {
+    bytes += chunk.length
+  })
+  stream.pause()
+  await Promise.all([went, once(stream, 'end')])
+  assert.equal(bytes, body.length)
 })

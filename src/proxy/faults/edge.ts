@@ -1,6 +1,9 @@
 // PURE. Faults that are not the server’s: limits, refusals, loops, and the app’s own code.
 import type { Fault } from './fault'
 
+/** Content that has come and was put on a disk. */
+const OWN_FILE = /^the (?:cache|spool) file /
+
 /** From the particular to the general: the last row of a code matches whatever is left. */
 export const EDGE_FAULTS: readonly Fault[] = [
   {
@@ -69,6 +72,18 @@ export const EDGE_FAULTS: readonly Fault[] = [
     code: 'SLUICE_METHOD_NOT_ALLOWED',
     option: 'methods',
     next: 'add the method to {option} if it is wanted; files take GET and HEAD only'
+  },
+  {
+    name: 'file of an answer cannot be read',
+    code: 'SLUICE_INTERNAL',
+    when: ({ detail }) => detail !== undefined && OWN_FILE.test(detail),
+    next: '{detail}: the disk of a cache or of buffering.spill fails, or somebody clears its directory; `dmesg`, and the health of the device'
+  },
+  {
+    name: 'the app says what cannot be done',
+    code: 'SLUICE_INTERNAL',
+    when: ({ detail }) => detail !== undefined,
+    next: '{detail}: to be mended in the app'
   },
   {
     name: 'a hook or function failed',

@@ -1,14 +1,17 @@
 // Faults that are not the server's: limits, loops, a full disk, and what surrounds the app.
 import fs from 'node:fs'
 import type { TestContext } from 'node:test'
-import { startEdge } from '../../support/edge'
-import { get } from '../../support/http-client'
+import { type LogRecord, startEdge } from '../../support/edge'
+import { get, getOpen } from '../../support/http-client'
 import { startOrigin } from '../../support/origin'
 import { tempDir } from '../../support/temp-dir'
 import { until } from '../../support/waiting'
 import { upload } from './answer'
 import { ask, askEdge, closedPort, type FaultCase, GET, routed, type Seen, secretsOf, send } from './case'
 import { freePort } from './reach'
+
+/** More than the connections take on their own. */
+const LONG_BYTES = 24 * 1024 * 1024
 
 export const EDGE: readonly FaultCase[] = [
   {
@@ -117,6 +120,15 @@ export const MORE_EDGE: readonly FaultCase[] = [
     next: /faster than routes\[1\]\.rateLimit allows/
   },
   {
+    name: 'full disk for the rest of a long answer',
+    run: askWithFullSpill,
+    status: 200,
+    level: 50,
+    errno: /^ENOSPC$/,
+    option: 'routes[1].buffering.spill.maxSize',
+    next: /make room, or keep routes\[1\]\.buffering\.spill\.maxSize below what is free; `df -h \//
+  },
+  {
     name: 'auth service refused',
     run: async (t) => {
       const auth = { upstream: 'auth', path: '/check' }
@@ -154,7 +166,36 @@ async function askLoop(t: TestContext): Promise<Seen> {
   return { ...answer, lines, secrets: [`127.0.0.1:${port}`] }
 }
 
-/** The kernel says ENOSPC to each write of a file; many requests, one line. */
+/** The kernel says ENOSPC to each write of a file. */
+function fillDisk(t: TestContext): void {
+  t.mock.method(fs, 'write', (...call: unknown[]) => {
+    const error = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
+    process.nextTick(call.at(-1) as (error: Error) => void, error)
+  })
+}
+
+/** Two clients that do not read at first: one line. */
+async function askWithFullSpill(t: TestContext): Promise<Seen> {
+  const origin = await startOrigin((_, response) => response.end(Buffer.alloc(LONG_BYTES)))
+  t.after(origin.close)
+  const buffering = { memory: '128k', spill: { path: tempDir(t) } }
+  const edge = await startEdge(t, routed(origin.url, { buffering }))
+  const before = edge.log.length
+  fillDisk(t)
+  const told = (): LogRecord[] =>
+    edge.log.slice(before).filter(({ requestTime }) => requestTime === undefined)
+  const answers = await Promise.all([getOpen(edge.url), getOpen(edge.url)])
+  await until('the trouble', () => told().length > 0)
+  for (const { message } of answers) {
+    let bytes = 0
+    for await (const chunk of message) bytes += (chunk as Buffer).length
+    if (bytes !== LONG_BYTES) throw new Error(`${bytes} bytes`)
+  }
+  await edge.close()
+  return { status: answers[0].status, answer: '', lines: told(), secrets: [] }
+}
+
+/** Many requests, one line. */
 async function askWithFullDisk(t: TestContext): Promise<Seen> {
   const origin = await startOrigin((_, response) => response.end('content'))
   t.after(origin.close)
@@ -164,10 +205,7 @@ async function askWithFullDisk(t: TestContext): Promise<Seen> {
     routes: [{ prefix: '/', upstream: origin.url, cache: { zone: 'pages', valid: '1h' } }]
   })
   const before = edge.log.length
-  t.mock.method(fs, 'write', (...call: unknown[]) => {
-    const error = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
-    process.nextTick(call.at(-1) as (error: Error) => void, error)
-  })
+  fillDisk(t)
   const statuses = new Set<number>()
   for (let n = 0; n < 5; n++) statuses.add((await get(`${edge.url}/${n}`)).status)
   await until('the tier to be off', () => edge.log.some(({ errno }) => errno !== undefined))
