@@ -12,6 +12,8 @@ import type { CacheStore, StoreStats } from './store/store'
 /** Refreshes beside requests at one time; beyond it stale is served without one (many keys expiring together). */
 const MAX_REFRESHES = 64
 
+const OBJECT_BYTES = 1024 * 1024
+
 /** What a purge takes. `upstreams` are the names under which the URL may be stored. */
 export type Purge = { readonly url: string; readonly upstreams: readonly string[] } | BanOf
 
@@ -38,6 +40,8 @@ export interface ZoneParts {
   readonly timers?: Timers
   /** Where bodies wait for clients that are slower than their origin. */
   readonly openFile?: () => Promise<SpoolFile>
+  /** Most that it keeps in memory of one response. Default: 1 MiB. */
+  readonly objectBytes?: number
 }
 
 /** One zone; lives as long as the app. */
@@ -47,6 +51,7 @@ export class CacheZone {
   readonly store: CacheStore
   readonly timers: Timers
   readonly openFile: (() => Promise<SpoolFile>) | undefined
+  readonly objectBytes: number
   readonly lock = new Lock()
   readonly marks = new Marks()
   readonly bans = new Bans()
@@ -72,6 +77,7 @@ export class CacheZone {
     this.version = parts.version ?? ''
     this.timers = parts.timers ?? NODE_TIMERS
     this.openFile = parts.openFile
+    this.objectBytes = parts.objectBytes ?? OBJECT_BYTES
   }
 
   /** The key of a URL in this zone, all its variants together. */
