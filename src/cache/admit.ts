@@ -44,12 +44,7 @@ export interface Arrival {
 }
 
 /** What became of a response in the store. */
-export type AdmitEnd =
-  | { readonly kind: 'stored' }
-  | { readonly kind: 'not-stored' }
-  | { readonly kind: 'failed' }
-  /** Invalidated or purged meanwhile. */
-  | { readonly kind: 'revoked' }
+export type AdmitEnd = 'stored' | 'not-stored'
 
 /** What the client gets, and whether it is on its way into the store. */
 export interface Admission {
@@ -197,11 +192,11 @@ export class Admit {
     this.#zone.release(ticket)
     if (typeof opened === 'string') return
     if (end !== 'stored' || ticket.revoked) {
-      onEnd({ kind: end === 'failed' ? end : ticket.revoked ? 'revoked' : 'not-stored' })
+      onEnd('not-stored')
       return
     }
     if (opened.record !== undefined) this.#putVary(arrival, opened, opened.record)
-    onEnd({ kind: 'stored' })
+    onEnd('stored')
   }
 
   #putVary({ primary, record }: Arrival, { key, head }: Opened, names: readonly string[]): void {

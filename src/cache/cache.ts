@@ -1,6 +1,5 @@
 // The cache of one route: lookup → decide → serve | fetch → store, in nginx's seven words (RFC 9111 §4, proxy_cache). `fetch` is passed in.
 import { sluiceError } from '../errors'
-import { discard } from '../http/discard'
 import type { UpstreamRequest } from '../http/message'
 import { parseCacheControl } from './directives'
 import { Errands } from './errand'
@@ -13,7 +12,7 @@ import { isConditional } from './serve'
 import { Sharing } from './share'
 import { type CacheAnswer, type CacheCall, type CacheRequest, openTurn, type Turn } from './turn'
 import { isUnsafe, Unsafe } from './unsafe'
-import { keepsOut, keepsToItself, mayStore, passedOver, staleWord } from './verdict'
+import { keepsOut, keepsToItself, passedOver, staleWord } from './verdict'
 import type { CacheZone } from './zone'
 
 /** How often a request may wait for others before it goes alone: for the URL, for its variant, and once for bad luck. */
@@ -155,27 +154,10 @@ export class RouteCache {
     return past ? this.#sharing.alone(turn, place, 'EXPIRED') : this.#sharing.share(turn, place, 'EXPIRED')
   }
 
-  /** Refreshes beside the request: one per key, none for a while after a failure. */
+  /** Refreshes beside the request: one per key, none for a while after a failure, so many at one time. */
   #refresh(turn: Turn, place: Place): void {
-    const { marks, lock } = this.#zone
     const { call } = turn
-    if (!this.#zone.mayRefresh || !marks.mayRefresh(place.key, call.now())) return
-    const flight = lock.lead(place.key, call.now())
-    const errand = {
-      turn,
-      place,
-      flight,
-      mayStore: mayStore(turn.request),
-      client: undefined,
-      word: 'EXPIRED'
-    } as const
-    const failed = (): void => marks.refreshFailed(place.key, call.now())
-    const job = this.#errands.run(errand).then(({ outcome, response }) => {
-      discard(response.body)
-      if (outcome.word === 'STALE') failed()
-      else marks.refreshed(place.key)
-    }, failed)
-    this.#zone.addRefresh(job)
+    this.#zone.refresh(place.key, call.now(), () => this.#sharing.refresh(turn, place))
   }
 
   /** Asks upstream whatever is stored; the answer is stored all the same (proxy_cache_bypass). */

@@ -246,13 +246,9 @@ export class Errands {
     return { response, outcome: fetchedOutcome(errand, arrived.response.status, refusal) }
   }
 
-  #ended({ flight, place, word, turn }: Errand, end: AdmitEnd): void {
-    if (end.kind === 'stored') flight?.end({ kind: 'stored', word })
-    else if (end.kind !== 'not-stored') flight?.end({ kind: 'abandoned' })
-    else {
-      if (flight !== undefined) this.#zone.marks.refuse(place.key, false, turn.call.now())
-      flight?.end(REFUSED)
-    }
+  /** Not stored after all: who still waits may lead, and the others get that as it comes. */
+  #ended({ flight, word }: Errand, end: AdmitEnd): void {
+    flight?.end(end === 'stored' ? { kind: 'stored', word } : { kind: 'abandoned' })
   }
 
   /** A response that cannot be stored has taken the place of the stored one; an error may pass. */

@@ -45,6 +45,7 @@ export class Flight {
   #end: FlightEnd | undefined
   #onEnd: () => void
   #onDeserted: (() => void) | undefined
+  #onEnded: ((end: FlightEnd) => void) | undefined
 
   constructor(startedAt: number, onEnd: () => void) {
     this.startedAt = startedAt
@@ -78,7 +79,16 @@ export class Flight {
     if (this.#end !== undefined) return
     this.#end = end
     this.#onEnd()
+    this.#onEnded?.(end)
     this.#wake(end)
+  }
+
+  /** The end, for who leads it: no follower. */
+  ended(): Promise<FlightEnd> {
+    if (this.#end !== undefined) return Promise.resolve(this.#end)
+    return new Promise((resolve) => {
+      this.#onEnded = resolve
+    })
   }
 
   #wake(end: WaitEnd): void {

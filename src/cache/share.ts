@@ -1,4 +1,5 @@
 // Requests for one key at one time (proxy_cache_lock): one leads, the others get its response as it comes, or what its end says of theirs.
+import { discard } from '../http/discard'
 import type { Arriving } from './arriving'
 import type { Errands } from './errand'
 import { pass } from './fetch'
@@ -20,7 +21,7 @@ type NoAnswer =
   | 'other'
   /** Its beginning is gone: the store will have it. */
   | 'later'
-  /** It may not be reused any more: another has to be fetched. */
+  /** It is of no use to who comes now: another has to be fetched. */
   | 'unfit'
 
 /** One route's view of the fetches under way in its zone. */
@@ -69,6 +70,23 @@ export class Sharing {
       client,
       word
     })
+  }
+
+  /** Leads a fetch that no client waits for; ends with it, and remembers whether it went well. */
+  async refresh(turn: Turn, place: Place): Promise<void> {
+    const { marks, lock } = this.#zone
+    const { now } = turn.call
+    const flight = lock.lead(place.key, now())
+    const errand = { turn, place, flight, mayStore: mayStore(turn.request), client: undefined } as const
+    try {
+      const { response } = await this.#errands.run({ ...errand, word: 'EXPIRED' })
+      discard(response.body)
+      const { kind } = await flight.ended()
+      if (kind === 'stored' || (kind === 'refused' && response.status < 400)) marks.refreshed(place.key)
+      else marks.refreshFailed(place.key, now())
+    } catch {
+      marks.refreshFailed(place.key, now())
+    }
   }
 
   #lead(turn: Turn, place: Place, word: CacheWord): Promise<CacheAnswer> {
@@ -137,7 +155,8 @@ export class Sharing {
       return undefined
     }
     if (decision.kind !== 'fresh') return 'unfit'
-    if (!entry.isWhole()) return 'later'
+    // Of unknown length, and longer than what is kept: the store will hardly keep it either.
+    if (!entry.isWhole()) return entry.length === undefined ? 'unfit' : 'later'
     turn.collapsed = word
     const answer = this.#errands.answer(turn, selected, { word })
     const { body } = answer.response

@@ -6,11 +6,9 @@ import type { Fill } from './fill'
 import { type KeyFacts, primaryKey } from './key'
 import { Lock, NODE_TIMERS, type Timers } from './lock'
 import { Marks } from './marks'
+import { Refreshes } from './refreshes'
 import type { CacheWord } from './status'
 import type { CacheStore, StoreStats } from './store/store'
-
-/** Refreshes beside requests at one time; beyond it stale is served without one (many keys expiring together). */
-const MAX_REFRESHES = 64
 
 const OBJECT_BYTES = 1024 * 1024
 
@@ -66,7 +64,8 @@ export class CacheZone {
   }
   readonly #tickets = new Set<Ticket>()
   readonly #fills = new Set<Fill>()
-  readonly #refreshes = new Set<Promise<void>>()
+  readonly #refreshes = new Refreshes()
+  readonly #jobs = new Set<Promise<void>>()
   /** Removals that the store has not finished: what it still finds under these keys is gone already. */
   readonly #removals = new Map<string, Promise<boolean>>()
   #closed = false
@@ -112,15 +111,14 @@ export class CacheZone {
     this.#fills.delete(fill)
   }
 
-  /** Whether a refresh beside a request may start now. */
-  get mayRefresh(): boolean {
-    return this.#refreshes.size < MAX_REFRESHES && !this.#closed
-  }
-
-  /** Keeps count of a refresh; `job` never rejects. */
-  addRefresh(job: Promise<void>): void {
-    const tracked = job.finally(() => this.#refreshes.delete(tracked))
-    this.#refreshes.add(tracked)
+  /** Starts a refresh beside a request, unless its key fails, or others come first. `job` never rejects. */
+  refresh(key: string, now: number, job: () => Promise<void>): void {
+    if (this.#closed || !this.marks.mayRefresh(key, now) || !this.#refreshes.begin(key, now)) return
+    const tracked = job().finally(() => {
+      this.#refreshes.end()
+      this.#jobs.delete(tracked)
+    })
+    this.#jobs.add(tracked)
   }
 
   /** Whether a removal of this key is under way. */
@@ -160,7 +158,7 @@ export class CacheZone {
       fetching: flights,
       fills: this.#fills.size,
       waiting,
-      refreshing: this.#refreshes.size
+      refreshing: this.#refreshes.running
     }
   }
 
@@ -169,7 +167,7 @@ export class CacheZone {
     this.#closed = true
     const error = sluiceError('SLUICE_CLOSING')
     const fills = [...this.#fills].map((fill) => fill.close(error))
-    await Promise.all([...fills, ...this.#refreshes, ...this.#removals.values()])
+    await Promise.all([...fills, ...this.#jobs, ...this.#removals.values()])
     await this.store.close()
   }
 

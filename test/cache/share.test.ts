@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { Readable } from 'node:stream'
 import { test } from 'node:test'
 import { createMemoryStore } from '../../src/cache/store/memory'
 import type { CacheStore, StoredEntry } from '../../src/cache/store/store'
@@ -327,26 +328,90 @@ test('a leader that leaves in the middle takes only its own body along', async (
   assert.equal(scene.requests.length, 1)
 })
 
-test('where memory has no room for the beginning, who comes late waits for the store', async () => {
+/** A scene in which memory has had no room for the beginning of what the leader reads. */
+async function beginningGone(fields: Fields) {
   const { store, commits } = slowStore()
   const scene = new Scene({}, { store })
   const source = fed()
-  scene.script = () => ({ status: 200, fields: FRESH, body: source })
+  scene.script = () => ({ status: 200, fields, body: source })
   const { response } = await scene.open()
   const leading = read(response.body)
-  const chunk = Buffer.alloc(256 * 1024, 'x')
-  for (let i = 0; i < 12; i++) source.push(Buffer.from(chunk))
+  for (let i = 0; i < 12; i++) source.push(Buffer.alloc(256 * 1024, 'x'))
   await settled()
-  const late = scene.get()
+  return { scene, source, commits, leading }
+}
+
+test('where memory has no room for the beginning, who comes late waits for the store', async () => {
+  const length = 3 * 1024 * 1024
+  const { scene, source, commits, leading } = await beginningGone({
+    ...FRESH,
+    'content-length': String(length)
+  })
+  const late = [scene.get(), scene.get()]
   await settled()
-  assert.equal(scene.zone.stats().waiting, 1)
+  assert.equal(scene.zone.stats().waiting, 2)
   source.push(null)
   await settled()
   commits[0]?.(true)
-  assert.equal((await leading).length, 12 * chunk.length)
-  const { word, body } = await late
-  assert.deepEqual([word, body.length, scene.requests.length], ['MISS', 12 * chunk.length, 1])
+  assert.equal((await leading).length, length)
+  for (const { word, body } of await Promise.all(late))
+    assert.deepEqual([word, body.length], ['MISS', length])
+  assert.equal(scene.requests.length, 1)
 })
+
+test('and fetches anew, together, what may be too long for the store', async () => {
+  const { scene, source, leading } = await beginningGone(FRESH)
+  const answer = gate<ReturnType<typeof text>>()
+  scene.script = () => answer.promise
+  const late = [scene.get(), scene.get(), scene.get()]
+  await settled()
+  assert.equal(scene.requests.length, 2)
+  answer.open(text('short', FRESH))
+  assert.deepEqual(new Set((await Promise.all(late)).map(({ body }) => body)), new Set(['short']))
+  source.push(null)
+  await leading
+  assert.equal(scene.requests.length, 2)
+})
+
+for (const [name, answer] of [
+  ['with Set-Cookie', text('mine', { ...FRESH, 'set-cookie': 'a=1' })],
+  ['that is private', text('mine', { 'cache-control': 'private' })],
+  ['that must not be stored', text('mine', { 'cache-control': 'no-store' })],
+  ['that varies on everything', text('mine', { ...FRESH, vary: '*' })],
+  ['that is an error', text('mine', {}, 500)]
+] as const) {
+  for (const state of ['absent', 'expired']) {
+    test(`ten ask for what is ${state} and get an answer ${name}: one, then nine side by side, then no waiting`, async () => {
+      const scene = new Scene()
+      scene.script = () => text('A', { 'cache-control': 'max-age=1' })
+      if (state === 'expired') await scene.get()
+      const before = scene.requests.length
+      const held: ReturnType<typeof gate<void>>[] = []
+      scene.script = async () => {
+        const each = gate()
+        held.push(each)
+        await each.promise
+        return answer
+      }
+      scene.at(2)
+      const all = Array.from({ length: 10 }, () => scene.get())
+      await settled()
+      assert.equal(held.length, 1)
+      held[0]?.open()
+      await settled()
+      assert.equal(held.length, 10)
+      for (const each of held) each.open()
+      for (const { body } of await Promise.all(all)) assert.equal(body, 'mine')
+      scene.at(121)
+      const later = [scene.get(), scene.get()]
+      await settled()
+      assert.equal(scene.requests.length, before + 12)
+      for (const each of held) each.open()
+      await Promise.all(later)
+      assert.equal(scene.zone.stats().fetching, 0)
+    })
+  }
+}
 
 test('a refresh beside a request is shared as well', async () => {
   const scene = new Scene()
@@ -385,4 +450,111 @@ test('a 304 is told to all at once, before the store has noted it', async () => 
   noted.open()
   await settled()
   assert.equal(scene.zone.stats().fetching, 0)
+})
+
+test('after a response that could not be kept in the end the next ones are fetched together all the same', async () => {
+  const { store, commits } = slowStore()
+  const scene = new Scene({}, { store })
+  scene.script = () => text('A', FRESH)
+  await scene.get()
+  commits[0]?.(false)
+  await settled()
+  await Promise.all([scene.get(), scene.get(), scene.get()])
+  assert.equal(scene.requests.length, 2)
+})
+
+const WHILE = { 'cache-control': 'max-age=1, stale-while-revalidate=6000' }
+
+/** A scene with so many stale responses. */
+async function manyStale(count: number): Promise<Scene> {
+  const scene = new Scene()
+  scene.script = () => text('A', WHILE)
+  for (let n = 0; n < count; n++) (await scene.open({ target: `/${n}` })).response.body
+  await settled()
+  scene.at(2)
+  return scene
+}
+
+test('ten thousand responses expire at once: at most so many are refreshed at one time, and all in their turn', async () => {
+  const count = 10_000
+  const scene = await manyStale(count)
+  const answers: (() => void)[] = []
+  const refreshed = new Set<string>()
+  let most = 0
+  scene.script = ({ path }) => {
+    refreshed.add(path)
+    return new Promise((resolve) => {
+      answers.push(() => resolve(text('B', { 'cache-control': 'max-age=6000' })))
+      most = Math.max(most, answers.length)
+    })
+  }
+  for (let round = 0; refreshed.size < count && round < 400; round++) {
+    for (let n = 0; n < count; n++) {
+      if (!refreshed.has(`/${n}`)) await scene.open({ target: `/${n}` })
+      if (answers.length === 0) continue
+      if (n % 50 !== 0) continue
+      for (const answer of answers.splice(0)) answer()
+      await settled()
+    }
+    for (const answer of answers.splice(0)) answer()
+    await settled()
+  }
+  assert.equal(refreshed.size, count)
+  assert.ok(most > 1 && most <= 64, `${most} at one time`)
+  assert.deepEqual([scene.requests.length, scene.zone.stats().refreshing], [2 * count, 0])
+})
+
+test('a refresh takes its place until its content is stored', async () => {
+  const scene = await manyStale(65)
+  const sources = Array.from({ length: 65 }, fed)
+  let next = 0
+  scene.script = () => ({ status: 200, fields: FRESH, body: sources[next++] ?? null })
+  for (let n = 0; n < 65; n++) await scene.get(`/${n}`)
+  assert.deepEqual([next, scene.zone.stats().refreshing], [64, 64])
+  sources[0]?.push(null)
+  await settled()
+  assert.equal(scene.zone.stats().refreshing, 63)
+  await scene.get('/64')
+  assert.equal(next, 65)
+  for (const source of sources) source.push(null)
+  await settled()
+  assert.equal(scene.zone.stats().refreshing, 0)
+})
+
+for (const [name, script] of [
+  ['breaks off', () => ({ status: 200, fields: FRESH, body: fed().destroy(sluiceError('SLUICE_RESET')) })],
+  ['is refused', () => text('slow down', {}, 429)]
+] as const) {
+  test(`a refresh that ${name} is tried again after a pause, not with the next request`, async () => {
+    const scene = await manyStale(1)
+    scene.script = () => {
+      const response = script()
+      if (response.body instanceof Readable) response.body.on('error', () => {})
+      return response
+    }
+    const fetched = []
+    for (const seconds of [2, 2.5, 3.1, 4, 5.2]) {
+      scene.at(seconds)
+      assert.equal((await scene.get('/0')).body, 'A')
+      fetched.push(scene.requests.length - 1)
+    }
+    assert.deepEqual(fetched, [1, 1, 2, 2, 3])
+  })
+}
+
+test('a refresh goes on when the client that led to it leaves', async () => {
+  const scene = await manyStale(1)
+  const answer = gate<ReturnType<typeof text>>()
+  let life: Abort | undefined
+  scene.script = (_request, abort) => {
+    life = abort
+    return answer.promise
+  }
+  const abort = new Abort()
+  assert.equal((await scene.ask({ target: '/0', abort })).word, 'STALE')
+  abort.abort(sluiceError('SLUICE_CLIENT_CLOSED'))
+  assert.equal(life?.reason, undefined)
+  answer.open(text('B', FRESH))
+  await settled()
+  assert.equal((await scene.get('/0')).body, 'B')
 })
