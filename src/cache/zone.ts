@@ -101,6 +101,11 @@ export class CacheZone {
     this.#tickets.delete(ticket)
   }
 
+  /** Fetches of which something can still reach the store. */
+  get underWay(): number {
+    return this.#tickets.size
+  }
+
   /** Keeps count of a fill until it has ended. */
   addFill(fill: Fill): void {
     this.#fills.add(fill)
