@@ -333,7 +333,9 @@ function wrongContent(
   from: Sent
 ): string | undefined {
   if (what === 'head') return body.length === 0 ? undefined : 'a HEAD with content'
-  if (!from.complete) return `a body that was never complete, as if it were (${body.length} bytes)`
+  // A part may be whole where the rest has broken off.
+  if (!from.complete && !(status === 206 && from.pushed === CHUNKS))
+    return `a body that was never complete, as if it were (${body.length} bytes)`
   const whole = Buffer.concat(Array.from({ length: CHUNKS }, (_, n) => chunkOf(from.number, n)))
   const expected = status === 206 ? whole.subarray(CHUNK_BYTES - 10, LENGTH - 10) : whole
   if (status === 206 && fields['content-length'] !== String(expected.length)) return 'a wrong length'
