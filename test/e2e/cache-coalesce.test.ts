@@ -8,6 +8,8 @@ import { tempDir } from '../support/temp-dir'
 import { until } from '../support/waiting'
 import { startCached, wordOf } from './cached'
 
+/** However slow the machine is, nobody's patience ends. */
+const PATIENT = { lock: { timeout: '10m', age: '10m' } } as const
 const FRESH = { 'cache-control': 'max-age=600' }
 
 interface ZoneNow {
@@ -57,10 +59,14 @@ test('1,000 clients on a cold key: one request to the origin, and the right cont
   const held = new Promise<void>((resolve) => {
     release = resolve
   })
-  const { edge, origin } = await startCached(t, async () => {
-    await held
-    return { fields: FRESH, body }
-  })
+  const { edge, origin } = await startCached(
+    t,
+    async () => {
+      await held
+      return { fields: FRESH, body }
+    },
+    PATIENT
+  )
   const asked = Array.from({ length: 1000 }, () => getOpen(`${edge.url}/`))
   await until('all wait', () => zoneOf(edge).waiting === 999, 60_000)
   release()
@@ -116,10 +122,14 @@ test('an upstream that dies half-way: all see a broken answer, the next request 
 
 test('300 clients on what cannot be shared: one request, then all others at once, and later nobody waits', async (t) => {
   const held: (() => void)[] = []
-  const { ask, origin, edge } = await startCached(t, async () => {
-    await new Promise<void>((resolve) => held.push(resolve))
-    return { fields: { 'cache-control': 'private' } }
-  })
+  const { ask, origin, edge } = await startCached(
+    t,
+    async () => {
+      await new Promise<void>((resolve) => held.push(resolve))
+      return { fields: { 'cache-control': 'private' } }
+    },
+    PATIENT
+  )
   const asked = Array.from({ length: 300 }, () => ask('/'))
   await until('all but one wait', () => held.length === 1 && zoneOf(edge).waiting === 299, 30_000)
   held[0]?.()
