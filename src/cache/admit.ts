@@ -1,37 +1,42 @@
 // A response from upstream: what of it is stored, and what this client gets of it (RFC 9111 §3).
 import { Readable } from 'node:stream'
 import type { Abort } from '../http/abort'
-import { firstLine, listMembers } from '../http/fields'
-import type { Body, Fields, UpstreamResponse } from '../http/message'
-import type { Span } from '../http/range'
+import { firstLine } from '../http/fields'
+import type { UpstreamResponse } from '../http/message'
 import type { SpoolOptions } from '../spool/spool'
+import { type Arriving, type ArrivingEntry, growingEntry, wholeEntry } from './arriving'
+import { clientTakes, deliver } from './deliver'
 import { Fill, type FillEnd } from './fill'
 import { currentAgeMs, type Freshness, freshness } from './freshness'
 import type { ResolvedRouteCache } from './options'
-import type { Responses } from './responses'
-import { partialFields, type Selection, select, validators, withoutContent } from './serve'
+import type { Responses, ToldVary } from './responses'
+import { type Selection, select, validators } from './serve'
 import { type CacheFacts, storable, storedFields } from './storable'
 import type { EntryWriter, StoredHead, VaryRecord } from './store/store'
+import { storedHead } from './stored-head'
 import type { CacheRequest } from './turn'
 import type { CacheZone, Ticket } from './zone'
 
 /** Of a response whose route says nothing. */
 const AHEAD: SpoolOptions = { memoryBytes: 1024 * 1024 }
+const NO_CONTENT = Buffer.alloc(0)
 
 /** A response as it arrived, and for whom. */
 export interface Arrival {
   readonly request: CacheRequest
   readonly facts: CacheFacts
   readonly primary: string
-  readonly record: VaryRecord | undefined
+  readonly record: VaryRecord | ToldVary | undefined
   readonly response: UpstreamResponse
   readonly requestTime: number
   readonly responseTime: number
   readonly ticket: Ticket
   /** False: whatever the response says, it is not stored. */
   readonly mayStore: boolean
-  /** Undefined: nobody waits for it but the store. */
+  /** Undefined: it was fetched for nobody but the store. */
   readonly client: Abort | undefined
+  /** Others wait for it, or may come while it is under way. */
+  readonly shared: boolean
   /** How far it may be read ahead of the client. */
   readonly ahead: SpoolOptions | undefined
   /** Told once when a response that was on its way is in the store, or will not be; never after a refusal. */
@@ -39,18 +44,15 @@ export interface Arrival {
 }
 
 /** What became of a response in the store. */
-export type AdmitEnd =
-  | { readonly kind: 'stored' }
-  | { readonly kind: 'not-stored' }
-  | { readonly kind: 'failed' }
+export type AdmitEnd = 'stored' | 'not-stored'
 
 /** What the client gets, and whether it is on its way into the store. */
 export interface Admission {
   readonly response: UpstreamResponse
   /** Why it is not stored; undefined = it is on its way. */
   readonly refusal: string | undefined
-  /** Once stored it can answer others without being validated first. */
-  readonly shareable: boolean
+  /** For others, at once; undefined where it is not stored, or has to be validated for each of them. */
+  readonly arriving: Omit<Arriving, 'word'> | undefined
 }
 
 /** Decides, opens the store, and splits the body between client and store. */
@@ -70,15 +72,13 @@ export class Admit {
     const opened = this.#open(arrival)
     const length = contentLength(arrival.response)
     const selection = this.#select(arrival, typeof opened === 'string' ? undefined : length)
-    const writer = typeof opened === 'string' ? undefined : opened.writer
     const finish = (end: FillEnd['kind']): void => this.#finish(arrival, opened, end)
-    const response =
-      arrival.response.body instanceof Readable
-        ? this.#stream(arrival, { selection, writer, length, finish })
-        : this.#whole(arrival, { selection, writer, length, finish })
-    if (typeof opened === 'string') return { response, refusal: opened, shareable: false }
-    const shareable = isShareable(opened.head, freshness(opened.head, this.#policy), arrival.responseTime)
-    return { response, refusal: undefined, shareable }
+    const split = { selection, opened: typeof opened === 'string' ? undefined : opened, length, finish }
+    const { response, entry } =
+      arrival.response.body instanceof Readable ? this.#stream(arrival, split) : this.#whole(arrival, split)
+    const refusal = typeof opened === 'string' ? opened : undefined
+    if (typeof opened === 'string' || entry === undefined) return { response, refusal, arriving: undefined }
+    return { response, refusal, arriving: arrivingOf(arrival, opened, entry) }
   }
 
   #open(arrival: Arrival): Opened | string {
@@ -99,11 +99,21 @@ export class Admit {
     const writer = this.#zone.store.open(place.key, head, length)
     if (writer === undefined) return 'store'
     return {
-      writer: guard(writer, arrival.ticket, this.#policy.maxObjectBytes),
+      writer: guard(writer, this.#policy.maxObjectBytes, () => !this.#isOvertaken(arrival, place.key, head)),
       key: place.key,
       record: place.record,
-      head
+      head,
+      shareable: isShareable(head, freshness(head, this.#policy), responseTime)
     }
+  }
+
+  /** Purged, banned or replaced by a newer one while it was on its way. */
+  #isOvertaken({ ticket, request }: Arrival, key: string, head: StoredHead): boolean {
+    const { bans, store } = this.#zone
+    const found = store.peek(key)
+    const isOlder = found !== undefined && 'head' in found && found.head.requestTime > head.requestTime
+    if (isOlder || bans.matches(request, head)) ticket.revoked = true
+    return ticket.revoked
   }
 
   #select(
@@ -114,37 +124,43 @@ export class Admit {
     return select(request, { validators: validators(response.status, response.fields), length }, responseTime)
   }
 
-  #whole({ request, response, client }: Arrival, parts: Split): UpstreamResponse {
-    const { selection, writer, finish } = parts
+  #whole({ request, response, client }: Arrival, parts: Split): Taken {
+    const { selection, opened, finish } = parts
     const content = Buffer.isBuffer(response.body) ? response.body : null
     client?.listen(undefined)
-    if (writer === undefined) finish('not-stored')
+    if (opened === undefined) finish('not-stored')
     else {
+      const { writer } = opened
       if (content !== null) writer.write(content)
       writer.commit().then(
         (entry) => finish(entry === undefined ? 'not-stored' : 'stored'),
         () => finish('not-stored')
       )
     }
-    return answer({ request, response, selection, length: content?.length ?? 0, body: content })
+    const length = content?.length ?? 0
+    return {
+      response: deliver({ request, response, selection, length, body: content }),
+      entry: opened?.shareable ? wholeEntry(opened.head, content ?? NO_CONTENT) : undefined
+    }
   }
 
-  #stream({ request, response, client, ahead = AHEAD }: Arrival, parts: Split): UpstreamResponse {
-    const { selection, writer, length, finish } = parts
+  #stream({ request, response, client, ahead = AHEAD, shared }: Arrival, parts: Split): Taken {
+    const { selection, opened, length, finish } = parts
     const source = response.body as Readable
     const takes = clientTakes(request, selection)
     // Nobody to share it with and nothing to cut: the client reads the source itself.
-    if (writer === undefined && takes === 'whole') {
+    if (opened === undefined && takes === 'whole') {
       finish('not-stored')
-      return response
+      return { response, entry: undefined }
     }
     const fill: Fill = new Fill({
       source,
-      writer,
+      writer: opened?.writer,
       length,
       client: takes,
+      shared: shared && opened?.shareable === true,
       timers: this.#zone.timers,
-      ahead: ahead.openFile === undefined ? { ...ahead, openFile: this.#zone.openFile } : ahead,
+      ahead: this.#ahead(ahead, shared),
       onEnd: (end) => {
         this.#zone.removeFill(fill)
         finish(end.kind)
@@ -156,8 +172,19 @@ export class Admit {
     this.#zone.addFill(fill)
     const { body } = fill
     client?.listen(body === null ? undefined : (reason) => body.destroy(reason))
-    const result = answer({ request, response, selection, length, body })
-    return result
+    const result = deliver({ request, response, selection, length, body })
+    return {
+      response: result,
+      entry: opened?.shareable ? growingEntry(opened.head, length, fill) : undefined
+    }
+  }
+
+  /** What others read too is kept as far as the zone keeps a response in memory: the slowest holds up nobody before that. */
+  #ahead(ahead: SpoolOptions, shared: boolean): SpoolOptions {
+    if (ahead.openFile !== undefined) return ahead
+    const { openFile, objectBytes } = this.#zone
+    if (openFile !== undefined || !shared) return { ...ahead, openFile }
+    return { ...ahead, memoryBytes: Math.max(ahead.memoryBytes, objectBytes) }
   }
 
   #finish(arrival: Arrival, opened: Opened | string, end: FillEnd['kind']): void {
@@ -165,20 +192,24 @@ export class Admit {
     this.#zone.release(ticket)
     if (typeof opened === 'string') return
     if (end !== 'stored' || ticket.revoked) {
-      onEnd({ kind: end === 'failed' ? 'failed' : 'not-stored' })
+      onEnd('not-stored')
       return
     }
     if (opened.record !== undefined) this.#putVary(arrival, opened, opened.record)
-    onEnd({ kind: 'stored' })
+    onEnd('stored')
   }
 
   #putVary({ primary, record }: Arrival, { key, head }: Opened, names: readonly string[]): void {
     const { store, marks } = this.#zone
     const current = store.peek(primary)
-    const known = current !== undefined && 'vary' in current ? current : record
+    const told = record !== undefined && 'ticket' in record ? record : undefined
+    const known =
+      current !== undefined && 'vary' in current ? current : told === undefined ? record : undefined
     // The record's time is a limit for its variants: it stays as long as the names do.
-    if (known?.vary.join() !== names.join())
-      store.putVary(primary, { vary: names, storedAt: head.requestTime })
+    if (known?.vary.join() !== names.join()) {
+      const since = told?.ticket.revoked === false && told.vary.join() === names.join() ? told : undefined
+      store.putVary(primary, { vary: names, storedAt: since?.storedAt ?? head.requestTime })
+    }
     const oldest = marks.addVariant(primary, key, this.#policy.vary.max)
     if (oldest !== undefined) void store.remove(oldest)
   }
@@ -189,21 +220,31 @@ interface Opened {
   readonly key: string
   readonly record: readonly string[] | undefined
   readonly head: StoredHead
+  /** Once stored it can answer others without being validated first. */
+  readonly shareable: boolean
+}
+
+/** What the client gets, and what others may have of it. */
+interface Taken {
+  readonly response: UpstreamResponse
+  readonly entry: ArrivingEntry | undefined
 }
 
 interface Split {
   readonly selection: Selection | 'none'
-  readonly writer: EntryWriter | undefined
+  readonly opened: Opened | undefined
   readonly length: number | undefined
   readonly finish: (end: FillEnd['kind']) => void
 }
 
-interface AnswerParts {
-  readonly request: CacheRequest
-  readonly response: UpstreamResponse
-  readonly selection: Selection | 'none'
-  readonly length: number | undefined
-  readonly body: Body
+function arrivingOf(
+  { ticket, requestTime, record }: Arrival,
+  opened: Opened,
+  entry: ArrivingEntry
+): Omit<Arriving, 'word'> {
+  const { key, record: vary } = opened
+  const storedAt = record?.vary.join() === vary?.join() ? record?.storedAt : undefined
+  return { key, record: vary && { vary, storedAt: storedAt ?? requestTime, ticket }, entry }
 }
 
 /** Whether a stored response answers others at once: fresh, and not to be validated each time. */
@@ -220,60 +261,8 @@ function contentLength({ fields, body }: UpstreamResponse): number | undefined {
   return Number.isSafeInteger(length) && length >= 0 ? length : undefined
 }
 
-function clientTakes({ method }: CacheRequest, selection: Selection | 'none'): 'none' | 'whole' | Span {
-  if (selection === 'none' || method === 'HEAD') return 'none'
-  if (selection.kind === 'whole') return 'whole'
-  if (selection.kind !== 'spans') return 'none'
-  // Several parts of a body that streams by would have to be kept: the client gets all of it.
-  return singleSpan(selection) ?? 'whole'
-}
-
-function singleSpan(selection: Selection): Span | undefined {
-  return selection.kind === 'spans' && selection.spans.length === 1 ? selection.spans[0] : undefined
-}
-
-function answer({ request, response, selection, length, body }: AnswerParts): UpstreamResponse {
-  const { status, fields } = response
-  if (selection === 'none') return { status, fields, body: null }
-  const span = singleSpan(selection)
-  if (span !== undefined && length !== undefined && request.method !== 'HEAD') {
-    const part = Buffer.isBuffer(body) ? body.subarray(span.start, span.end + 1) : body
-    return { status: 206, fields: partialFields(fields, span, length), body: part }
-  }
-  if (selection.kind === 'whole' || selection.kind === 'spans') {
-    return { status, fields, body: request.method === 'HEAD' ? null : body }
-  }
-  return withoutContent(selection.kind, fields, length)
-}
-
-function storedHead(
-  { response, requestTime, responseTime }: Arrival,
-  fields: Fields,
-  {
-    validFor,
-    selecting
-  }: { validFor: number | undefined; selecting: Record<string, string | null> | undefined }
-): StoredHead {
-  const tags = responseTags(fields)
-  return {
-    status: response.status,
-    fields,
-    requestTime,
-    responseTime,
-    ...(validFor !== undefined && { validFor }),
-    ...(selecting !== undefined && { selecting }),
-    ...(tags.length > 0 && { tags })
-  }
-}
-
-/** Purge tags: Surrogate-Key is a list by spaces, Cache-Tag one by commas. */
-function responseTags(fields: Fields): string[] {
-  const keys = listMembers(fields['surrogate-key']).flatMap((member) => member.split(' '))
-  return [...keys, ...listMembers(fields['cache-tag'])].filter((tag) => tag !== '')
-}
-
-/** A writer that keeps nothing once its ticket is revoked or its content too large for the route. */
-function guard(writer: EntryWriter, ticket: Ticket, maxBytes: number): EntryWriter {
+/** A writer that keeps nothing that is too large for the route, or no longer wanted when it is complete. */
+function guard(writer: EntryWriter, maxBytes: number, isWanted: () => boolean): EntryWriter {
   let written = 0
   return {
     write: (chunk) => {
@@ -285,7 +274,7 @@ function guard(writer: EntryWriter, ticket: Ticket, maxBytes: number): EntryWrit
     onDrain: (listener) => writer.onDrain(listener),
     discard: () => writer.discard(),
     commit: () => {
-      if (!ticket.revoked && written <= maxBytes) return writer.commit()
+      if (written <= maxBytes && isWanted()) return writer.commit()
       writer.discard()
       return Promise.resolve(undefined)
     }

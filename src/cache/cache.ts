@@ -1,24 +1,25 @@
 // The cache of one route: lookup → decide → serve | fetch → store, in nginx's seven words (RFC 9111 §4, proxy_cache). `fetch` is passed in.
 import { sluiceError } from '../errors'
-import { discard } from '../http/discard'
 import type { UpstreamRequest } from '../http/message'
 import { parseCacheControl } from './directives'
 import { Errands } from './errand'
 import { type CacheExplanation, explainCache } from './explain'
 import { pass } from './fetch'
-import type { Flight } from './lock'
 import type { ResolvedRouteCache } from './options'
 import { type Place, Responses, type Stored } from './responses'
 import { onMiss, type ReuseInput, reuse, type StaleReason, type StaleUse } from './reuse'
 import { isConditional } from './serve'
-import type { CacheWord } from './status'
+import { Sharing } from './share'
 import { type CacheAnswer, type CacheCall, type CacheRequest, openTurn, type Turn } from './turn'
 import { isUnsafe, Unsafe } from './unsafe'
-import { flightAgeMs, keepsOut, keepsToItself, passedOver, staleWord } from './verdict'
+import { keepsOut, keepsToItself, passedOver, staleWord } from './verdict'
 import type { CacheZone } from './zone'
 
 /** How often a request may wait for others before it goes alone: for the URL, for its variant, and once for bad luck. */
 const MAX_ROUNDS = 3
+
+/** An answer, or undefined: look again. */
+type Step = Promise<CacheAnswer | undefined> | CacheAnswer | undefined
 
 /** One route's view of a zone; a zone may have many. */
 export class RouteCache {
@@ -26,6 +27,7 @@ export class RouteCache {
   readonly #policy: ResolvedRouteCache
   readonly #responses: Responses
   readonly #errands: Errands
+  readonly #sharing: Sharing
   readonly #unsafe: Unsafe
   #cookieHintGiven = false
 
@@ -34,6 +36,7 @@ export class RouteCache {
     this.#policy = policy
     this.#responses = new Responses(zone, policy)
     this.#errands = new Errands(zone, policy, this.#responses)
+    this.#sharing = new Sharing(zone, policy, { responses: this.#responses, errands: this.#errands })
     this.#unsafe = new Unsafe(zone, policy, this.#responses)
   }
 
@@ -89,15 +92,15 @@ export class RouteCache {
     if (reason === 'body') return pass(turn, 'BYPASS', reason)
     if (reason === 'bypass') return this.#bypass(turn)
     for (let round = 0; round < MAX_ROUNDS; round++) {
-      const place = await this.#responses.find(request, turn.primary)
+      const place = await this.#responses.find(request, turn.primary, turn.told)
       const answer = await this.#step(turn, place)
       if (answer !== undefined) return answer
     }
-    return this.#alone(turn, await this.#responses.find(request, turn.primary), 'MISS')
+    return this.#sharing.alone(turn, await this.#responses.find(request, turn.primary, turn.told), 'MISS')
   }
 
   /** One look at what is stored; undefined = it waited for another fetch, look again. */
-  #step(turn: Turn, place: Place): Promise<CacheAnswer | undefined> | CacheAnswer {
+  #step(turn: Turn, place: Place): Step {
     const { stored } = place
     if (stored === undefined) return this.#absent(turn, place)
     const { source } = stored.prepared.freshness
@@ -115,7 +118,7 @@ export class RouteCache {
     }
   }
 
-  #absent(turn: Turn, place: Place): Promise<CacheAnswer | undefined> {
+  #absent(turn: Turn, place: Place): Step {
     const { request, call, facts, directives } = turn
     turn.wish = undefined
     const verdict = onMiss({ request: { ...facts, directives }, policy: this.#policy })
@@ -125,18 +128,21 @@ export class RouteCache {
     if (!this.#usedEnough(turn, place)) return pass(turn, 'MISS', 'min-uses')
     const now = call.now()
     if (turn.alone || this.#zone.marks.refused(place.key, turn.personal, now)) {
-      return wantsPart(turn) ? pass(turn, 'MISS', 'hit-for-miss') : this.#alone(turn, place, 'MISS')
+      return wantsPart(turn) ? pass(turn, 'MISS', 'hit-for-miss') : this.#sharing.alone(turn, place, 'MISS')
     }
-    return this.#share(turn, place, 'MISS')
+    return this.#sharing.share(turn, place, 'MISS')
   }
 
   #stale(
     turn: Turn,
     place: Place,
     { stored, servable, reason }: { stored: Stored; servable: StaleUse; reason: StaleReason }
-  ): Promise<CacheAnswer | undefined> | CacheAnswer {
+  ): Step {
     const { background } = this.#policy
-    const word = staleWord(servable, { underWay: this.#underWay(turn, place) !== undefined, background })
+    const word = staleWord(servable, {
+      underWay: this.#sharing.underWay(turn, place) !== undefined,
+      background
+    })
     if (word === 'STALE') this.#refresh(turn, place)
     if (word !== 'EXPIRED') return this.#errands.answer(turn, stored, { word, reason: servable })
     turn.wish = reason === 'expired' ? undefined : reason
@@ -145,83 +151,13 @@ export class RouteCache {
       reason.startsWith('request-') ||
       keepsToItself(turn.request, turn.directives, this.#policy) !== undefined
     const past = own || turn.alone || this.#zone.marks.refused(place.key, turn.personal, turn.call.now())
-    return past ? this.#alone(turn, place, 'EXPIRED') : this.#share(turn, place, 'EXPIRED')
+    return past ? this.#sharing.alone(turn, place, 'EXPIRED') : this.#sharing.share(turn, place, 'EXPIRED')
   }
 
-  /** Leads the fetch for a key or waits for the one under way. */
-  #share(turn: Turn, place: Place, word: CacheWord): Promise<CacheAnswer | undefined> {
-    const { lock } = this.#policy
-    const flight = this.#underWay(turn, place)
-    if (flight !== undefined) {
-      return lock === undefined ? this.#alone(turn, place, word) : this.#follow(turn, place, { flight, word })
-    }
-    const lead = this.#zone.lock.lead(place.key, turn.call.now())
-    return this.#errands.run({
-      turn,
-      place,
-      flight: lead,
-      mayStore: mayStore(turn),
-      client: turn.call.abort,
-      word
-    })
-  }
-
-  async #follow(
-    turn: Turn,
-    place: Place,
-    { flight, word }: { flight: Flight; word: CacheWord }
-  ): Promise<CacheAnswer | undefined> {
-    const timeoutMs = this.#policy.lock?.timeoutMs ?? 0
-    const end = await flight.wait(timeoutMs, turn.call.abort, this.#zone.timers)
-    if (end.kind === 'gone') throw end.reason
-    if (end.kind === 'timeout') {
-      const { abort: client } = turn.call
-      return this.#errands.run({
-        turn,
-        place,
-        flight: undefined,
-        mayStore: false,
-        client,
-        word,
-        reason: 'lock-timeout'
-      })
-    }
-    if (end.kind === 'stored') turn.collapsed = end.word
-    if (end.kind === 'refused') turn.alone = turn.personal || !end.personal
-    if (end.kind !== 'failed') return undefined
-    const stale = this.#errands.stale(turn, place.stored, end.failure)
-    if (stale !== undefined) return stale
-    if (end.error !== undefined) throw end.error
-    turn.alone = true
-    return undefined
-  }
-
-  #alone(turn: Turn, place: Place, word: CacheWord): Promise<CacheAnswer> {
-    const { abort: client } = turn.call
-    return this.#errands.run({ turn, place, flight: undefined, mayStore: mayStore(turn), client, word })
-  }
-
-  /** Refreshes beside the request: one per key, none for a while after a failure. */
+  /** Refreshes beside the request: one per key, none for a while after a failure, so many at one time. */
   #refresh(turn: Turn, place: Place): void {
-    const { marks, lock } = this.#zone
     const { call } = turn
-    if (!this.#zone.mayRefresh || !marks.mayRefresh(place.key, call.now())) return
-    const flight = lock.lead(place.key, call.now())
-    const errand = {
-      turn,
-      place,
-      flight,
-      mayStore: mayStore(turn),
-      client: undefined,
-      word: 'EXPIRED'
-    } as const
-    const failed = (): void => marks.refreshFailed(place.key, call.now())
-    const job = this.#errands.run(errand).then(({ outcome, response }) => {
-      discard(response.body)
-      if (outcome.word === 'STALE') failed()
-      else marks.refreshed(place.key)
-    }, failed)
-    this.#zone.addRefresh(job)
+    this.#zone.refresh(place.key, call.now(), () => this.#sharing.refresh(turn, place))
   }
 
   /** Asks upstream whatever is stored; the answer is stored all the same (proxy_cache_bypass). */
@@ -253,10 +189,6 @@ export class RouteCache {
     }
   }
 
-  #underWay({ call }: Turn, { key }: Place): Flight | undefined {
-    return this.#zone.lock.current(key, call.now(), flightAgeMs(this.#policy))
-  }
-
   #usedEnough(turn: Turn, { key }: Place): boolean {
     const { minUses } = this.#policy
     if (minUses <= 1 || turn.counted) return true
@@ -278,8 +210,4 @@ export class RouteCache {
 /** A request whose own conditions, range or method are best answered by the origin while nothing can be shared. */
 function wantsPart({ request: { method, fields } }: Turn): boolean {
   return method !== 'GET' || fields.range !== undefined || isConditional(fields)
-}
-
-function mayStore({ request }: Turn): boolean {
-  return request.noStore !== true
 }

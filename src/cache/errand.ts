@@ -5,12 +5,13 @@ import type { Abort } from '../http/abort'
 import { discard } from '../http/discard'
 import type { UpstreamResponse } from '../http/message'
 import { Admit, type AdmitEnd, isShareable } from './admit'
+import type { Arriving } from './arriving'
 import { failureOf, lifeLine, pass, storeRequest } from './fetch'
 import { ttlSeconds } from './freshness'
 import type { Flight } from './lock'
 import type { ResolvedRouteCache } from './options'
 import { failureWord, fetchedOutcome, storedOutcome, type Told } from './outcome'
-import { type Place, type Responses, type Stored, selects } from './responses'
+import { type Place, type Responses, type Selected, type Stored, selects, type ToldVary } from './responses'
 import { type OriginFailure, staleOnError } from './reuse'
 import { serve } from './serve'
 import type { CacheWord } from './status'
@@ -61,6 +62,7 @@ export class Errands {
   async run(errand: Errand): Promise<CacheAnswer> {
     const { turn, client, flight } = errand
     const ticket = this.#zone.admit(turn.primary)
+    if (flight !== undefined) flight.ticket = ticket
     try {
       const answer = await this.#run(errand, ticket)
       if (client?.reason === undefined) return answer
@@ -76,15 +78,15 @@ export class Errands {
   }
 
   /** The answer to a hit. */
-  hit(request: CacheRequest, stored: Stored, now: number): CacheAnswer {
+  hit(request: CacheRequest, stored: Selected, now: number): CacheAnswer {
     const { entry, prepared } = stored
     this.#responses.tick(stored, now)
     const { representation, fields, hit } = prepared
     return { response: serve(request, { entry, representation, fields }, now), outcome: hit }
   }
 
-  /** The answer from a stored response. */
-  answer(turn: Turn, stored: Stored, told: Told): CacheAnswer {
+  /** The answer from a stored response, or from one on its way into the store. */
+  answer(turn: Turn, stored: Selected, told: Told): CacheAnswer {
     const { request, call } = turn
     const now = call.now()
     const hit = this.hit(request, stored, now)
@@ -193,7 +195,7 @@ export class Errands {
         ? undefined
         : 'vary'
       : verdict.reason
-    if (refusal === undefined && errand.mayStore && !ticket.revoked) this.#keep(errand, renewed)
+    if (refusal === undefined && errand.mayStore && !ticket.revoked) this.#keep(errand, renewed, ticket)
     else {
       const personal = refusal !== undefined && PERSONAL.has(refusal)
       if (refusal !== undefined && !personal) void this.#zone.remove(turn.primary)
@@ -202,19 +204,20 @@ export class Errands {
     return this.answer(turn, renewed, { word: 'REVALIDATED', fwdStatus: 304 })
   }
 
-  #keep({ turn, place, flight }: Errand, { entry, prepared }: Stored): void {
+  #keep({ turn, place: { key, record }, flight }: Errand, { entry, prepared }: Stored, ticket: Ticket): void {
     const { store, marks } = this.#zone
     const shared = isShareable(entry.head, prepared.freshness, turn.call.now())
-    if (!shared) marks.refuse(place.key, false, turn.call.now())
+    if (!shared) marks.refuse(key, false, turn.call.now())
+    else flight?.publish(renewedArriving(key, entry, record && { ...record, ticket }))
     const end = (): void => flight?.end(shared ? { kind: 'stored', word: 'REVALIDATED' } : REFUSED)
-    store.freshen(place.key, entry.head).then(end, end)
+    store.freshen(key, entry.head).then(end, end)
   }
 
   #accept(errand: Errand, arrived: Arrived): CacheAnswer | Promise<CacheAnswer> {
     const { turn, place, client, flight, mayStore, word } = errand
     const { marks } = this.#zone
     const { request, facts, primary, call } = turn
-    const { response, refusal, shareable } = this.#admit.admit({
+    const { response, refusal, arriving } = this.#admit.admit({
       request,
       facts,
       primary,
@@ -222,14 +225,18 @@ export class Errands {
       ...arrived,
       mayStore,
       client,
+      shared: flight !== undefined,
       ahead: call.ahead,
       onEnd: (end) => this.#ended(errand, end)
     })
     const personal = refusal !== undefined && PERSONAL.has(refusal)
-    if (refusal !== undefined || !shareable) {
+    if (arriving === undefined) {
       if (mayStore) marks.refuse(place.key, personal, call.now())
       flight?.end({ kind: 'refused', personal })
-    } else marks.accept(place.key)
+    } else {
+      marks.accept(place.key)
+      share(flight, { ...arriving, word })
+    }
     if (refusal !== undefined && !personal && mayStore) this.#superseded(errand, arrived.response.status)
     if (refusal !== undefined && isRangeOf(request, response)) {
       // The whole was asked for to be kept. As it is not, the bytes before the client's range need not be waited for.
@@ -239,13 +246,9 @@ export class Errands {
     return { response, outcome: fetchedOutcome(errand, arrived.response.status, refusal) }
   }
 
-  #ended({ flight, place, word, turn }: Errand, end: AdmitEnd): void {
-    if (end.kind === 'stored') flight?.end({ kind: 'stored', word })
-    else if (end.kind === 'failed') flight?.end({ kind: 'abandoned' })
-    else {
-      if (flight !== undefined) this.#zone.marks.refuse(place.key, false, turn.call.now())
-      flight?.end(REFUSED)
-    }
+  /** Not stored after all: who still waits may lead, and the others get that as it comes. */
+  #ended({ flight, word }: Errand, end: AdmitEnd): void {
+    flight?.end(end === 'stored' ? { kind: 'stored', word } : { kind: 'abandoned' })
   }
 
   /** A response that cannot be stored has taken the place of the stored one; an error may pass. */
@@ -253,6 +256,12 @@ export class Errands {
     if (place.stored === undefined) return
     if (status < 400 || status === 404 || status === 410) void this.#zone.remove(turn.primary)
   }
+}
+
+/** What was purged while it was fetched goes to nobody but its own client. */
+function share(flight: Flight | undefined, arriving: Arriving): void {
+  if (flight?.ticket?.revoked === true) flight.end({ kind: 'abandoned' })
+  else flight?.publish(arriving)
 }
 
 const REFUSED = { kind: 'refused', personal: false } as const
@@ -265,6 +274,10 @@ function isRangeOf({ method, fields }: CacheRequest, { status, body }: UpstreamR
 function withValidFor(head: StoredHead, validFor: number | undefined): StoredHead {
   const { validFor: _before, ...rest } = head
   return validFor === undefined ? rest : { ...rest, validFor }
+}
+
+function renewedArriving(key: string, entry: StoredEntry, record: ToldVary | undefined): Arriving {
+  return { key, record, entry: { ...entry, isWhole: () => true }, word: 'REVALIDATED' }
 }
 
 function withHead(entry: StoredEntry, head: StoredHead): StoredEntry {

@@ -22,7 +22,7 @@ export function storeRequest(upstream: UpstreamRequest, validation: Fields | und
   return { ...upstream, method: 'GET', fields: { ...clearConditional(upstream.fields), ...validation } }
 }
 
-/** A life line that ends with the client while nobody else waits for the answer; without a client one of the background. */
+/** A life line that ends with the last who waits for the answer; without a client one of the background. */
 export function lifeLine(
   call: CacheCall,
   { client, flight }: { client: Abort | undefined; flight: Flight | undefined }
@@ -31,6 +31,7 @@ export function lifeLine(
   const life = new Abort()
   client.listen((reason) => {
     if (flight === undefined || flight.followers === 0) life.abort(reason)
+    else flight.onDeserted(() => life.abort(reason))
   })
   return life
 }

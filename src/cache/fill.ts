@@ -1,7 +1,9 @@
-// One body, two takers at their own pace: the client behind a spool, and the store, which may delay the client a little and never break it.
+// One body, its takers at their own pace: clients behind a spool, and the store, which may delay them a little and never breaks them.
 import type { Readable } from 'node:stream'
+import { sluiceError } from '../errors'
 import { whyEnded } from '../http/ended'
-import { Spool, type SpoolOptions } from '../spool/spool'
+import { Spool, type SpoolOptions, type SpoolRange } from '../spool/spool'
+import { IdleWatch } from './idle'
 import type { Timers } from './lock'
 import type { EntryWriter, StoredEntry } from './store/store'
 
@@ -11,6 +13,8 @@ const STORE_LAG_BYTES = 2 * 1024 * 1024
 const STORE_DELAY_MS = 1000
 /** How long it may when nobody but it takes the body: a hung disk must not hold an upstream connection. */
 const STORE_STALL_MS = 10_000
+/** How long a source may bring nothing while no client waits for it. */
+const IDLE_MS = 30_000
 
 /** How a fill ended. */
 export type FillEnd =
@@ -28,6 +32,8 @@ export interface FillParts {
   readonly length: number | undefined
   /** `none`: nobody takes the body but the store; a span cuts it out for a 206. */
   readonly client: 'none' | 'whole' | { readonly start: number; readonly end: number }
+  /** Others may come while it is under way: its beginning is kept for them as long as there is room. */
+  readonly shared: boolean
   readonly timers: Timers
   /** How far the source is read ahead of a slow client. */
   readonly ahead: SpoolOptions
@@ -38,7 +44,7 @@ export interface FillParts {
 
 /** A body on its way; lives until the source has ended and the store has what it gets. */
 export class Fill {
-  /** What the client reads; destroying it leaves the rest to the store. Null without a client. */
+  /** What its client reads; destroying it leaves the rest to the others. Null without a client. */
   readonly body: Readable | null
   readonly #parts: FillParts
   #spool: Spool | undefined
@@ -48,6 +54,8 @@ export class Fill {
   #lagBytes = 0
   #storeWaits = false
   #stallTimer: unknown
+  readonly #idle: IdleWatch
+  #held = false
   #clientWaits = false
   #position = 0
   #sourceEnded = false
@@ -57,7 +65,8 @@ export class Fill {
   constructor(parts: FillParts) {
     this.#parts = parts
     this.#writer = parts.writer
-    this.body = parts.client === 'none' ? null : this.#openClient(parts.client)
+    this.#idle = new IdleWatch(parts.timers, IDLE_MS, () => this.#endIdle())
+    this.body = this.#openSpool(parts)
     parts.source
       .on('data', (chunk: Buffer) => this.#take(chunk))
       .on('end', () => this.#complete())
@@ -66,15 +75,30 @@ export class Fill {
     if (this.#spool === undefined && this.#writer === undefined) parts.source.destroy()
     if (parts.source.destroyed) queueMicrotask(() => this.#fail(whyEnded(parts.source)))
     this.#flow()
+    this.#watchIdle()
   }
 
   /** True while a source is read for the store alone. */
   get detached(): boolean {
-    return this.#spool === undefined && !this.#sourceEnded
+    return !this.#isRead && !this.#sourceEnded
   }
 
-  /** No more for the store but what is complete: resolves when that is settled. A client keeps its body. */
+  /** Whether who comes now can still have all of it. */
+  get isWhole(): boolean {
+    return this.#spool?.isWhole === true
+  }
+
+  /** The content for one more client, to be read or destroyed; only while `isWhole`. */
+  open(range: SpoolRange): Readable {
+    const body = this.#spool?.reader(range)
+    if (body === undefined) throw sluiceError('SLUICE_INTERNAL', { detail: 'the beginning is gone' })
+    // A body that nobody listens to must not take the process down; whoever reads it sees the error all the same.
+    return body.on('error', () => {}).once('close', () => this.#watchIdle())
+  }
+
+  /** No more for the store but what is complete: resolves when that is settled. Clients keep their bodies. */
   close(error: Error): Promise<void> {
+    this.#letGo()
     if (!this.#sourceEnded && this.#spool !== undefined) this.#dropStore()
     else if (!this.#sourceEnded) {
       this.#fail(error)
@@ -86,18 +110,38 @@ export class Fill {
     })
   }
 
-  #openClient(client: Exclude<FillParts['client'], 'none'>): Readable {
-    const spool = new Spool(this.#parts.ahead)
-    const body = spool.reader(client === 'whole' ? {} : client) as Readable
-    // A body that nobody listens to must not take the process down; whoever reads it sees the error all the same.
-    body.on('error', () => {})
-    this.#spool = spool
-    spool.release()
-    spool.onFree(() => this.#detach())
+  get #isRead(): boolean {
+    return this.#spool?.isRead === true
+  }
+
+  #openSpool({ client, shared, ahead }: FillParts): Readable | null {
+    if (client === 'none' && !shared) return null
+    this.#spool = new Spool(ahead)
+    this.#held = true
+    const body = client === 'none' ? null : this.open(client === 'whole' ? {} : client)
+    if (!shared) this.#letGo()
+    this.#spool.onFree(() => this.#detach())
     return body
   }
 
-  /** The client has all that it wanted, or has left. */
+  #watchIdle(): void {
+    if (this.detached) this.#idle.start()
+  }
+
+  /** A source that no client waits for must not be held open for ever. */
+  #endIdle(): void {
+    if (!this.detached) return
+    this.#fail(sluiceError('SLUICE_READ_TIMEOUT', { phase: 'body' }))
+    this.#parts.source.destroy()
+  }
+
+  #letGo(): void {
+    if (!this.#held) return
+    this.#held = false
+    this.#spool?.release()
+  }
+
+  /** Its clients have all that they wanted, or have left. */
   #detach(): void {
     if (this.#spool === undefined) return
     this.#spool = undefined
@@ -117,11 +161,12 @@ export class Fill {
 
   /** Alone, the store sets the pace; beside a client it may lag. */
   #storeHolds(): boolean {
-    return this.#storeWaits && (this.#spool === undefined || this.#lagBytes > STORE_LAG_BYTES)
+    return this.#storeWaits && (!this.#isRead || this.#lagBytes > STORE_LAG_BYTES)
   }
 
   #take(chunk: Buffer): void {
     this.#position += chunk.length
+    this.#idle.moved()
     this.#store(chunk)
     this.#deliver(chunk)
     this.#flow()
@@ -175,7 +220,7 @@ export class Fill {
     if (stalled === (this.#stallTimer !== undefined)) return
     this.#clearStall()
     if (!stalled) return
-    const patienceMs = this.#spool === undefined || this.#sourceEnded ? STORE_STALL_MS : STORE_DELAY_MS
+    const patienceMs = !this.#isRead || this.#sourceEnded ? STORE_STALL_MS : STORE_DELAY_MS
     this.#stallTimer = this.#parts.timers.set(() => this.#dropStore(), patienceMs)
   }
 
@@ -205,6 +250,7 @@ export class Fill {
     if (this.#sourceEnded) return
     const { length, onComplete } = this.#parts
     this.#sourceEnded = true
+    this.#idle.stop()
     onComplete?.()
     this.#spool?.end()
     if (length !== undefined && length !== this.#position) this.#discard()
@@ -230,6 +276,7 @@ export class Fill {
   #fail(error: Error): void {
     if (this.#sourceEnded) return
     this.#sourceEnded = true
+    this.#idle.stop()
     this.#discard()
     this.#spool?.fail(error)
     this.#settle({ kind: 'failed', error })
@@ -239,6 +286,7 @@ export class Fill {
     if (this.#settled) return
     this.#settled = true
     this.#parts.onEnd(end)
+    this.#letGo()
     this.#onSettled?.()
   }
 }

@@ -1,5 +1,6 @@
-// One fetch per key (proxy_cache_lock): the leader fetches, followers wait for how it ends.
+// One fetch per key (proxy_cache_lock): the leader fetches, followers wait for its response, or for how it ends.
 import type { Abort } from '../http/abort'
+import type { Arriving } from './arriving'
 import type { OriginFailure } from './reuse'
 import type { CacheWord } from './status'
 
@@ -17,6 +18,8 @@ export type FlightEnd =
 /** What a follower's wait ends with. */
 export type WaitEnd =
   | FlightEnd
+  /** Its response is on its way and may be shared. */
+  | { readonly kind: 'arriving'; readonly arriving: Arriving }
   | { readonly kind: 'timeout' }
   | { readonly kind: 'gone'; readonly reason: Error }
 
@@ -35,9 +38,14 @@ export const NODE_TIMERS: Timers = {
 /** One fetch under way for a key. */
 export class Flight {
   readonly startedAt: number
-  #followers = new Set<(end: FlightEnd) => void>()
+  /** Of its fetch; once it is revoked nobody joins: what was purged is not for who asks after it. */
+  ticket: { readonly revoked: boolean } | undefined
+  #followers = new Set<(end: WaitEnd) => void>()
+  #arriving: Arriving | undefined
   #end: FlightEnd | undefined
   #onEnd: () => void
+  #onDeserted: (() => void) | undefined
+  #onEnded: ((end: FlightEnd) => void) | undefined
 
   constructor(startedAt: number, onEnd: () => void) {
     this.startedAt = startedAt
@@ -49,17 +57,48 @@ export class Flight {
     return this.#followers.size
   }
 
+  /** The response on its way, once there is one that may be shared. */
+  get arriving(): Arriving | undefined {
+    return this.#arriving
+  }
+
+  /** Called when the last one that waits has left before anything came. */
+  onDeserted(listener: () => void): void {
+    this.#onDeserted = listener
+  }
+
+  /** Shares the response as it comes, with all who wait and all who come before the end. */
+  publish(arriving: Arriving): void {
+    if (this.#end !== undefined || this.#arriving !== undefined) return
+    this.#arriving = arriving
+    this.#wake({ kind: 'arriving', arriving })
+  }
+
   /** Lets all followers go on. Only the first end counts. */
   end(end: FlightEnd): void {
     if (this.#end !== undefined) return
     this.#end = end
     this.#onEnd()
+    this.#onEnded?.(end)
+    this.#wake(end)
+  }
+
+  /** The end, for who leads it: no follower. */
+  ended(): Promise<FlightEnd> {
+    if (this.#end !== undefined) return Promise.resolve(this.#end)
+    return new Promise((resolve) => {
+      this.#onEnded = resolve
+    })
+  }
+
+  #wake(end: WaitEnd): void {
+    this.#onDeserted = undefined
     const followers = this.#followers
     this.#followers = new Set()
     for (const follower of followers) follower(end)
   }
 
-  /** Waits for the end, the timeout, or the follower's own client leaving, whichever comes first. */
+  /** Waits for a response to share, the end, the timeout, or the follower's own client leaving; after a response only for the rest. */
   wait(timeoutMs: number, abort: Abort, timers: Timers): Promise<WaitEnd> {
     if (this.#end !== undefined) return Promise.resolve(this.#end)
     return new Promise((resolve) => {
@@ -68,6 +107,7 @@ export class Flight {
         this.#followers.delete(settle)
         abort.listen(undefined)
         resolve(end)
+        if (end.kind === 'gone' && this.#followers.size === 0) this.#onDeserted?.()
       }
       const timer = timers.set(() => settle({ kind: 'timeout' }), timeoutMs)
       this.#followers.add(settle)
@@ -80,10 +120,11 @@ export class Flight {
 export class Lock {
   readonly #flights = new Map<string, Flight>()
 
-  /** The fetch under way for a key, unless it is older than `ageMs` (proxy_cache_lock_age). */
+  /** The fetch under way for a key, unless it has brought nothing for `ageMs` (proxy_cache_lock_age). */
   current(key: string, now: number, ageMs: number): Flight | undefined {
     const flight = this.#flights.get(key)
-    return flight === undefined || now - flight.startedAt >= ageMs ? undefined : flight
+    if (flight === undefined || flight.ticket?.revoked === true) return undefined
+    return flight.arriving === undefined && now - flight.startedAt >= ageMs ? undefined : flight
   }
 
   /** Makes the caller the leader for a key; an older leader's followers stay with it. */

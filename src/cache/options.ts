@@ -33,7 +33,7 @@ export interface CacheOptions {
    * a list names the cookies that count. @default 'bypass'
    */
   readonly cookies?: 'bypass' | 'ignore' | readonly string[]
-  /** One fetch per key: how long to wait for it, and when a second one is allowed (`proxy_cache_lock*`). @default { timeout: '5s', age: '30s' } */
+  /** One fetch per key: how long to wait for its head, and when a second one is allowed (`proxy_cache_lock*`). @default { timeout: '5s', age: '30s' } */
   readonly lock?: boolean | { readonly timeout?: Duration; readonly age?: Duration }
   /** How long past its freshness a response may stand in for an origin that cannot be reached. @default '1h' */
   readonly keep?: Duration

@@ -3,11 +3,11 @@ import type { Fields } from '../http/message'
 import { ageSeconds, type Freshness, freshness, ttlSeconds } from './freshness'
 import { selectingValues, variantKey, varyNames } from './key'
 import type { ResolvedRouteCache } from './options'
-import { type Representation, represent } from './serve'
+import { type Representation, represent, type Servable } from './serve'
 import { cacheStatus } from './status'
 import type { Found, StoredEntry, StoredHead, VaryRecord } from './store/store'
 import type { CacheOutcome, CacheRequest } from './turn'
-import type { CacheZone } from './zone'
+import type { CacheZone, Ticket } from './zone'
 
 /** More names than this in Vary and the response is not stored. */
 const MAX_VARY_NAMES = 16
@@ -30,10 +30,22 @@ export interface Stored {
   readonly prepared: Prepared
 }
 
+/** Content with its head, of the store or on its way there. */
+export interface Selected {
+  readonly entry: Servable & { readonly head: StoredHead }
+  readonly prepared: Prepared
+}
+
+/** A record that the store does not have yet: the response that will bring it, and its other variants, are on their way. */
+export interface ToldVary extends VaryRecord {
+  /** Of that response. Once revoked, its time is none to go by. */
+  readonly ticket: Ticket
+}
+
 /** Where the response for a request is, or would be. */
 export interface Place {
   readonly key: string
-  readonly record: VaryRecord | undefined
+  readonly record: VaryRecord | ToldVary | undefined
   readonly stored: Stored | undefined
 }
 
@@ -78,29 +90,42 @@ export class Responses {
     return this.#accept(request, variant, found)
   }
 
-  /** As `peek`, the disk included, and the key to store under when there is none. */
-  find(request: CacheRequest, primary: string): Promise<Place> {
+  /** As `peek`, the disk included, and the key to store under when there is none. `told` counts where the store knows less. */
+  find(request: CacheRequest, primary: string, told?: ToldVary): Promise<Place> {
     const { store } = this.#zone
-    return this.#locate(request, primary, (key) => store.peek(key) ?? store.find(key))
+    return this.#locate(request, primary, { read: (key) => store.peek(key) ?? store.find(key), told })
   }
 
   /** As `find`, without a trace. */
   look(request: CacheRequest, primary: string): Promise<Place> {
-    return this.#locate(request, primary, (key) => this.#zone.store.look(key))
+    return this.#locate(request, primary, { read: (key) => this.#zone.store.look(key), told: undefined })
+  }
+
+  /** The key of a request among the responses that vary like this. */
+  keyFor(request: CacheRequest, primary: string, record: VaryRecord | undefined): string {
+    return record === undefined ? primary : this.#variantKey(request, primary, record)
+  }
+
+  /** Makes a response on its way ready for one more client; undefined = it is banned. */
+  select(request: CacheRequest, entry: Selected['entry']): Selected | undefined {
+    const prepared = this.prepare(entry)
+    return this.#isBanned(request, entry.head, prepared) ? undefined : { entry, prepared }
   }
 
   async #locate(
     request: CacheRequest,
     primary: string,
-    read: (key: string) => Found | Promise<Found>
+    { read, told }: { read: (key: string) => Found | Promise<Found>; told: ToldVary | undefined }
   ): Promise<Place> {
     if (this.#zone.isRemoving(primary)) return { key: primary, record: undefined, stored: undefined }
     const found = await read(primary)
-    if (found === undefined || !isRecord(found)) {
-      return { key: primary, record: undefined, stored: this.#accept(request, found, undefined) }
+    const known = found !== undefined && isRecord(found) ? found : undefined
+    const record = told === undefined || tellsApart(known, told.vary) ? known : told
+    if (record === undefined) {
+      return { key: primary, record, stored: this.#accept(request, found, undefined) }
     }
-    const key = this.#variantKey(request, primary, found)
-    return { key, record: found, stored: this.#accept(request, await read(key), found) }
+    const key = this.#variantKey(request, primary, record)
+    return { key, record, stored: this.#accept(request, await read(key), record) }
   }
 
   /** Where a response with these fields is stored; undefined = it varies on too much. */
@@ -127,7 +152,7 @@ export class Responses {
   }
 
   /** Makes an entry ready for its hits; once per stored head. */
-  prepare(entry: StoredEntry): Prepared {
+  prepare(entry: Selected['entry']): Prepared {
     const before = this.#prepared.get(entry.head)
     if (before !== undefined) return before
     const prepared: Prepared = {
@@ -143,7 +168,7 @@ export class Responses {
   }
 
   /** Brings `fields` and `hit` up to date. */
-  tick({ entry, prepared }: Stored, now: number): void {
+  tick({ entry, prepared }: Selected, now: number): void {
     const second = ageSeconds(entry.head, prepared.freshness, now)
     if (second === prepared.second) return
     prepared.second = second
@@ -169,19 +194,26 @@ export class Responses {
     // A variant older than its record was purged with the record before.
     if (record !== undefined && found.head.requestTime < record.storedAt) return undefined
     const prepared = this.prepare(found)
+    return this.#isBanned(request, found.head, prepared) ? undefined : { entry: found, prepared }
+  }
+
+  #isBanned(request: CacheRequest, head: StoredHead, prepared: Prepared): boolean {
     const { bans } = this.#zone
-    if (prepared.bans !== bans.sequence) {
-      if (bans.matches(request, found.head)) return undefined
-      prepared.bans = bans.sequence
-    }
-    return { entry: found, prepared }
+    if (prepared.bans === bans.sequence) return false
+    if (bans.matches(request, head)) return true
+    prepared.bans = bans.sequence
+    return false
   }
 }
 
 /** Whether the key chosen by this record tells apart all that these fields vary on: a 304 may bring a Vary of its own. */
 export function selects(record: VaryRecord | undefined, fields: Fields): boolean {
   const names = varyNames(fields)
-  return names === null || (names !== '*' && names.every((name) => record?.vary.includes(name) === true))
+  return names === null || (names !== '*' && tellsApart(record, names))
+}
+
+function tellsApart(record: VaryRecord | undefined, names: readonly string[]): boolean {
+  return names.every((name) => record?.vary.includes(name) === true)
 }
 
 function isRecord(found: StoredEntry | VaryRecord): found is VaryRecord {

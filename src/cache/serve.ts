@@ -13,12 +13,23 @@ import {
   type Span,
   unsatisfiedRange
 } from '../http/range'
-import type { StoredEntry, StoredHead } from './store/store'
+import type { StoredHead } from './store/store'
 
 /** What the client asked for, as far as an answer depends on it. */
 export interface ServeRequest {
   readonly method: string
   readonly fields: Fields
+}
+
+/** Content that can be served. */
+export interface Servable {
+  /** Undefined while it is not known. */
+  readonly length: number | undefined
+  /** All of it when it is in memory, else null. */
+  readonly buffer: Buffer | null
+  /** It streams by: several parts cannot be cut out of it. */
+  readonly growing?: true
+  read(start?: number, end?: number): Readable
 }
 
 /** What a 200 becomes for this client. */
@@ -59,13 +70,13 @@ const CONTENT_FIELDS = new Set([
 ])
 
 /** Prepares a stored head for all its answers. */
-export function represent(head: StoredHead, length: number): Representation {
+export function represent(head: StoredHead, length: number | undefined): Representation {
   const fields: Fields = {}
   for (const [name, value] of Object.entries(head.fields)) {
     if (name !== 'age' && name !== '__proto__') fields[name] = value
   }
-  if (head.status !== 204) fields['content-length'] = String(length)
-  if (head.status === 200) fields['accept-ranges'] = 'bytes'
+  if (length !== undefined && head.status !== 204) fields['content-length'] = String(length)
+  if (length !== undefined && head.status === 200) fields['accept-ranges'] = 'bytes'
   return { status: head.status, fields, validators: validators(head.status, fields) }
 }
 
@@ -107,12 +118,15 @@ export function select(
 /** The answer from a stored response; `fields` (with Age) goes out as it is and must not be changed by anyone. */
 export function serve(
   request: ServeRequest,
-  stored: { readonly entry: StoredEntry; readonly representation: Representation; readonly fields: Fields },
+  stored: { readonly entry: Servable; readonly representation: Representation; readonly fields: Fields },
   now: number
 ): UpstreamResponse {
   const { entry, representation, fields } = stored
   const selection = select(request, { validators: representation.validators, length: entry.length }, now)
-  if (selection.kind === 'whole') {
+  if (selection.kind === 'spans' && isCuttable(entry, selection.spans)) {
+    return partial(entry, fields, selection.spans)
+  }
+  if (selection.kind === 'whole' || selection.kind === 'spans') {
     const withoutContent = request.method === 'HEAD' || entry.length === 0
     return {
       status: representation.status,
@@ -120,8 +134,14 @@ export function serve(
       body: withoutContent ? null : (entry.buffer ?? entry.read())
     }
   }
-  if (selection.kind === 'spans') return partial(entry, fields, selection.spans)
   return withoutContent(selection.kind, fields, entry.length)
+}
+
+/** Content that can be cut: its length is known. */
+type Cuttable = Servable & { readonly length: number }
+
+function isCuttable(entry: Servable, spans: readonly Span[]): entry is Cuttable {
+  return entry.length !== undefined && (entry.growing === undefined || spans.length === 1)
 }
 
 /** A 304, 412 or 416 with the fields of the response that it stands for. */
@@ -152,7 +172,7 @@ export function partialFields(fields: Fields, span: Span, length: number): Field
   }
 }
 
-function partial(entry: StoredEntry, fields: Fields, spans: readonly Span[]): UpstreamResponse {
+function partial(entry: Cuttable, fields: Fields, spans: readonly Span[]): UpstreamResponse {
   const [first, second] = spans
   if (first !== undefined && second === undefined) {
     const body = entry.buffer?.subarray(first.start, first.end + 1) ?? entry.read(first.start, first.end)
@@ -161,7 +181,7 @@ function partial(entry: StoredEntry, fields: Fields, spans: readonly Span[]): Up
   return multipart(entry, fields, spans)
 }
 
-function multipart(entry: StoredEntry, fields: Fields, spans: readonly Span[]): UpstreamResponse {
+function multipart(entry: Cuttable, fields: Fields, spans: readonly Span[]): UpstreamResponse {
   const boundary = randomBytes(12).toString('hex')
   const type = firstLine(fields, 'content-type')
   const heads = spans.map((span) => Buffer.from(partHead(boundary, type, span, entry.length), 'latin1'))
@@ -183,7 +203,7 @@ interface Parts {
   readonly tail: Buffer
 }
 
-function joinParts(entry: StoredEntry, { spans, heads, tail }: Parts): Body {
+function joinParts(entry: Cuttable, { spans, heads, tail }: Parts): Body {
   const { buffer } = entry
   if (buffer === null) return Readable.from(readParts(entry, { spans, heads, tail }), { objectMode: false })
   const pieces = spans.flatMap((span, i) => [
@@ -193,7 +213,7 @@ function joinParts(entry: StoredEntry, { spans, heads, tail }: Parts): Body {
   return Buffer.concat([...pieces, tail])
 }
 
-async function* readParts(entry: StoredEntry, { spans, heads, tail }: Parts): AsyncGenerator<Buffer> {
+async function* readParts(entry: Cuttable, { spans, heads, tail }: Parts): AsyncGenerator<Buffer> {
   for (const [i, span] of spans.entries()) {
     yield heads[i] ?? tail.subarray(0, 0)
     yield* entry.read(span.start, span.end)

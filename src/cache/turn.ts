@@ -6,6 +6,7 @@ import { returnedFlag, returnedText } from '../http/returned'
 import type { SpoolOptions } from '../spool/spool'
 import { type Directives, parseCacheControl } from './directives'
 import type { RequestTest, ResolvedRouteCache } from './options'
+import type { ToldVary } from './responses'
 import type { StaleReason } from './reuse'
 import type { CacheWord } from './status'
 import { type CacheFacts, hasPersonalCookie } from './storable'
@@ -89,6 +90,8 @@ export interface Turn {
   wish: Exclude<StaleReason, 'expired'> | undefined
   /** The word of the fetch that it waited for. */
   collapsed: CacheWord | undefined
+  /** What a response on its way to somebody else has told of how the URL varies. */
+  told: ToldVary | undefined
   /** It has waited in vain: the next fetch goes past the lock. */
   alone: boolean
   /** It has been counted for `minUses`. */
@@ -109,6 +112,7 @@ export function openTurn(
     personal: isPersonal(parts.request, policy),
     wish: undefined,
     collapsed: undefined,
+    told: undefined,
     alone: false,
     counted: false
   }

@@ -76,6 +76,7 @@ export class Unsafe {
       ticket: this.#zone.admit(primary),
       mayStore: true,
       client: call.abort,
+      shared: false,
       ahead: call.ahead,
       onEnd: () => {}
     })

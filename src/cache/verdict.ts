@@ -44,6 +44,11 @@ export function keepsToItself(
   return requestDirectives && directives.noStore ? 'request-no-store' : undefined
 }
 
+/** Whether its response may be stored. */
+export function mayStore({ noStore }: Pick<CacheRequest, 'noStore'>): boolean {
+  return noStore !== true
+}
+
 /** What becomes of a stale response. `underWay`: somebody else is fetching it. EXPIRED: the origin is asked first. */
 export function staleWord(
   servable: StaleUse,

@@ -6,11 +6,11 @@ import type { Fill } from './fill'
 import { type KeyFacts, primaryKey } from './key'
 import { Lock, NODE_TIMERS, type Timers } from './lock'
 import { Marks } from './marks'
+import { Refreshes } from './refreshes'
 import type { CacheWord } from './status'
 import type { CacheStore, StoreStats } from './store/store'
 
-/** Refreshes beside requests at one time; beyond it stale is served without one (many keys expiring together). */
-const MAX_REFRESHES = 64
+const OBJECT_BYTES = 1024 * 1024
 
 /** What a purge takes. `upstreams` are the names under which the URL may be stored. */
 export type Purge = { readonly url: string; readonly upstreams: readonly string[] } | BanOf
@@ -38,6 +38,8 @@ export interface ZoneParts {
   readonly timers?: Timers
   /** Where bodies wait for clients that are slower than their origin. */
   readonly openFile?: () => Promise<SpoolFile>
+  /** Most that it keeps in memory of one response. Default: 1 MiB. */
+  readonly objectBytes?: number
 }
 
 /** One zone; lives as long as the app. */
@@ -47,6 +49,7 @@ export class CacheZone {
   readonly store: CacheStore
   readonly timers: Timers
   readonly openFile: (() => Promise<SpoolFile>) | undefined
+  readonly objectBytes: number
   readonly lock = new Lock()
   readonly marks = new Marks()
   readonly bans = new Bans()
@@ -61,7 +64,8 @@ export class CacheZone {
   }
   readonly #tickets = new Set<Ticket>()
   readonly #fills = new Set<Fill>()
-  readonly #refreshes = new Set<Promise<void>>()
+  readonly #refreshes = new Refreshes()
+  readonly #jobs = new Set<Promise<void>>()
   /** Removals that the store has not finished: what it still finds under these keys is gone already. */
   readonly #removals = new Map<string, Promise<boolean>>()
   #closed = false
@@ -72,6 +76,7 @@ export class CacheZone {
     this.version = parts.version ?? ''
     this.timers = parts.timers ?? NODE_TIMERS
     this.openFile = parts.openFile
+    this.objectBytes = parts.objectBytes ?? OBJECT_BYTES
   }
 
   /** The key of a URL in this zone, all its variants together. */
@@ -96,6 +101,11 @@ export class CacheZone {
     this.#tickets.delete(ticket)
   }
 
+  /** Fetches of which something can still reach the store. */
+  get underWay(): number {
+    return this.#tickets.size
+  }
+
   /** Keeps count of a fill until it has ended. */
   addFill(fill: Fill): void {
     this.#fills.add(fill)
@@ -106,15 +116,14 @@ export class CacheZone {
     this.#fills.delete(fill)
   }
 
-  /** Whether a refresh beside a request may start now. */
-  get mayRefresh(): boolean {
-    return this.#refreshes.size < MAX_REFRESHES && !this.#closed
-  }
-
-  /** Keeps count of a refresh; `job` never rejects. */
-  addRefresh(job: Promise<void>): void {
-    const tracked = job.finally(() => this.#refreshes.delete(tracked))
-    this.#refreshes.add(tracked)
+  /** Starts a refresh beside a request, unless its key fails, or others come first. `job` never rejects. */
+  refresh(key: string, now: number, job: () => Promise<void>): void {
+    if (this.#closed || !this.marks.mayRefresh(key, now) || !this.#refreshes.begin(key, now)) return
+    const tracked = job().finally(() => {
+      this.#refreshes.end()
+      this.#jobs.delete(tracked)
+    })
+    this.#jobs.add(tracked)
   }
 
   /** Whether a removal of this key is under way. */
@@ -154,7 +163,7 @@ export class CacheZone {
       fetching: flights,
       fills: this.#fills.size,
       waiting,
-      refreshing: this.#refreshes.size
+      refreshing: this.#refreshes.running
     }
   }
 
@@ -163,7 +172,7 @@ export class CacheZone {
     this.#closed = true
     const error = sluiceError('SLUICE_CLOSING')
     const fills = [...this.#fills].map((fill) => fill.close(error))
-    await Promise.all([...fills, ...this.#refreshes, ...this.#removals.values()])
+    await Promise.all([...fills, ...this.#jobs, ...this.#removals.values()])
     await this.store.close()
   }
 

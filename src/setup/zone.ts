@@ -24,12 +24,13 @@ export async function openZone(
 ): Promise<CacheZone> {
   const { memoryBytes, maxObjectBytes, disk, version } = options
   const memory = createMemoryStore({ maxBytes: memoryBytes, maxObjectBytes })
-  if (disk === undefined) return new CacheZone(name, memory, { version })
+  if (disk === undefined) return new CacheZone(name, memory, { version, objectBytes: maxObjectBytes })
   const onState = reporter(name, disk.path, place)
   try {
     const store = await openDiskStore({ ...disk, version, now: Date.now, onState })
     return new CacheZone(name, createTieredStore(memory, store), {
       version,
+      objectBytes: maxObjectBytes,
       openFile: () => openTemporaryFile(disk.path)
     })
   } catch (error) {

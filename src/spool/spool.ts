@@ -79,6 +79,16 @@ export class Spool {
     return this.#freed
   }
 
+  /** Whether anybody reads. */
+  get isRead(): boolean {
+    return this.#readers.size > 0
+  }
+
+  /** Whether who comes now can still have all of it. */
+  get isWhole(): boolean {
+    return !this.#freed && this.#first === 0
+  }
+
   /** Called when it is freed; at once if it has been. */
   onFree(listener: () => void): void {
     if (this.#freed) listener()
@@ -147,13 +157,18 @@ export class Spool {
 
   /** What the only reader waits for, and nobody holds, is never kept: a client that keeps up costs no more than without a spool. */
   #handOn(chunk: Buffer): boolean {
-    if (this.#holds > 0 || this.#readers.size !== 1 || this.#window.bytes > 0) return false
+    if (this.#keeps || this.#readers.size !== 1 || this.#window.bytes > 0) return false
     const [reader] = this.#readers
     if (reader?.waitsFor(chunk, this.#window.end) !== true) return false
     this.#window.pass(chunk)
     this.#noteGone()
     reader.give(chunk)
     return true
+  }
+
+  /** A hold is for all of it: with the first bytes gone it keeps nothing. */
+  get #keeps(): boolean {
+    return this.#holds > 0 && this.#first === 0
   }
 
   #at(place: number): Portion {
@@ -218,9 +233,8 @@ export class Spool {
 
   #dropPassed(): void {
     // A hold keeps the first bytes while there is any place for them; readers under way come before it.
-    const keepsAll = this.#holds > 0 && (this.#overflow.takes(this.#window.start) || !this.#isFull())
-    if (keepsAll || this.#readers.size === 0) return
-    let slowest = Number.POSITIVE_INFINITY
+    if (this.#keeps && (this.#overflow.takes(this.#window.start) || !this.#isFull())) return
+    let slowest = this.#window.end
     for (const { place } of this.#readers) {
       if (place < this.#window.firstEnd) return
       slowest = Math.min(slowest, place)

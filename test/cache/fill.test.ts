@@ -50,6 +50,7 @@ function start(parts: Partial<FillParts> = {}) {
     writer,
     length: undefined,
     client: 'whole',
+    shared: false,
     timers,
     ahead,
     onEnd,
@@ -203,10 +204,11 @@ test('with no client a slow store holds the source back, and a dead one is given
   writer.accepts = false
   source.push(Buffer.from('one'))
   await settled()
-  assert.deepEqual([source.isPaused(), timers.pending], [true, 1])
-  timers.fire()
+  assert.equal(source.isPaused(), true)
+  timers.fire(10_000)
   await settled()
   assert.deepEqual([writer.state, ends, source.destroyed], ['discarded', ['not-stored'], true])
+  assert.equal(timers.pending, 0)
 })
 
 test('a store that dies after the end of the source is given up', async () => {
@@ -302,4 +304,105 @@ test('a source that broke before anyone listened ends the fill and the client', 
     await assert.rejects(read(fill.body), broken ?? { code: 'SLUICE_INCOMPLETE_RESPONSE' })
     assert.deepEqual([writer.state, ends], ['discarded', ['failed']])
   }
+})
+
+test('clients that come while it is under way get it from its beginning', async () => {
+  const { source, writer, ends, fill } = start({ shared: true })
+  source.push(Buffer.from('one'))
+  await settled()
+  const late = read(fill.open({}))
+  source.push(Buffer.from('two'))
+  await settled()
+  const part = read(fill.open({ start: 2, end: 4 }))
+  source.push(null)
+  assert.deepEqual(await Promise.all([read(fill.body), late, part]), ['onetwo', 'onetwo', 'etw'])
+  await settled()
+  assert.deepEqual([writer.content, ends, fill.isWhole], ['onetwo', ['stored'], false])
+})
+
+test('who is slow holds up neither the store nor the others, as long as there is room', async () => {
+  const { source, ends, fill } = start({ shared: true })
+  const slow = fill.open({})
+  const quick = read(fill.open({}))
+  finish(source, ...Array(3).fill('x'.repeat(256 * 1024)))
+  fill.body?.destroy()
+  assert.equal((await quick).length, 3 * 256 * 1024)
+  await settled()
+  assert.deepEqual(ends, ['stored'])
+  assert.equal((await read(slow)).length, 3 * 256 * 1024)
+})
+
+test('with no room for its beginning it goes on, and tells who comes that it is gone', async () => {
+  const { source, writer, ends, fill } = start({ shared: true, ahead: { memoryBytes: 1000 } })
+  const reading = read(fill.body)
+  finish(source, ...Array(20).fill('x'.repeat(400)))
+  await settled()
+  assert.equal(fill.isWhole, false)
+  assert.throws(() => fill.open({}), { code: 'SLUICE_INTERNAL' })
+  assert.equal((await reading).length, 8000)
+  await settled()
+  assert.deepEqual([writer.content.length, ends], [8000, ['stored']])
+})
+
+test('without any client a shared fill goes on at the pace of the store, beyond what memory keeps', async () => {
+  const { source, writer, ends, fill } = start({ shared: true, client: 'none', ahead: { memoryBytes: 1000 } })
+  assert.equal(fill.body, null)
+  finish(source, ...Array(20).fill('x'.repeat(400)))
+  await settled()
+  assert.deepEqual([writer.content.length, ends], [8000, ['stored']])
+})
+
+test('a source that breaks off: all clients see the error after what there is', async () => {
+  const { source, writer, ends, fill } = start({ shared: true })
+  const reading = [read(fill.body), read(fill.open({}))]
+  source.push(Buffer.from('half'))
+  await settled()
+  source.destroy(new Error('reset'))
+  for (const each of reading) await assert.rejects(each, /reset/)
+  assert.deepEqual([writer.state, ends, fill.isWhole], ['discarded', ['failed'], false])
+})
+
+test('a store that is given up leaves the clients their bodies', async () => {
+  const { source, writer, timers, ends, fill } = start({ shared: true })
+  writer.accepts = false
+  const reading = [read(fill.body), read(fill.open({}))]
+  finish(source, ...Array(12).fill('x'.repeat(512 * 1024)))
+  await settled()
+  timers.fire()
+  for (const each of reading) assert.equal((await each).length, 12 * 512 * 1024)
+  assert.deepEqual([writer.state, ends, timers.pending], ['discarded', ['not-stored'], 0])
+})
+
+test('a source that brings nothing while no client waits is ended, one that brings something is not', async () => {
+  const { source, writer, timers, ends, fill } = start({ shared: true })
+  source.push(Buffer.from('one'))
+  fill.body?.resume()
+  await settled()
+  assert.equal(timers.pending, 0)
+  fill.body?.destroy()
+  await settled()
+  source.push(Buffer.from('two'))
+  await settled()
+  timers.fire()
+  assert.deepEqual([source.destroyed, timers.pending], [false, 1])
+  const late = fill.open({})
+  timers.fire()
+  assert.equal(source.destroyed, false)
+  late.destroy()
+  await settled()
+  timers.fire()
+  await settled()
+  assert.deepEqual([source.destroyed, writer.state, ends, timers.pending], [true, 'discarded', ['failed'], 0])
+})
+
+test('close ends a shared fill that nobody reads, and leaves clients their bodies', async () => {
+  const unread = start({ shared: true, client: 'none' })
+  await unread.fill.close(new Error('closing'))
+  assert.deepEqual([unread.ends, unread.source.destroyed], [['failed'], true])
+  const { source, ends, fill } = start({ shared: true, client: 'none' })
+  const reading = read(fill.open({}))
+  await fill.close(new Error('closing'))
+  finish(source, 'two')
+  assert.equal(await reading, 'two')
+  assert.deepEqual(ends, ['not-stored'])
 })

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { wholeEntry } from '../../src/cache/arriving'
 import { Flight, Lock } from '../../src/cache/lock'
 import { sluiceError } from '../../src/errors'
 import { Abort } from '../../src/http/abort'
@@ -18,6 +19,36 @@ test('a flight lets its followers go once, with its first end', async () => {
   assert.equal((await flight.wait(5000, new Abort(), new HandTimers())).kind, 'stored')
 })
 
+test('a response that may be shared lets those who wait go on, and is there for those who come', async () => {
+  const flight = new Flight(0, () => {})
+  const waiting = flight.wait(5000, new Abort(), new HandTimers())
+  const entry = wholeEntry({ status: 200, fields: {}, requestTime: 0, responseTime: 0 }, Buffer.from('A'))
+  const arriving = { key: 'k', record: undefined, entry, word: 'MISS' } as const
+  flight.publish(arriving)
+  flight.publish({ ...arriving, word: 'EXPIRED' })
+  assert.deepEqual(await waiting, { kind: 'arriving', arriving })
+  assert.deepEqual([flight.arriving, flight.followers], [arriving, 0])
+  const late = flight.wait(5000, new Abort(), new HandTimers())
+  flight.end({ kind: 'stored', word: 'MISS' })
+  assert.equal((await late).kind, 'stored')
+})
+
+test('the last follower to leave says so, but not one that got what it came for', async () => {
+  for (const served of [false, true]) {
+    let deserted = 0
+    const flight = new Flight(0, () => {})
+    flight.onDeserted(() => deserted++)
+    const aborts = [new Abort(), new Abort()]
+    const waiting = aborts.map((abort) => flight.wait(5000, abort, new HandTimers()))
+    aborts[0]?.abort(new Error('left'))
+    assert.equal(deserted, 0)
+    if (served) flight.end({ kind: 'stored', word: 'MISS' })
+    else aborts[1]?.abort(new Error('left'))
+    await Promise.all(waiting)
+    assert.equal(deserted, served ? 0 : 1)
+  }
+})
+
 test('a follower leaves with its client and takes its timer along', async () => {
   const timers = new HandTimers()
   const abort = new Abort()
@@ -32,6 +63,7 @@ test('a follower leaves with its client and takes its timer along', async () => 
 test('an old leader is not waited for, and its end leaves the new one alone', () => {
   const lock = new Lock()
   const old = lock.lead('k', 0)
+  assert.equal(lock.current('other', 0, 30_000), undefined)
   assert.equal(lock.current('k', 29_999, 30_000), old)
   assert.equal(lock.current('k', 30_000, 30_000), undefined)
   const young = lock.lead('k', 30_000)
@@ -39,6 +71,18 @@ test('an old leader is not waited for, and its end leaves the new one alone', ()
   assert.equal(lock.current('k', 30_001, 30_000), young)
   young.end({ kind: 'abandoned' })
   assert.deepEqual(lock.stats(), { flights: 0, waiting: 0 })
+})
+
+test('a leader whose fetch was revoked is not joined, one whose response is coming is, whatever its age', () => {
+  const lock = new Lock()
+  const flight = lock.lead('k', 0)
+  const entry = wholeEntry({ status: 200, fields: {}, requestTime: 0, responseTime: 0 }, Buffer.from('A'))
+  flight.publish({ key: 'k', record: undefined, entry, word: 'MISS' })
+  const ticket = { revoked: false }
+  flight.ticket = ticket
+  assert.equal(lock.current('k', 99_000, 30_000), flight)
+  ticket.revoked = true
+  assert.equal(lock.current('k', 1, 30_000), undefined)
 })
 
 /** A scene whose origin answers when told to, in the order of the requests. */
@@ -143,20 +187,19 @@ test('a leader whose client leaves in the middle of the content keeps filling', 
   assert.equal((await scene.get()).body, 'onetwo')
 })
 
-test('content that breaks off is not stored; a follower fetches it anew', async () => {
+test('content that breaks off is not stored: leader and followers see it, the next fetches anew', async () => {
   const scene = new Scene()
   const source = fed()
   scene.script = () => ({ status: 200, fields: FRESH, body: source })
   const { response } = await scene.open()
-  const reading = read(response.body)
-  const follower = scene.get()
+  const reading = [read(response.body), scene.get(), scene.get()]
   await settled()
-  scene.script = () => text('whole', FRESH)
   source.push(Buffer.from('half'))
   source.destroy(sluiceError('SLUICE_RESET'))
-  await assert.rejects(reading, { code: 'SLUICE_RESET' })
-  assert.equal((await follower).body, 'whole')
-  assert.equal(scene.requests.length, 2)
+  for (const each of reading) await assert.rejects(each, { code: 'SLUICE_RESET' })
+  scene.script = () => text('whole', FRESH)
+  const next = await scene.get()
+  assert.deepEqual([next.word, next.body, scene.requests.length], ['MISS', 'whole', 2])
 })
 
 test('an origin that cannot be reached fails all who waited, with one attempt', async () => {
@@ -187,6 +230,26 @@ test('an origin that cannot be reached while stale is there: all who waited get 
     Array(3).fill(['STALE', 'A'])
   )
   assert.equal(scene.requests.length, 2)
+})
+
+test('a leader and all its followers leave before the answer: the fetch ends', async () => {
+  const scene = new Scene()
+  let life: Abort | undefined
+  scene.script = (_request, abort) =>
+    new Promise((_resolve, reject) => {
+      life = abort
+      abort.listen(reject)
+    })
+  const aborts = [new Abort(), new Abort(), new Abort()]
+  const asked = aborts.map((abort) => scene.ask({ abort }))
+  await settled()
+  for (const abort of aborts) {
+    assert.equal(life?.reason, undefined)
+    abort.abort(sluiceError('SLUICE_CLIENT_CLOSED'))
+  }
+  for (const each of asked) await assert.rejects(each, { code: 'SLUICE_CLIENT_CLOSED' })
+  assert.equal(life?.reason?.message, 'The client closed the request')
+  assert.deepEqual([scene.zone.stats().fetching, scene.zone.stats().waiting], [0, 0])
 })
 
 test('a follower whose client leaves lets go, the leader goes on', async () => {

@@ -6,9 +6,10 @@ import { type CacheOptions, type ResolvedRouteCache, resolveRouteCache } from '.
 import { createMemoryStore } from '../../src/cache/store/memory'
 import type { CacheStore } from '../../src/cache/store/store'
 import type { CacheOutcome, CacheRequest } from '../../src/cache/turn'
-import { CacheZone } from '../../src/cache/zone'
+import { CacheZone, type ZoneParts } from '../../src/cache/zone'
 import { Abort } from '../../src/http/abort'
 import type { Body, Fields, UpstreamRequest, UpstreamResponse } from '../../src/http/message'
+import type { SpoolOptions } from '../../src/spool/spool'
 
 /** What an origin in a test answers. */
 export type Script = (request: UpstreamRequest, abort: Abort) => UpstreamResponse | Promise<UpstreamResponse>
@@ -73,12 +74,21 @@ export class Scene {
   readonly background: Abort[] = []
   /** Whether it is known that the origin cannot answer. */
   isDown = false
+  /** How far what is stored is read ahead of its client. */
+  ahead: SpoolOptions | undefined
   /** Answers every request; tests replace it. */
   script: Script = () => text('A', { 'cache-control': 'max-age=60' })
 
-  constructor(options: Partial<CacheOptions> = {}, parts: { store?: CacheStore; version?: string } = {}) {
+  constructor(
+    options: Partial<CacheOptions> = {},
+    parts: { store?: CacheStore; version?: string; zone?: ZoneParts } = {}
+  ) {
     const store = parts.store ?? createMemoryStore({ maxBytes: 8 << 20, maxObjectBytes: 1 << 20 })
-    this.zone = new CacheZone('pages', store, { timers: this.timers, version: parts.version ?? '' })
+    this.zone = new CacheZone('pages', store, {
+      timers: this.timers,
+      version: parts.version ?? '',
+      ...parts.zone
+    })
     const policy = resolveRouteCache({ zone: 'pages', ...options }, 'cache')
     if (policy === undefined) throw new Error('the cache is off')
     this.policy = policy
@@ -148,6 +158,7 @@ export class Scene {
         return life
       },
       isDown: () => this.isDown,
+      ...(this.ahead && { ahead: this.ahead }),
       log
     })
   }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import type { ServerResponse } from 'node:http'
 import { test } from 'node:test'
 import { type Answer, getOpen } from '../support/http-client'
-import { seededBody, verifySeeded } from '../support/self-verifying'
+import { seededBody, seededVerifier } from '../support/self-verifying'
 import { until } from '../support/waiting'
 import { startCached, wordOf } from './cached'
 
@@ -58,7 +58,7 @@ test('proxy_cache_lock: answers that cannot be shared are fetched side by side',
 test('proxy_cache_lock: a leader whose client leaves half-way costs the followers nothing', async (t) => {
   const body = seededBody('half', 3_000_000)
   let response: ServerResponse | undefined
-  const { ask, edge, origin } = await startCached(
+  const { edge, origin } = await startCached(
     t,
     (_request, answering) => {
       response = answering
@@ -70,13 +70,14 @@ test('proxy_cache_lock: a leader whose client leaves half-way costs the follower
     { zone: { maxObject: '8m' } }
   )
   const leader = await getOpen(`${edge.url}/`)
-  const followers = Array.from({ length: 5 }, () => ask('/'))
-  await until('the followers wait', () => waiting(edge) === 5)
+  const followers = await Promise.all(Array.from({ length: 5 }, () => getOpen(`${edge.url}/`)))
   leader.message.destroy()
   await until('the leader has left', () => edge.logged('GET / 499').length === 1)
   response?.end(body.subarray(1_000_000))
-  for (const answer of await Promise.all(followers)) {
-    assert.deepEqual(verifySeeded(answer.body, 'half'), { ok: true, id: 'half', length: 3_000_000 })
+  for (const { message } of followers) {
+    const verifier = seededVerifier('half')
+    for await (const chunk of message) verifier.write(chunk as Buffer)
+    assert.deepEqual(verifier.verdict(), { ok: true, id: 'half', length: 3_000_000 })
   }
   assert.equal(origin.requests.length, 1)
 })

@@ -221,6 +221,17 @@ test('memory and file are freed when the last reader has gone and nobody holds i
   assert.equal(spool.write(bytesOf(1_000)), true)
 })
 
+test('a hold gives way where memory has no room, and then keeps nothing', async () => {
+  const spool = new Spool({ memoryBytes: 10_000 })
+  assert.deepEqual([spool.isWhole, spool.isRead], [true, false])
+  for (let n = 0; n < 50; n++) assert.equal(spool.write(cut(bytesOf(1_000), 0, 1_000)), true)
+  assert.deepEqual([spool.isWhole, spool.memoryBytes, spool.reader()], [false, 0, undefined])
+  const late = openReader(spool, { start: 50_000 })
+  assert.equal(spool.isRead, true)
+  spool.end()
+  assert.equal((await collect(late)).length, 0)
+})
+
 test('a full disk is no failure: the writer waits for the readers from there on', async () => {
   for (const writes of [0, 1, 3]) {
     const spool = new Spool({ memoryBytes: 10_000, openFile: async () => fakeFile({ writes }) })
