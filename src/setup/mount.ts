@@ -23,6 +23,7 @@ import { HOSTS } from './hosts'
 import { methodsOf } from './places'
 import type { Registry } from './registry'
 import { type NamedRoute, optionAt } from './routes'
+import { startLine } from './start-line'
 import { giveBackHook, tunnelHook } from './tunnel'
 
 /** Fastify's own timeout of a handler must not cut a streamed answer: the longest that a timer takes. */
@@ -100,31 +101,12 @@ export function mount(
   registry.mounts.push(route.mount)
   registry.mounted.push({ named, route, websocket, patterns, methods: taken, extend })
   extend(methods)
-  child.log.info(`${patternOf(route)} → ${destinationOf(named)}`)
+  child.log.info(startLine(named))
 }
 
 /** The route's `websocket`, checked. */
 export function websocketOf(named: NamedRoute): ResolvedWebsocket {
   return resolveWebsocket(named.options.websocket, optionAt(named, 'websocket'))
-}
-
-function patternOf({ name, mount: { exact } }: Route): string {
-  if (exact) return name
-  return name === '/' ? '/*' : `${name}/*`
-}
-
-/** As the mapping is logged at start. */
-function destinationOf({ options }: NamedRoute): string {
-  const { upstream, static: files, redirect, rewritePrefix } = options
-  const to = typeof upstream === 'function' ? 'upstream by function' : upstream
-  const rewritten =
-    to === undefined || rewritePrefix === undefined ? to : `${to}${rewritePrefix.replace(/\/$/, '')}/*`
-  const parts = [
-    files && `files in ${files.root}`,
-    redirect && `${redirect.status ?? 308} ${redirect.to}`,
-    redirect === undefined && rewritten
-  ]
-  return parts.filter(Boolean).join(', else ') || 'nothing'
 }
 
 type Hook = (request: FastifyRequest, reply: FastifyReply, next: () => void) => void

@@ -2,7 +2,7 @@
 import { optionError } from '../errors'
 import { parseTarget } from '../http/target'
 import type { RouteOptions } from '../options'
-import type { StaticOptions } from '../static/options'
+import { answersAll, goesOn } from '../static/try-files'
 import { type NamedRoute, optionAt } from './routes'
 
 /** Variables that a configuration brought over from nginx may still have; in our texts they are nothing but text. */
@@ -27,6 +27,26 @@ export function refuseRedis(redis: object | undefined): void {
   const { eval: run, evalsha } = (redis ?? {}) as { eval?: unknown; evalsha?: unknown }
   if (redis === undefined || (typeof run === 'function' && typeof evalsha === 'function')) return
   throw optionError('redis', 'is no client of ioredis or iovalkey: it has no eval and evalsha')
+}
+
+/** In nginx `@two` is a location of its own; here it is the route's upstream, so that the name of another group misleads. */
+export function refuseOtherBackend(
+  { options, path }: NamedRoute,
+  isDefined: (name: string) => boolean
+): void {
+  const { static: files, upstream, redirect } = options
+  if (!files || upstream === undefined || redirect !== undefined) return
+  const { tryFiles = [] } = files
+  const last = tryFiles.at(-1) ?? ''
+  const name = last.slice(1)
+  if (!last.startsWith('@') || name === upstream || !isDefined(name)) return
+  const own = typeof upstream === 'function' ? 'upstream function' : `upstream ${JSON.stringify(upstream)}`
+  const right =
+    typeof upstream === 'string' && isDefined(upstream) ? `write '@${upstream}'` : "write missing: 'next'"
+  throw optionError(
+    optionAt({ path }, `static.tryFiles[${tryFiles.length - 1}]`),
+    `'${last}' leads to the route's ${own}, not to the upstream ${JSON.stringify(name)}; ${right}, or make another route`
+  )
 }
 
 /** Paths come in as the router sees them: decoded, without dot segments. A guard on another spelling would guard nothing. */
@@ -60,10 +80,11 @@ const NEEDS_EITHER_IN_HEADERS = ['host', 'request', 'hide', 'pass'] as const
 function refuseIgnored(options: RouteOptions, own: RouteOptions, at: (name: string) => string): void {
   if (options.redirect) {
     if (isOn(own.upstream)) throw optionError(at('upstream'), 'does nothing: the route has a `redirect`')
-    if (options.static && !options.static.match && !goesOn(options.static)) {
+    if (options.static && answersAll(options.static)) {
       throw optionError(at('redirect'), "does nothing: `static` answers everything; it needs missing: 'next'")
     }
   }
+  refuseUnasked(options, own, at('upstream'))
   if (options.upstream && !options.redirect) return
   const without = 'does nothing without `upstream`'
   const idle = NEEDS_UPSTREAM.find((name) => isOn(own[name]))
@@ -81,16 +102,20 @@ function refuseIgnored(options: RouteOptions, own: RouteOptions, at: (name: stri
   if (field !== undefined) throw optionError(at(`headers.${field}`), without)
 }
 
+/** Files answer everything, so that the upstream would be there for WebSockets alone. */
+function refuseUnasked(options: RouteOptions, own: RouteOptions, path: string): void {
+  const { static: files, websocket } = options
+  if (!isOn(own.upstream) || !files || !answersAll(files) || isOn(websocket)) return
+  throw optionError(
+    path,
+    "is never asked: `static` answers everything; write missing: 'next' in `static` for what is no file, or leave `upstream` out"
+  )
+}
+
 /** Switched off, removed or empty is no mistake. */
 function isOn(value: unknown): boolean {
   if (value === undefined || value === null || value === false) return false
   return typeof value !== 'object' || Object.keys(value).length > 0
-}
-
-function goesOn({ missing, rules = [], tryFiles = [] }: StaticOptions): boolean {
-  return (
-    missing === 'next' || rules.some((rule) => rule.missing === 'next') || !!tryFiles.at(-1)?.startsWith('@')
-  )
 }
 
 function refuseOpenLimit({ rateLimit }: RouteOptions, path: string): void {

@@ -23,6 +23,7 @@ import { createStatic } from '../static/handler'
 import { resolveStatic } from '../static/options'
 import { sizeBytes } from '../units'
 import { bufferingOf } from './buffering'
+import { refuseOtherBackend } from './pitfalls'
 import { methodsOf } from './places'
 import type { Registry } from './registry'
 import type { NamedRoute } from './routes'
@@ -46,6 +47,7 @@ export function resolveRoute(named: NamedRoute, around: Surroundings & { readonl
   const segments = segmentsOf(url)
   const target = resolveUpstreamOption(options, path, around.registry)
   const to = options.rewritePrefix ?? target.rewrite
+  refuseOtherBackend(named, (name) => around.registry.upstreams.has(name))
   return {
     name: url,
     optionPrefix: path,

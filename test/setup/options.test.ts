@@ -419,5 +419,7 @@ test('check looks for the files that the routes name', (t) => {
   assert.deepEqual(problemsOf(options), ['errorPages[502]'])
   writeFileSync(page, 'away')
   assert.deepEqual(problemsOf(options), [])
-  assert.deepEqual(problemsOf({ ...options, static: { root: join(root, 'no') } }), ['static.root'])
+  assert.deepEqual(problemsOf({ ...options, static: { root: join(root, 'no'), missing: 'next' } }), [
+    'static.root'
+  ])
 })
