@@ -42,7 +42,7 @@ interface Shared {
 /** The plugin body; index.ts wraps it for Fastify. */
 export const plugin: FastifyPluginAsync<SluiceOptions> = async (app, given) => {
   const { upstreams = {}, caches = {}, redis } = given as Partial<Shared>
-  const routes = readRegistration(given, app.prefix)
+  const { routes } = readRegistration(given, app.prefix)
   let first = false
   const registry = registryOf(app, (created) => {
     first = true

@@ -405,6 +405,54 @@ test('check names every wrong option', () => {
   assert.deepEqual(problemsOf({ upstreams: { app } }, { prefix: '/', upstream: 'ap' }), ['upstream'])
 })
 
+test('check names what is wrong beside something else that is wrong', () => {
+  const root = __dirname
+  const options = {
+    upstreams: { app, bad: { servers: [`${app}/x`] }, worse: { servers: 7 } },
+    caches: { pages: {}, odd: { memory: 1 } },
+    wrong: 1,
+    routes: [
+      { location: '/a', cach: 'pages', timeouts: { read: 60, conect: '1s' }, upstream: 'ap' },
+      { prefix: '/b', upstream: 'app', cache: { zone: 'page', valid: '1' } },
+      { prefix: '/c', upstream: 'bad', cache: 'odd' },
+      { prefix: '/d', upstream: 'worse', hosts: ['_', 'a b'], headers: { request: { 'a b': 'c' } } },
+      { prefix: '/e', path: '/e', upstream: 'ap' },
+      { prefix: '/f', upstream: 'app', cache: 'page', bodyLimit: false, rewritePrefix: 'v1' },
+      { prefix: '/g', static: { root, expires: 'soon', indx: false }, access: [{ allow: 'all', deny: 'x' }] },
+      7
+    ]
+  }
+  assert.deepEqual(problemsOf(options).sort(), [
+    'caches.odd.memory',
+    'routes[0]',
+    'routes[0]',
+    'routes[0]',
+    'routes[0].timeouts',
+    'routes[0].timeouts.read',
+    'routes[0].upstream',
+    'routes[1].cache.valid',
+    'routes[3].headers.request["a b"]',
+    'routes[3].hosts[0]',
+    'routes[3].hosts[1]',
+    'routes[4]',
+    'routes[4].upstream',
+    'routes[5].cache',
+    'routes[5].rewritePrefix',
+    'routes[6].access[0]',
+    'routes[6].static',
+    'routes[6].static.expires',
+    'routes[7]',
+    'upstreams.bad.servers[0]',
+    'upstreams.worse.servers',
+    'wrong'
+  ])
+})
+
+test('a wrong name in the flat form is one problem, each of several is one', () => {
+  assert.deepEqual(problemsOf({ prefix: '/', upstream: app, upstrem: app, cach: 'x' }), ['upstrem', 'cach'])
+  assert.deepEqual(problemsOf({ prefix: '/', path: '/a', upstream: app, cach: 'x' }), ['cach', 'options'])
+})
+
 test('a wrong default is one problem, however many routes have it', () => {
   const routes = [{ prefix: '/a' }, { prefix: '/b' }]
   assert.deepEqual(problemsOf({ defaults: { upstream: app, timeouts: { read: 60 } }, routes }), [

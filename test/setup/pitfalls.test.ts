@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { refuseOtherBackend, refusePitfalls, refuseRedis } from '../../src/setup/pitfalls'
+import { refuseOtherBackend, refusePitfalls, strayHosts, strayRedis } from '../../src/setup/pitfalls'
 import { routesOf } from '../../src/setup/routes'
 
 const UP = { upstream: 'http://127.0.0.1:9' }
@@ -202,9 +202,21 @@ test('an auth server gives timeouts and fields a meaning', () => {
 
 test('a Redis client is one that the limits can ask', () => {
   const ask = async (): Promise<number> => 1
-  refuseRedis(undefined)
-  refuseRedis({ eval: ask, evalsha: ask })
+  assert.deepEqual([...strayRedis(undefined), ...strayRedis({ eval: ask, evalsha: ask })], [])
   for (const client of [{}, { eval: ask, evalSha: ask }]) {
-    assert.throws(() => refuseRedis(client), { code: 'SLUICE_OPTIONS', message: /^redis: .*ioredis/ })
+    assert.match([...strayRedis(client)].join(), /redis: .*ioredis/)
   }
+})
+
+test('hosts are names and wildcards; the catch-all of nginx is none', () => {
+  const hosts = ['a.test', '*.a.test', '[::1]', '_', 'a:80', '*']
+  const path = 'routes[0]'
+  assert.deepEqual(
+    [...strayHosts({ options: { hosts }, path })].map(({ message }) => message),
+    [
+      'routes[0].hosts[3]: "_" is a host like any other here; for every host leave `hosts` out',
+      'routes[0].hosts[4]: "a:80" is no host; write "example.com", or "*.example.com" for every name below it',
+      'routes[0].hosts[5]: "*" is no host; write "example.com", or "*.example.com" for every name below it'
+    ]
+  )
 })
