@@ -195,7 +195,7 @@ const WRONG: readonly [name: string, options: unknown, message: RegExp][] = [
     { routes: [{ upstream: app }] },
     /^routes\[0\]: needs one of `prefix` and `path`/
   ],
-  ['both prefix and path', route({ path: '/x' }), /^routes\[0\]: needs one of `prefix` and `path`/],
+  ['both prefix and path', route({ path: '/x' }), /^routes\[0\]: has both `prefix` and `path`/],
   ['a prefix without slash', { prefix: 'api', upstream: app }, /^prefix: "api" is no path/],
   ['a prefix with a star', { prefix: '/api/*', upstream: app }, /^prefix: "\/api\/\*" is no path/],
   ['a prefix before routes that is none', { prefix: 7, routes: [] }, /^prefix: 7 is no path/],
