@@ -10,6 +10,23 @@ import { type NamedRoute, optionAt } from './routes'
 const NGINX_VARIABLE =
   /\$\{?(?:(?:arg|binary|body|content|cookie|http|proxy|realip|remote|request|sent|server|ssl|time|upstream)_\w+|host(?:name)?|request|scheme|u?args|uri|document_uri|query_string|is_args|connection|status|msec)\b/
 
+const DEFAULT = 'is sent by default, from what `trustProxy` verified: leave it out'
+
+/** Lines that stand in most nginx configurations, and need nothing here. */
+const HABITS: readonly [place: RegExp, value: RegExp, problem: string][] = [
+  [/^headers\.request\["x-forwarded-for"\]/i, /^\$(?:proxy_add_x_forwarded_for|remote_addr)$/, DEFAULT],
+  [/^headers\.request\["x-real-ip"\]/i, /^\$remote_addr$/, DEFAULT],
+  [/^headers\.request\["x-forwarded-proto"\]/i, /^\$(?:scheme|http_x_forwarded_proto)$/, DEFAULT],
+  [/^headers\.request\["x-forwarded-host"\]/i, /^\$(?:host|http_host)$/, DEFAULT],
+  [/^headers\.request\["x-request-id"\]/i, /^\$request_id$/, DEFAULT],
+  [
+    /^headers\.(?:host$|request\["host"\])/i,
+    /^\$(?:host|http_host)$/,
+    "is the client's by default to http and unix: leave it out, or write headers.host: 'client'; for a value that depends on the request write a function"
+  ],
+  [/^headers\.request\["upgrade"\]/i, /^\$http_upgrade$/, 'is sent for WebSockets: set `websocket: true`']
+]
+
 const HOOKS = ['onRequest', 'preParsing', 'preValidation', 'preHandler'] as const
 
 type Pitfalls = Generator<SluiceError, void>
@@ -160,9 +177,10 @@ function* variables(options: RouteOptions, at: At): Pitfalls {
     ...textsOf('headers.response', headers.response)
   ]) {
     if (typeof text !== 'string' || !NGINX_VARIABLE.test(text)) continue
+    const habit = HABITS.find(([field, value]) => field.test(place) && value.test(text))?.[2]
     yield optionError(
       at(place),
-      `${JSON.stringify(text)} would be sent as it is; write a function of the request`
+      habit ?? `${JSON.stringify(text)} would be sent as it is; write a function of the request`
     )
   }
   if (/\$(?!(?:host|path|query)(?!\w))/.test(redirect?.to ?? '')) {

@@ -14,6 +14,7 @@ import { upstreamsSchema } from '../upstream/options'
 import { websocketSchema } from '../websocket/options'
 import { didYouMean } from './did-you-mean'
 import { isPlain } from './merge'
+import { counterpartOf } from './nginx-words'
 import { pitfallsOf, strayHosts, strayRedis } from './pitfalls'
 import { type Attempt, atOnce, type NamedRoute, routesOf } from './routes'
 import { type Finding, finder } from './validate'
@@ -165,7 +166,7 @@ function strayNames(options: Readonly<Record<string, unknown>>): Finding[] {
     .map((option) => {
       const problem = ROUTE.includes(option)
         ? 'a registration is either flat or has `routes`; put it into `defaults` or into a route'
-        : `unknown option${didYouMean(option, known)}; known: ${known.join(', ')}`
+        : `unknown option${counterpartOf(option) || didYouMean(option, known)}; known: ${known.join(', ')}`
       return { option, error: optionError(option, problem) }
     })
 }

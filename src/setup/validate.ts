@@ -3,6 +3,7 @@ import Ajv, { type ErrorObject, type SchemaObject } from 'ajv'
 import { optionError, type SluiceError } from '../errors'
 import { parseDuration, parseRate, parseSize } from '../units'
 import { didYouMean } from './did-you-mean'
+import { counterpartOf } from './nginx-words'
 
 const FORMATS: Record<string, { parse: (text: string) => number | undefined; hint: string }> = {
   duration: {
@@ -151,13 +152,24 @@ function problemOf(error: ErrorObject, errors: readonly ErrorObject[]): string {
   if (error.keyword === 'additionalProperties') {
     const known = Object.keys((error.parentSchema as { properties?: object }).properties ?? {})
     const name = String(error.params.additionalProperty)
-    return `unknown option ${JSON.stringify(name)}${didYouMean(name, known)}; known: ${known.join(', ') || 'none'}`
+    const hint = hintOf(error)
+    if (hint !== undefined) return `${JSON.stringify(name)} is none: ${hint}`
+    const meant = counterpartOf(name) || didYouMean(name, known)
+    return `unknown option ${JSON.stringify(name)}${meant}; known: ${known.join(', ') || 'none'}`
   }
   const here = errors.filter(({ instancePath }) => instancePath === error.instancePath)
   if (error.keyword === 'required') return missing(here.filter(({ keyword }) => keyword === 'required'))
+  const said = hintOf(error)
+  if (said !== undefined) return said
   if (error.keyword !== 'anyOf') return plainProblem(error)
   const choices = here.filter(({ keyword }) => keyword !== 'anyOf')
   return [...new Set(choices.map(plainProblem))].join(', or ') || 'has a wrong value'
+}
+
+/** What the option's schema has to say of a value of another form than its own. */
+function hintOf({ keyword, parentSchema }: ErrorObject): string | undefined {
+  const isForm = ['type', 'anyOf', 'minItems', 'additionalProperties'].includes(keyword)
+  return isForm ? (parentSchema as { description?: string }).description : undefined
 }
 
 /** One key of each form that the object may have. */
