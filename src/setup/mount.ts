@@ -10,7 +10,7 @@ import type {
 } from 'fastify'
 import { optionError } from '../errors'
 import { alteredHook } from '../proxy/altered'
-import { beginHook, restoreContentType } from '../proxy/begin'
+import { beginHook, type Logging, restoreContentType } from '../proxy/begin'
 import { onRouteError } from '../proxy/error-page'
 import { handle } from '../proxy/handler'
 import { limitHook } from '../proxy/limit'
@@ -39,8 +39,7 @@ export interface Mounting {
   readonly methods: readonly string[]
   /** URLs in the router's words. */
   readonly patterns: readonly string[]
-  /** The app wants no line about the request (Fastify's disableRequestLogging). */
-  readonly isLogDisabled: (request: object) => boolean
+  readonly logging: Logging
 }
 
 /**
@@ -80,14 +79,14 @@ export function keepLast(child: FastifyInstance): void {
 export function mount(
   child: FastifyInstance,
   registry: Registry,
-  { named, route, methods, patterns, isLogDisabled }: Mounting
+  { named, route, methods, patterns, logging }: Mounting
 ): void {
   const websocket = websocketOf(named)
   const { upgrades, catchAll } = registry.parts
   if (route.name === '/') catchAll.noteMounted()
   const tunnel = tunnelHook(upgrades, websocket)
   const taken: string[] = []
-  const begin = beginHook(route, { log: child.log, isLogDisabled })
+  const begin = beginHook(route, logging)
   const extend = (more: readonly string[]): void => {
     taken.push(...more)
     for (const url of patterns) {
