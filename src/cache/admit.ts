@@ -18,6 +18,14 @@ import type { CacheZone, Ticket } from './zone'
 /** Of a response whose route says nothing. */
 const AHEAD: SpoolOptions = { memoryBytes: 1024 * 1024 }
 
+/** What a slow client may have on the disk of a zone: as much as `buffering.spill` has by default. */
+const ZONE_FILE_BYTES = 1024 ** 3
+
+/** Without a directory of its own, a route's answers may use the zone's. */
+export function onZoneDisk(ahead: SpoolOptions, { openFile }: Pick<CacheZone, 'openFile'>): SpoolOptions {
+  return { ...ahead, openFile, fileBytes: ahead.fileBytes ?? ZONE_FILE_BYTES }
+}
+
 /** A response as it arrived, and for whom. */
 export interface Arrival {
   readonly request: CacheRequest
@@ -144,7 +152,7 @@ export class Admit {
       length,
       client: takes,
       timers: this.#zone.timers,
-      ahead: ahead.openFile === undefined ? { ...ahead, openFile: this.#zone.openFile } : ahead,
+      ahead: ahead.openFile === undefined ? onZoneDisk(ahead, this.#zone) : ahead,
       onEnd: (end) => {
         this.#zone.removeFill(fill)
         finish(end.kind)

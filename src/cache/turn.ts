@@ -44,6 +44,8 @@ export interface CacheCall {
   /** A life line for work that outlives the client. */
   readonly background: () => Abort
   readonly log?: CacheLog
+  /** Told of the lookup when there is no answer (nginx logs MISS with a 502). */
+  readonly onFailed?: (outcome: CacheOutcome) => void
   /** How far a response on its way into the store may be read ahead of the client. Default: 1 MiB, or the zone's disk. */
   readonly ahead?: SpoolOptions
 }
@@ -82,6 +84,8 @@ export interface Turn {
   readonly personal: boolean
   /** Why a stored response that has not expired has to be validated: the origin's no-cache or the client's wish. */
   wish: Exclude<StaleReason, 'expired'> | undefined
+  /** What the lookup came to, for a fetch that fails: an answer has its own word. */
+  looked: CacheWord
   /** The word of the fetch that it waited for. */
   collapsed: CacheWord | undefined
   /** It has waited in vain: the next fetch goes past the lock. */
@@ -103,6 +107,7 @@ export function openTurn(
     directives: parseCacheControl(fields['cache-control']),
     personal: isPersonal(parts.request, policy),
     wish: undefined,
+    looked: 'MISS',
     collapsed: undefined,
     alone: false,
     counted: false

@@ -1,4 +1,5 @@
 // The straight line, second half: forward, through the cache when the route has one → the answer that send gets.
+import type { CacheOutcome } from '../cache/turn'
 import { sluiceError } from '../errors'
 import { Abort } from '../http/abort'
 import type { Body, Try, UpstreamRequest, UpstreamResponse } from '../http/message'
@@ -36,6 +37,9 @@ export async function answer(exchange: RequestExchange): Promise<UpstreamRespons
       return aside
     },
     log: exchange.request.log,
+    onFailed: (outcome: CacheOutcome) => {
+      exchange.outcome = outcome
+    },
     ahead: buffering.spool
   }
   const { response, outcome } = await cache.route.respond(facts, request, call)

@@ -45,7 +45,7 @@ export type ErrorPage =
 export interface RetryOptions {
   /** What counts; `non_idempotent` allows to repeat POST and PATCH too. @default ['error'] */
   readonly on?: readonly RetryOn[]
-  /** Tries in all. @default 2 (nginx: `proxy_next_upstream_tries`) */
+  /** Tries in all; that a kept connection broke before the answer is none of them. @default 2 (nginx: `proxy_next_upstream_tries`) */
   readonly tries?: number
   /** No further try after this long. @default off (nginx: `proxy_next_upstream_timeout`) */
   readonly timeout?: Duration
@@ -119,8 +119,16 @@ export const headersSchema = {
         ]
       }
     },
-    hide: { type: 'array', items: { type: 'string' } },
-    pass: { type: 'array', items: { type: 'string' } }
+    hide: {
+      type: 'array',
+      items: { type: 'string' },
+      description: "must be a list of field names: ['x-internal']"
+    },
+    pass: {
+      type: 'array',
+      items: { type: 'string' },
+      description: "must be a list of field names: ['server']"
+    }
   }
 }
 
@@ -164,7 +172,8 @@ export const errorPagesSchema = {
   patternProperties: {
     '^[45](?:\\d\\d|xx)$': { anyOf: [{ type: 'string', minLength: 1 }, { isFunction: true }] }
   },
-  additionalProperties: false
+  additionalProperties: false,
+  description: "one status from 400 to 599 or one class per key: { 502: './502.html', '5xx': './5xx.html' }"
 }
 
 const cookieDomain = { type: 'string', pattern: '^[\\w.-]*$' }
@@ -255,7 +264,7 @@ export function resolveTimeouts(options: TimeoutOptions, path: string): Resolved
   }
 }
 
-/** `false` is one try. */
+/** `false` is one try. A kept connection that breaks before any byte of an answer is none (RFC 9112 §9.3.1). */
 export function resolveRetry(options: false | RetryOptions | undefined, path: string): ResolvedRetry {
   if (options === false) return { on: new Set(), max: 1, timeoutMs: 0 }
   const { on = ['error'], tries = 2, timeout } = options ?? {}

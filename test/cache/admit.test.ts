@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { onZoneDisk } from '../../src/cache/admit'
 import type { Fields } from '../../src/http/message'
 import { fed, read, Scene, settled, streamed, text } from './scene'
 
@@ -167,4 +168,13 @@ test('a response that its origin calls unstorable is not stored, whatever its fi
   const scene = new Scene()
   scene.script = () => ({ ...text('A', { 'cache-control': 'max-age=60' }), unstorable: 'set-cookie' })
   assert.deepEqual([(await scene.get()).reason, (await scene.get()).word], ['set-cookie', 'MISS'])
+})
+
+test('a zone’s disk takes 1g of what a slow client has not read, or what the route says', () => {
+  const openFile = (): never => {
+    throw new Error('not opened here')
+  }
+  const ahead = { memoryBytes: 1 }
+  assert.deepEqual(onZoneDisk(ahead, { openFile }), { memoryBytes: 1, openFile, fileBytes: 1024 ** 3 })
+  assert.equal(onZoneDisk({ ...ahead, fileBytes: 7 }, { openFile }).fileBytes, 7)
 })
