@@ -17,8 +17,7 @@ import type { CacheZone, Ticket } from './zone'
 
 /** Of a response whose route says nothing. */
 const AHEAD: SpoolOptions = { memoryBytes: 1024 * 1024 }
-
-/** What a slow client may have on the disk of a zone: as much as `buffering.spill` has by default. */
+/** Of a client on a zone's disk: as `buffering.spill` has by default. */
 const ZONE_FILE_BYTES = 1024 ** 3
 
 /** Without a directory of its own, a route's answers may use the zone's. */
