@@ -93,7 +93,7 @@ export interface RouteOptions<U extends string = string, C extends string = stri
   readonly forwarded?: boolean | ForwardedOptions
   /** Timers of an exchange. @default connect 5s, send 60s, read 60s, body 60s, total off */
   readonly timeouts?: TimeoutOptions
-  /** When a failed try goes to the next server. @default { on: ['error'], tries: 2 } (nginx: `proxy_next_upstream`) */
+  /** When a failed try goes to the next server; with `false` it does not, but a kept connection that broke before the answer is replaced once. @default { on: ['error'], tries: 2 } (nginx: `proxy_next_upstream`) */
   readonly retry?: false | RetryOptions
   /** How far an answer is read ahead of its client; `false` hands on every chunk at once. @default 'auto': small bodies whole, larger ones up to 1 MiB ahead (nginx: `proxy_buffering`) */
   readonly buffering?: 'auto' | false | BufferingOptions

@@ -1,7 +1,7 @@
 // The composition root: options → parts → hooks, routes, decorators → close.
 import type { Server } from 'node:http'
 import replyFrom from '@fastify/reply-from'
-import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
+import type { FastifyBaseLogger, FastifyInstance, FastifyPluginAsync, RegisterOptions } from 'fastify'
 import { type CacheZoneOptions, resolveCacheZone } from './cache/options'
 import type { SluiceOptions } from './options'
 import { listenForContinue } from './proxy/expect'
@@ -42,7 +42,7 @@ interface Shared {
 /** The plugin body; index.ts wraps it for Fastify. */
 export const plugin: FastifyPluginAsync<SluiceOptions> = async (app, given) => {
   const { upstreams = {}, caches = {}, redis } = given as Partial<Shared>
-  const routes = readRegistration(given, app.prefix)
+  const { routes } = readRegistration(given, app.prefix)
   let first = false
   const registry = registryOf(app, (created) => {
     first = true
@@ -51,7 +51,15 @@ export const plugin: FastifyPluginAsync<SluiceOptions> = async (app, given) => {
   decorate(app, registry)
   await define(app, registry, { upstreams, caches, redis })
   if (routes.length === 0) registry.leaveToHandlers(Object.keys(upstreams))
-  await app.register(async (child) => mountAll(child, registry, { routes, redis }))
+  const { logLevel, logSerializers } = given as RegisterOptions
+  const register = {
+    ...(logLevel !== undefined && { logLevel }),
+    ...(logSerializers !== undefined && { logSerializers })
+  }
+  await app.register(
+    async (child) => mountAll(child, registry, { routes, redis, log: recordLog(app, register) }),
+    register
+  )
   if (first) warnAbout(app, routes)
 }
 
@@ -111,7 +119,7 @@ async function define(
 async function mountAll(
   child: FastifyInstance,
   registry: Registry,
-  { routes, redis }: { routes: readonly NamedRoute[]; redis: Shared['redis'] }
+  { routes, redis, log }: { routes: readonly NamedRoute[]; redis: Shared['redis']; log: FastifyBaseLogger }
 ): Promise<void> {
   const isLogDisabled = quietRequests(child)
   child.removeAllContentTypeParsers()
@@ -139,9 +147,19 @@ async function mountAll(
       route,
       methods,
       patterns,
-      isLogDisabled
+      logging: { log, isLogDisabled }
     })
   }
+}
+
+/** Where the records go: Fastify's own options of a registration hold for them as for the lines of its routes. */
+function recordLog(
+  { log }: FastifyInstance,
+  { logLevel, logSerializers }: Pick<RegisterOptions, 'logLevel' | 'logSerializers'>
+): FastifyBaseLogger {
+  if (logLevel === undefined && logSerializers === undefined) return log
+  const level = logLevel === undefined ? {} : { level: logLevel }
+  return log.child({}, { ...level, ...(logSerializers !== undefined && { serializers: logSerializers }) })
 }
 
 /** Apart from the app's own @fastify/rate-limit. */

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const WIDTH = 110
+const WIDTH = 118
 const NAME_WIDTH = 13
 const BLOCK = /(<!-- tree -->\n```text\n)[\s\S]*?(```\n<!-- \/tree -->)/
 

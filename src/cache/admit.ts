@@ -20,6 +20,13 @@ import type { CacheZone, Ticket } from './zone'
 /** Of a response whose route says nothing. */
 const AHEAD: SpoolOptions = { memoryBytes: 1024 * 1024 }
 const NO_CONTENT = Buffer.alloc(0)
+/** Of a client on a zone's disk: as `buffering.spill` has by default. */
+const ZONE_FILE_BYTES = 1024 ** 3
+
+/** Without a directory of its own, a route's answers may use the zone's. */
+export function onZoneDisk(ahead: SpoolOptions, { openFile }: Pick<CacheZone, 'openFile'>): SpoolOptions {
+  return { ...ahead, openFile, fileBytes: ahead.fileBytes ?? ZONE_FILE_BYTES }
+}
 
 /** A response as it arrived, and for whom. */
 export interface Arrival {
@@ -183,7 +190,7 @@ export class Admit {
   #ahead(ahead: SpoolOptions, shared: boolean): SpoolOptions {
     if (ahead.openFile !== undefined) return ahead
     const { openFile, objectBytes } = this.#zone
-    if (openFile !== undefined || !shared) return { ...ahead, openFile }
+    if (openFile !== undefined || !shared) return onZoneDisk(ahead, this.#zone)
     return { ...ahead, memoryBytes: Math.max(ahead.memoryBytes, objectBytes) }
   }
 

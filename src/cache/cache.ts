@@ -6,6 +6,7 @@ import { Errands } from './errand'
 import { type CacheExplanation, explainCache } from './explain'
 import { pass } from './fetch'
 import type { ResolvedRouteCache } from './options'
+import { failedOutcome } from './outcome'
 import { type Place, Responses, type Stored } from './responses'
 import { onMiss, type ReuseInput, reuse, type StaleReason, type StaleUse } from './reuse'
 import { isConditional } from './serve'
@@ -78,16 +79,24 @@ export class RouteCache {
   /** The answer to a request, from the cache or from upstream. Rejects with a SluiceError. */
   async respond(request: CacheRequest, upstream: UpstreamRequest, call: CacheCall): Promise<CacheAnswer> {
     const primary = this.#responses.primaryKey(request)
-    const answer = await this.#respond(openTurn({ request, upstream, call, primary }, this.#policy))
-    const { word, reason } = answer.outcome
-    this.#zone.count(word)
-    if (reason === 'cookie') this.#hintCookies(call)
-    return answer
+    const turn = openTurn({ request, upstream, call, primary }, this.#policy)
+    try {
+      const answer = await this.#respond(turn)
+      const { word, reason } = answer.outcome
+      this.#zone.count(word)
+      if (reason === 'cookie') this.#hintCookies(call)
+      return answer
+    } catch (error) {
+      this.#zone.count(turn.looked)
+      call.onFailed?.(failedOutcome(turn))
+      throw error
+    }
   }
 
   async #respond(turn: Turn): Promise<CacheAnswer> {
     const { request } = turn
     const reason = passedOver(request, this.#policy)
+    if (reason !== undefined) turn.looked = 'BYPASS'
     if (reason === 'method') return this.#unsafe.respond(turn)
     if (reason === 'body') return pass(turn, 'BYPASS', reason)
     if (reason === 'bypass') return this.#bypass(turn)
@@ -102,9 +111,13 @@ export class RouteCache {
   /** One look at what is stored; undefined = it waited for another fetch, look again. */
   #step(turn: Turn, place: Place): Step {
     const { stored } = place
+    turn.looked = stored === undefined ? 'MISS' : 'EXPIRED'
     if (stored === undefined) return this.#absent(turn, place)
     const { source } = stored.prepared.freshness
-    if (keepsOut(turn.request, source, this.#policy)) return pass(turn, 'BYPASS', 'cookie')
+    if (keepsOut(turn.request, source, this.#policy)) {
+      turn.looked = 'BYPASS'
+      return pass(turn, 'BYPASS', 'cookie')
+    }
     const decision = reuse(this.#reuseInput(turn, stored))
     switch (decision.kind) {
       case 'fresh':

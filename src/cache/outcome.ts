@@ -63,6 +63,17 @@ export function fetchedOutcome(
   }
 }
 
+/** Of a request that got no answer: what its lookup came to. */
+export function failedOutcome(turn: Pick<Turn, 'looked' | 'wish'>): CacheOutcome {
+  const { looked: word, wish } = turn
+  const fwd = forwardReason(turn)
+  return {
+    word,
+    ...(wish !== undefined && { reason: wish }),
+    cacheStatus: cacheStatus({ word, fwd, detail: wish })
+  }
+}
+
 /** A failure of the origin in the words of proxy_cache_use_stale. */
 export function failureWord(failure: OriginFailure): string {
   if (failure.kind === 'status') return `http_${failure.status}`

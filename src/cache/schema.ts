@@ -36,7 +36,8 @@ export const CACHE_SCHEMA = {
         {
           type: 'object',
           additionalProperties: false,
-          patternProperties: { '^(?:[2-5][0-9][0-9]|any)$': DURATION }
+          patternProperties: { '^(?:[2-5][0-9][0-9]|any)$': DURATION },
+          description: "list each status, or 'any': { 200: '60s', 404: '10s', any: '1s' }"
         }
       ]
     },

@@ -47,6 +47,8 @@ export interface CacheCall {
   /** Whether it is known that the origin cannot answer: stale is served without asking, where it may be served at all. */
   readonly isDown?: () => boolean
   readonly log?: CacheLog
+  /** Told of the lookup when there is no answer (nginx logs MISS with a 502). */
+  readonly onFailed?: (outcome: CacheOutcome) => void
   /** How far a response on its way into the store may be read ahead of the client. Default: 1 MiB, or the zone's disk. */
   readonly ahead?: SpoolOptions
 }
@@ -88,6 +90,8 @@ export interface Turn {
   readonly personal: boolean
   /** Why a stored response that has not expired has to be validated: the origin's no-cache or the client's wish. */
   wish: Exclude<StaleReason, 'expired'> | undefined
+  /** What the lookup came to, for a fetch that fails: an answer has its own word. */
+  looked: CacheWord
   /** The word of the fetch that it waited for. */
   collapsed: CacheWord | undefined
   /** What a response on its way to somebody else has told of how the URL varies. */
@@ -111,6 +115,7 @@ export function openTurn(
     directives: parseCacheControl(fields['cache-control']),
     personal: isPersonal(parts.request, policy),
     wish: undefined,
+    looked: 'MISS',
     collapsed: undefined,
     told: undefined,
     alone: false,

@@ -1,4 +1,5 @@
 // The straight line, second half: forward, through the cache when the route has one → the answer that send gets.
+import type { CacheOutcome } from '../cache/turn'
 import { sluiceError } from '../errors'
 import { Abort } from '../http/abort'
 import type { Body, Fields, Try, UpstreamRequest, UpstreamResponse } from '../http/message'
@@ -38,6 +39,9 @@ export async function answer(exchange: RequestExchange): Promise<UpstreamRespons
     },
     isDown: () => upstream.group.isDown(),
     log: exchange.request.log,
+    onFailed: (outcome: CacheOutcome) => {
+      exchange.outcome = outcome
+    },
     ahead: buffering.spool
   }
   const { response, outcome } = await cache.route.respond(facts, request, call)

@@ -43,6 +43,8 @@ export class RequestExchange implements Exchange {
   readonly reply: FastifyReply
   readonly settings: Route
   readonly target: Target
+  /** The client's address. Taken at the beginning: an HTTP/2 stream, and a socket that nobody has asked, forget it as they close. */
+  readonly ip: string
   readonly startedAt = performance.now()
   readonly tries: Try[] = []
   readonly abort = new Abort()
@@ -89,6 +91,7 @@ export class RequestExchange implements Exchange {
     this.reply = reply
     this.settings = settings
     this.target = target
+    this.ip = request.ip
   }
 
   /**

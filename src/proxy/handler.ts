@@ -9,7 +9,7 @@ import type { Sendable } from './answer'
 import { clientFields } from './balance'
 import { hasContent } from './body'
 import { countAnswer, countPiped } from './count'
-import { answerError } from './error-page'
+import { answerError, answerStatus } from './error-page'
 import type { RequestExchange } from './exchange'
 import { endWithAnswer } from './linger'
 import { publicAuthority } from './request'
@@ -92,7 +92,7 @@ function throughReplyFrom({ reply }: RequestExchange): void {
   reply.from('/', fromOptions)
 }
 
-/** Without a redirect and an upstream the app's own 404 answers. */
+/** Without a redirect and an upstream it is 404. */
 export function toEdge(exchange: RequestExchange, onward: Onward): void {
   const { request, settings } = exchange
   if (settings.redirect !== null) {
@@ -115,7 +115,13 @@ export function toEdge(exchange: RequestExchange, onward: Onward): void {
   }
 }
 
+/** The route's own page for 404, else the app's. */
 function answerNotFound(exchange: RequestExchange): void {
+  const page = exchange.settings.errorPages?.pageFor(404)
+  if (page !== undefined) {
+    answerStatus(exchange, 404, undefined, page)
+    return
+  }
   exchange.passedOn = true
   countAnswer(exchange)
   exchange.reply.callNotFound()

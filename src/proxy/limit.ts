@@ -68,7 +68,7 @@ function admit(exchange: RequestExchange, next: () => void): void {
 async function limit(exchange: RequestExchange): Promise<boolean> {
   const { request, reply, settings } = exchange
   const { access, rateLimits, concurrency, auth } = settings.guards
-  const address = clientAddress(request.ip, request.raw.socket.remoteAddress)
+  const address = clientAddress(exchange.ip, request.raw.socket.remoteAddress)
   if (access !== null && access(address) === 'deny')
     throw sluiceError('SLUICE_FORBIDDEN', { detail: `access: ${address}` })
   if (rateLimits !== null) await limitRequest(rateLimits, address, { request, reply })

@@ -25,7 +25,7 @@ export function logExchange(
     method: request.method,
     url: request.raw.url,
     host: request.host,
-    remoteAddress: request.ip,
+    remoteAddress: exchange.ip,
     status,
     route: exchange.route,
     upstream: exchange.upstream,

@@ -105,8 +105,16 @@ export const headersSchema = {
         ]
       }
     },
-    hide: { type: 'array', items: { type: 'string' } },
-    pass: { type: 'array', items: { type: 'string' } }
+    hide: {
+      type: 'array',
+      items: { type: 'string' },
+      description: "must be a list of field names: ['x-internal']"
+    },
+    pass: {
+      type: 'array',
+      items: { type: 'string' },
+      description: "must be a list of field names: ['server']"
+    }
   }
 }
 
@@ -128,7 +136,8 @@ export const errorPagesSchema = {
   patternProperties: {
     '^[45](?:\\d\\d|xx)$': { anyOf: [{ type: 'string', minLength: 1 }, { isFunction: true }] }
   },
-  additionalProperties: false
+  additionalProperties: false,
+  description: "one status from 400 to 599 or one class per key: { 502: './502.html', '5xx': './5xx.html' }"
 }
 
 const cookieDomain = { type: 'string', pattern: '^[\\w.-]*$' }

@@ -9,7 +9,7 @@ import type { RetryBudget } from '../upstream/retry-budget'
 export interface RetryOptions {
   /** What counts; `non_idempotent` allows to repeat POST and PATCH too. @default ['error'] */
   readonly on?: readonly RetryOn[]
-  /** Tries in all. @default 2 (nginx: `proxy_next_upstream_tries`) */
+  /** Tries in all; that a kept connection broke before the answer is none of them. @default 2 (nginx: `proxy_next_upstream_tries`) */
   readonly tries?: number
   /** No further try after this long. @default off (nginx: `proxy_next_upstream_timeout`) */
   readonly timeout?: Duration
@@ -87,7 +87,7 @@ export const retrySchema = {
   ]
 }
 
-/** `false` is one try. */
+/** `false` is one try. A kept connection that breaks before any byte of an answer is none (RFC 9112 §9.3.1). */
 export function resolveRetry(options: false | RetryOptions | undefined, path: string): ResolvedRetry {
   if (options === false) return { on: new Set(), max: 1, timeoutMs: 0, budget: null, backoff: null }
   const { on = ['error'], tries = 2, timeout, budget = {}, backoff = false } = options ?? {}

@@ -60,6 +60,19 @@ const FIELDS: Readonly<
   permissions: ['permissions-policy', false],
   coop: ['cross-origin-opener-policy', false]
 }
+/** Of fields that a browser drops in silence when they are anything else. */
+const FORMS: Readonly<
+  Partial<Record<keyof SecurityHeaderOptions, { readonly right: RegExp; readonly hint: string }>>
+> = {
+  hsts: {
+    right: /(?:^|;)\s*max-age\s*=\s*"?\d/i,
+    hint: "write 'max-age=31536000', or false for none; 'max-age=0' takes it back"
+  },
+  frame: {
+    right: /^(?:deny|sameorigin)$/i,
+    hint: "write 'DENY', 'SAMEORIGIN', or false for none; origins are named in csp: frame-ancestors"
+  }
+}
 const ALWAYS = ['nosniff', 'frame', 'referrer', 'csp', 'permissions', 'coop'] as const
 
 /** The fields to set, or null when switched off. */
@@ -74,8 +87,11 @@ export function resolveSecurityHeaders(
     const value = given[key]
     const text = value === undefined || value === true ? initial : value
     if (text === false) return []
-    if (isFieldValue(text)) return [[name, text]]
-    throw optionError(`${path}.${key}`, `${JSON.stringify(text)} is no field value`)
+    if (!isFieldValue(text)) throw optionError(`${path}.${key}`, `${JSON.stringify(text)} is no field value`)
+    const form = FORMS[key]
+    if (form !== undefined && !form.right.test(text))
+      throw optionError(`${path}.${key}`, `${JSON.stringify(text)} means nothing to a browser; ${form.hint}`)
+    return [[name, text]]
   }
   return { always: ALWAYS.flatMap(set), tlsOnly: set('hsts') }
 }

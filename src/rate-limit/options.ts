@@ -42,6 +42,7 @@ const limitSchema = {
 
 /** JSON Schema of the `rateLimit` option. */
 export const rateLimitSchema = {
+  description: "must be { rate: '10r/s', burst: 20 }, a list of such, or false",
   anyOf: [{ const: false }, limitSchema, { type: 'array', items: limitSchema }]
 }
 
@@ -67,6 +68,12 @@ function resolveOne(options: RateLimitOptions, path: string): ResolvedRateLimit 
   const burst = options.burst ?? 0
   const delay =
     options.delay === undefined || options.delay === false ? Number.POSITIVE_INFINITY : options.delay
+  if (Number.isFinite(delay) && delay > burst) {
+    throw optionError(
+      `${path}.delay`,
+      `${delay} is above the burst of ${burst}, so that nobody is ever held back; raise burst, or leave delay out`
+    )
+  }
   if ((burst - delay) / ratePerMs > MAX_WAIT_MS) {
     throw optionError(`${path}.burst`, `at ${options.rate} the last of ${burst} requests would wait over 1h`)
   }

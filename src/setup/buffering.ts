@@ -1,6 +1,7 @@
 // Read-ahead as the routes share it: one budget for the process, one spill per directory.
 import { resolve } from 'node:path'
 import type { FastifyBaseLogger } from 'fastify'
+import { inTime } from '../cache/store/deadline'
 import { optionError } from '../errors'
 import { type Buffering, resolveBuffering } from '../proxy/buffering'
 import { Budget } from '../spool/budget'
@@ -50,12 +51,14 @@ function pathOf(route: NamedRoute): string {
 }
 
 async function open(path: string, route: NamedRoute, log: FastifyBaseLogger): Promise<Spill> {
+  let errno: string | undefined = 'ETIMEDOUT'
   try {
-    return await openSpill(path, partsOf(path, route, log))
+    const spill = await inTime<Spill | undefined>(openSpill(path, partsOf(path, route, log)), () => undefined)
+    if (spill !== undefined) return spill
   } catch (error) {
-    const { code } = error as { code?: string }
-    throw optionError(`${pathOf(route)}.spill.path`, `${path} cannot be used (${code})`)
+    errno = (error as { code?: string }).code
   }
+  throw optionError(`${pathOf(route)}.spill.path`, `${path} cannot be used (${errno})`)
 }
 
 function partsOf(directory: string, route: NamedRoute, log: FastifyBaseLogger): SpillParts {

@@ -10,7 +10,7 @@ import type {
 } from 'fastify'
 import { optionError } from '../errors'
 import { alteredHook } from '../proxy/altered'
-import { beginHook, restoreContentType } from '../proxy/begin'
+import { beginHook, type Logging, restoreContentType } from '../proxy/begin'
 import { onRouteError } from '../proxy/error-page'
 import { handle } from '../proxy/handler'
 import { limitHook } from '../proxy/limit'
@@ -23,6 +23,7 @@ import { HOSTS } from './hosts'
 import { methodsOf } from './places'
 import type { Registry } from './registry'
 import { type NamedRoute, optionAt } from './routes'
+import { startLine } from './start-line'
 import { giveBackHook, tunnelHook } from './tunnel'
 
 /** Fastify's own timeout of a handler must not cut a streamed answer: the longest that a timer takes. */
@@ -38,8 +39,7 @@ export interface Mounting {
   readonly methods: readonly string[]
   /** URLs in the router's words. */
   readonly patterns: readonly string[]
-  /** The app wants no line about the request (Fastify's disableRequestLogging). */
-  readonly isLogDisabled: (request: object) => boolean
+  readonly logging: Logging
 }
 
 /**
@@ -79,14 +79,14 @@ export function keepLast(child: FastifyInstance): void {
 export function mount(
   child: FastifyInstance,
   registry: Registry,
-  { named, route, methods, patterns, isLogDisabled }: Mounting
+  { named, route, methods, patterns, logging }: Mounting
 ): void {
   const websocket = websocketOf(named)
   const { upgrades, catchAll } = registry.parts
   if (route.name === '/') catchAll.noteMounted()
   const tunnel = tunnelHook(upgrades, websocket)
   const taken: string[] = []
-  const begin = beginHook(route, { log: child.log, isLogDisabled })
+  const begin = beginHook(route, logging)
   const extend = (more: readonly string[]): void => {
     taken.push(...more)
     for (const url of patterns) {
@@ -100,31 +100,12 @@ export function mount(
   registry.mounts.push(route.mount)
   registry.mounted.push({ named, route, websocket, patterns, methods: taken, extend })
   extend(methods)
-  child.log.info(`${patternOf(route)} → ${destinationOf(named)}`)
+  child.log.info(startLine(named))
 }
 
 /** The route's `websocket`, checked. */
 export function websocketOf(named: NamedRoute): ResolvedWebsocket {
   return resolveWebsocket(named.options.websocket, optionAt(named, 'websocket'))
-}
-
-function patternOf({ name, mount: { exact } }: Route): string {
-  if (exact) return name
-  return name === '/' ? '/*' : `${name}/*`
-}
-
-/** As the mapping is logged at start. */
-function destinationOf({ options }: NamedRoute): string {
-  const { upstream, static: files, redirect, rewritePrefix } = options
-  const to = typeof upstream === 'function' ? 'upstream by function' : upstream
-  const rewritten =
-    to === undefined || rewritePrefix === undefined ? to : `${to}${rewritePrefix.replace(/\/$/, '')}/*`
-  const parts = [
-    files && `files in ${files.root}`,
-    redirect && `${redirect.status ?? 308} ${redirect.to}`,
-    redirect === undefined && rewritten
-  ]
-  return parts.filter(Boolean).join(', else ') || 'nothing'
 }
 
 type Hook = (request: FastifyRequest, reply: FastifyReply, next: () => void) => void

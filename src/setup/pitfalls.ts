@@ -1,46 +1,106 @@
 // PURE. Options that are well-formed and do something else than they say: a guard that no path meets, a list that denies nobody, nginx's variables.
-import { optionError } from '../errors'
+import { optionError, type SluiceError } from '../errors'
 import { parseTarget } from '../http/target'
 import type { RouteOptions } from '../options'
-import type { StaticOptions } from '../static/options'
+import { answersAll, goesOn } from '../static/try-files'
+import { isHostPattern } from './hosts'
 import { type NamedRoute, optionAt } from './routes'
 
 /** Variables that a configuration brought over from nginx may still have; in our texts they are nothing but text. */
 const NGINX_VARIABLE =
   /\$\{?(?:(?:arg|binary|body|content|cookie|http|proxy|realip|remote|request|sent|server|ssl|time|upstream)_\w+|host(?:name)?|request|scheme|u?args|uri|document_uri|query_string|is_args|connection|status|msec)\b/
 
+const DEFAULT = 'is sent by default, from what `trustProxy` verified: leave it out'
+
+/** Lines that stand in most nginx configurations, and need nothing here. */
+const HABITS: readonly [place: RegExp, value: RegExp, problem: string][] = [
+  [/^headers\.request\["x-forwarded-for"\]/i, /^\$(?:proxy_add_x_forwarded_for|remote_addr)$/, DEFAULT],
+  [/^headers\.request\["x-real-ip"\]/i, /^\$remote_addr$/, DEFAULT],
+  [/^headers\.request\["x-forwarded-proto"\]/i, /^\$(?:scheme|http_x_forwarded_proto)$/, DEFAULT],
+  [/^headers\.request\["x-forwarded-host"\]/i, /^\$(?:host|http_host)$/, DEFAULT],
+  [/^headers\.request\["x-request-id"\]/i, /^\$request_id$/, DEFAULT],
+  [
+    /^headers\.(?:host$|request\["host"\])/i,
+    /^\$(?:host|http_host)$/,
+    "is the client's by default to http and unix: leave it out, or write headers.host: 'client'; for a value that depends on the request write a function"
+  ],
+  [/^headers\.request\["upgrade"\]/i, /^\$http_upgrade$/, 'is sent for WebSockets: set `websocket: true`']
+]
+
 const HOOKS = ['onRequest', 'preParsing', 'preValidation', 'preHandler'] as const
 
-/** Throws SLUICE_OPTIONS for the first of them. The route has been validated. */
-export function refusePitfalls({ options, own, path, url }: NamedRoute): void {
-  const at = (name: string): string => optionAt({ path }, name)
-  refuseUnreachable(url, at(options.path === undefined ? 'prefix' : 'path'))
-  refuseIdle(options, path || 'options')
-  refuseIgnored(options, own, at)
-  refuseOpenLimit(options, at('rateLimit'))
-  refuseOpenAccess(options, at('access'))
-  refuseVariables(options, at)
+type Pitfalls = Generator<SluiceError, void>
+type At = (name: string) => string
+
+/** Each of them. The route has been validated. */
+export function* pitfallsOf({ options, own, path, url }: NamedRoute): Pitfalls {
+  const at: At = (name) => optionAt({ path }, name)
+  yield* unreachable(url, at(options.path === undefined ? 'prefix' : 'path'))
+  yield* idle(options, path || 'options')
+  yield* ignored(options, own, at)
+  yield* openLimit(options, at('rateLimit'))
+  yield* openAccess(options, at('access'))
+  yield* variables(options, at)
+}
+
+/** Throws SLUICE_OPTIONS for the first of them. */
+export function refusePitfalls(route: NamedRoute): void {
+  const [first] = pitfallsOf(route)
+  if (first !== undefined) throw first
+}
+
+/** Entries of `hosts` that no request has. */
+export function* strayHosts({ options, path }: Pick<NamedRoute, 'options' | 'path'>): Pitfalls {
+  for (const [index, host] of (options.hosts ?? []).entries()) {
+    const at = optionAt({ path }, `hosts[${index}]`)
+    if (host === '_') {
+      yield optionError(at, '"_" is a host like any other here; for every host leave `hosts` out')
+    } else if (!isHostPattern(host)) {
+      const problem = 'is no host; write "example.com", or "*.example.com" for every name below it'
+      yield optionError(at, `${JSON.stringify(host)} ${problem}`)
+    }
+  }
 }
 
 /** A client of the limits has to be one that they can ask: with any other, every request would pass. */
-export function refuseRedis(redis: object | undefined): void {
+export function* strayRedis(redis: unknown): Pitfalls {
   const { eval: run, evalsha } = (redis ?? {}) as { eval?: unknown; evalsha?: unknown }
   if (redis === undefined || (typeof run === 'function' && typeof evalsha === 'function')) return
-  throw optionError('redis', 'is no client of ioredis or iovalkey: it has no eval and evalsha')
+  yield optionError('redis', 'is no client of ioredis or iovalkey: it has no eval and evalsha')
+}
+
+/** In nginx `@two` is a location of its own; here it is the route's upstream, so that the name of another group misleads. */
+export function refuseOtherBackend(
+  { options, path }: NamedRoute,
+  isDefined: (name: string) => boolean
+): void {
+  const { static: files, upstream, redirect } = options
+  if (!files || upstream === undefined || redirect !== undefined) return
+  const { tryFiles = [] } = files
+  const last = tryFiles.at(-1) ?? ''
+  const name = last.slice(1)
+  if (!last.startsWith('@') || name === upstream || !isDefined(name)) return
+  const own = typeof upstream === 'function' ? 'upstream function' : `upstream ${JSON.stringify(upstream)}`
+  const right =
+    typeof upstream === 'string' && isDefined(upstream) ? `write '@${upstream}'` : "write missing: 'next'"
+  throw optionError(
+    optionAt({ path }, `static.tryFiles[${tryFiles.length - 1}]`),
+    `'${last}' leads to the route's ${own}, not to the upstream ${JSON.stringify(name)}; ${right}, or make another route`
+  )
 }
 
 /** Paths come in as the router sees them: decoded, without dot segments. A guard on another spelling would guard nothing. */
-function refuseUnreachable(url: string, path: string): void {
+function* unreachable(url: string, path: string): Pitfalls {
   const verdict = parseTarget(url, '')
-  if (verdict.kind === 'refused') throw optionError(path, `${url} never matches: ${verdict.reason}`)
-  if (url.includes('%')) throw optionError(path, `${url} never matches: write it decoded`)
-  if (url.includes('//')) throw optionError(path, `${url} has an empty segment`)
+  if (verdict.kind === 'refused') yield optionError(path, `${url} never matches: ${verdict.reason}`)
+  else if (url.includes('%')) yield optionError(path, `${url} never matches: write it decoded`)
+  else if (url.includes('//')) yield optionError(path, `${url} has an empty segment`)
 }
 
-function refuseIdle(options: RouteOptions, path: string): void {
+function* idle(options: RouteOptions, path: string): Pitfalls {
   const { upstream, static: files, redirect, access } = options
   if (upstream || files || redirect || access || HOOKS.some((hook) => options[hook] !== undefined)) return
-  throw optionError(path, 'does nothing: it needs one of `upstream`, `static` and `redirect`')
+  yield optionError(path, 'does nothing: it needs one of `upstream`, `static` and `redirect`')
 }
 
 /** What only an upstream gives a meaning to. */
@@ -57,28 +117,39 @@ const NEEDS_EITHER = ['timeouts', 'forwarded', 'rewriteLocation', 'cookies'] as 
 const NEEDS_EITHER_IN_HEADERS = ['host', 'request', 'hide', 'pass'] as const
 
 /** Options that the route itself sets and that do nothing on it. What it inherits may idle: defaults are for all routes. */
-function refuseIgnored(options: RouteOptions, own: RouteOptions, at: (name: string) => string): void {
-  if (options.redirect) {
-    if (isOn(own.upstream)) throw optionError(at('upstream'), 'does nothing: the route has a `redirect`')
-    if (options.static && !options.static.match && !goesOn(options.static)) {
-      throw optionError(at('redirect'), "does nothing: `static` answers everything; it needs missing: 'next'")
-    }
-  }
+function* ignored(options: RouteOptions, own: RouteOptions, at: At): Pitfalls {
+  yield* options.redirect ? besideRedirect(options, own, at) : unasked(options, own, at('upstream'))
   if (options.upstream && !options.redirect) return
   const without = 'does nothing without `upstream`'
-  const idle = NEEDS_UPSTREAM.find((name) => isOn(own[name]))
-  if (idle !== undefined) throw optionError(at(idle), without)
+  for (const name of NEEDS_UPSTREAM) if (isOn(own[name])) yield optionError(at(name), without)
   if (own.static && !options.redirect && goesOn(own.static)) {
-    throw optionError(
+    yield optionError(
       at('static'),
       'goes on to an upstream that is not there; without `upstream` missing is 404'
     )
   }
   if (options.authRequest) return
-  const either = NEEDS_EITHER.find((name) => isOn(own[name]))
-  if (either !== undefined) throw optionError(at(either), without)
-  const field = NEEDS_EITHER_IN_HEADERS.find((name) => isOn(own.headers?.[name]))
-  if (field !== undefined) throw optionError(at(`headers.${field}`), without)
+  for (const name of NEEDS_EITHER) if (isOn(own[name])) yield optionError(at(name), without)
+  for (const name of NEEDS_EITHER_IN_HEADERS) {
+    if (isOn(own.headers?.[name])) yield optionError(at(`headers.${name}`), without)
+  }
+}
+
+function* besideRedirect({ static: files }: RouteOptions, own: RouteOptions, at: At): Pitfalls {
+  if (isOn(own.upstream)) yield optionError(at('upstream'), 'does nothing: the route has a `redirect`')
+  if (files && answersAll(files)) {
+    yield optionError(at('redirect'), "does nothing: `static` answers everything; it needs missing: 'next'")
+  }
+}
+
+/** Files answer everything, so that the upstream would be there for WebSockets alone. */
+function* unasked(options: RouteOptions, own: RouteOptions, path: string): Pitfalls {
+  const { static: files, websocket } = options
+  if (!isOn(own.upstream) || !files || !answersAll(files) || isOn(websocket)) return
+  yield optionError(
+    path,
+    "is never asked: `static` answers everything; write missing: 'next' in `static` for what is no file, or leave `upstream` out"
+  )
 }
 
 /** Switched off, removed or empty is no mistake. */
@@ -87,24 +158,18 @@ function isOn(value: unknown): boolean {
   return typeof value !== 'object' || Object.keys(value).length > 0
 }
 
-function goesOn({ missing, rules = [], tryFiles = [] }: StaticOptions): boolean {
-  return (
-    missing === 'next' || rules.some((rule) => rule.missing === 'next') || !!tryFiles.at(-1)?.startsWith('@')
-  )
-}
-
-function refuseOpenLimit({ rateLimit }: RouteOptions, path: string): void {
+function* openLimit({ rateLimit }: RouteOptions, path: string): Pitfalls {
   if (!Array.isArray(rateLimit) || rateLimit.length > 0) return
-  throw optionError(path, 'limits nobody: it is empty; write false to switch an inherited limit off')
+  yield optionError(path, 'limits nobody: it is empty; write false to switch an inherited limit off')
 }
 
 /** As in nginx, an address that no rule matches is allowed. */
-function refuseOpenAccess({ access }: RouteOptions, path: string): void {
+function* openAccess({ access }: RouteOptions, path: string): Pitfalls {
   if (!access || access.some((rule) => 'deny' in rule)) return
-  throw optionError(path, "denies nobody: what no rule matches is allowed; end the list with { deny: 'all' }")
+  yield optionError(path, "denies nobody: what no rule matches is allowed; end the list with { deny: 'all' }")
 }
 
-function refuseVariables(options: RouteOptions, at: (name: string) => string): void {
+function* variables(options: RouteOptions, at: At): Pitfalls {
   const { headers = {}, redirect, rewritePrefix = '' } = options
   for (const [place, text] of [
     ['headers.host', headers.host] as const,
@@ -112,19 +177,20 @@ function refuseVariables(options: RouteOptions, at: (name: string) => string): v
     ...textsOf('headers.response', headers.response)
   ]) {
     if (typeof text !== 'string' || !NGINX_VARIABLE.test(text)) continue
-    throw optionError(
+    const habit = HABITS.find(([field, value]) => field.test(place) && value.test(text))?.[2]
+    yield optionError(
       at(place),
-      `${JSON.stringify(text)} would be sent as it is; write a function of the request`
+      habit ?? `${JSON.stringify(text)} would be sent as it is; write a function of the request`
     )
   }
   if (/\$(?!(?:host|path|query)(?!\w))/.test(redirect?.to ?? '')) {
-    throw optionError(
+    yield optionError(
       at('redirect.to'),
       `${JSON.stringify(redirect?.to)} has a variable; known: $host, $path, $query`
     )
   }
   if (rewritePrefix.includes('$')) {
-    throw optionError(at('rewritePrefix'), `${JSON.stringify(rewritePrefix)} is a path; it has no variables`)
+    yield optionError(at('rewritePrefix'), `${JSON.stringify(rewritePrefix)} is a path; it has no variables`)
   }
 }
 

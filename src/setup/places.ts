@@ -1,7 +1,7 @@
 // PURE. Which method of a path goes to which route: together the routes of a path own all of them, so that no guard is walked around.
 import { optionError } from '../errors'
-import { bareHost, isHostPattern } from './hosts'
-import { type NamedRoute, optionAt } from './routes'
+import { bareHost } from './hosts'
+import { type Attempt, atOnce, type NamedRoute, optionAt } from './routes'
 
 /** Methods that a route is registered for, and the Allow field of its 405. */
 export interface Share {
@@ -12,12 +12,13 @@ export interface Share {
 /** Shares `supported` out among the routes that have path, hosts and constraints in common. Overlaps are an option error. */
 export function shareMethods(
   routes: readonly NamedRoute[],
-  supported: readonly string[]
+  supported: readonly string[],
+  attempt: Attempt = atOnce
 ): Map<NamedRoute, Share> {
-  checkHosts(routes)
+  checkHosts(routes, attempt)
   const shares = new Map<NamedRoute, Share>()
   for (const twins of groupsOf(routes)) {
-    checkOverlap(twins)
+    attempt(() => checkOverlap(twins))
     const listed = new Set(twins.flatMap(methodsOf))
     const open = twins.find(({ options }) => options.methods === undefined)
     const left = supported.filter((method) => !listed.has(method))
@@ -64,23 +65,19 @@ function groupsOf(routes: readonly NamedRoute[]): NamedRoute[][] {
 }
 
 /** Two routes of one path have all their hosts in common or none: otherwise a method that one refuses could be the other's. */
-function checkHosts(routes: readonly NamedRoute[]): void {
+function checkHosts(routes: readonly NamedRoute[], attempt: Attempt): void {
   const owners = new Map<string, NamedRoute>()
   for (const route of routes) {
     const { options, url } = route
-    const own = optionAt(route, 'hosts')
-    for (const [index, host] of (options.hosts ?? []).entries()) {
-      if (!isHostPattern(host)) {
-        const problem = 'is no host; write "example.com", or "*.example.com" for every name below it'
-        throw optionError(`${own}[${index}]`, `${JSON.stringify(host)} ${problem}`)
-      }
+    for (const host of options.hosts ?? []) {
       const key = JSON.stringify([url, options.path === undefined, options.constraints ?? {}, bareHost(host)])
       const owner = owners.get(key)
       owners.set(key, route)
-      if (owner !== undefined && placeOf(owner) !== placeOf(route)) {
+      if (owner === undefined || placeOf(owner) === placeOf(route)) continue
+      attempt(() => {
         const problem = `is a host of ${owner.path || 'another route'} too; give both the same list`
-        throw optionError(own, `${JSON.stringify(bareHost(host))} ${problem}`)
-      }
+        throw optionError(optionAt(route, 'hosts'), `${JSON.stringify(bareHost(host))} ${problem}`)
+      })
     }
   }
 }

@@ -72,17 +72,23 @@ function rootOf(app: FastifyInstance, symbol: symbol): object {
 
 function quietController(before: Controller): Controller & Record<string, unknown> {
   const failures = new WeakMap<FastifyRequest, unknown>()
+  // An HTTP/2 stream that has closed has no address.
+  const addresses = new WeakMap<FastifyRequest, string>()
+  const incomingRequest = (request: FastifyRequest): void => {
+    if (request.raw.httpVersionMajor >= 2) addresses.set(request, request.ip)
+  }
   const note: Noting = (error, request) => {
     if (request.sluice === null) failures.set(request, error)
   }
   const requestCompleted: Noting = (error, request, reply) => {
     if (request.sluice !== null || before.isLogDisabled(request)) return
-    logAnswered(request, reply, failures.get(request) ?? error)
+    const address = addresses.get(request) ?? request.ip
+    logAnswered({ request, reply, address }, failures.get(request) ?? error)
   }
   return {
     requestIdLogLabel: before.requestIdLogLabel,
     isLogDisabled: () => true,
-    incomingRequest: ignore,
+    incomingRequest,
     routeNotFound: ignore,
     requestCompleted,
     defaultErrorLog: note,
@@ -96,13 +102,16 @@ function quietController(before: Controller): Controller & Record<string, unknow
 function ignore(): void {}
 
 /** In the form of our own records; what is unknown is left out. */
-function logAnswered(request: FastifyRequest, reply: FastifyReply, error: unknown): void {
+function logAnswered(
+  { request, reply, address }: { request: FastifyRequest; reply: FastifyReply; address: string },
+  error: unknown
+): void {
   const status = reply.raw.statusCode
   const record = {
     method: request.method,
     url: request.raw.url,
     host: request.host,
-    remoteAddress: request.ip,
+    remoteAddress: address,
     status,
     requestTime: Math.round(reply.elapsedTime) / 1000,
     ...(error instanceof Error && { err: error })

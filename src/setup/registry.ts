@@ -142,6 +142,7 @@ export class Registry {
     const known = this.upstreams.get(text)
     this.#used.add(`upstreams.${text}`)
     if (known !== undefined) return { ref: known, rewrite: undefined }
+    if (!/^(?:https?:\/\/|unix:)/.test(text) && /:\/\/|:\d+(?:\/|$)/.test(text)) parseUpstreamUrl(text, path)
     if (!/^(?:https?:\/\/|unix:)/.test(text))
       throw unknownName('upstream', text, { known: this.upstreams, path })
     const { origin, path: rewrite } = parseUpstreamUrl(text, path)

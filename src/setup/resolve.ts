@@ -24,9 +24,10 @@ import { createStatic } from '../static/handler'
 import { resolveStatic } from '../static/options'
 import { sizeBytes } from '../units'
 import { bufferingOf } from './buffering'
+import { refuseOtherBackend } from './pitfalls'
 import { methodsOf } from './places'
 import type { Registry } from './registry'
-import type { NamedRoute } from './routes'
+import { type Attempt, atOnce, type NamedRoute } from './routes'
 
 /** Content-Length up to which a body is sent whole (DESIGN §5.3). */
 const WHOLE_BODY_BYTES = 64 * 1024
@@ -38,45 +39,57 @@ export interface Surroundings {
   readonly bodyLimit: number
   /** There when a route has limits. */
   readonly limiter: Pick<RateLimiter, 'forRoute'> | undefined
+  /** One that goes on after an error leaves gaps in the route: it is good for nothing but its errors. */
+  readonly attempt?: Attempt
 }
 
 /** Throws SLUICE_OPTIONS with the option's path. */
 export function resolveRoute(named: NamedRoute, around: Surroundings & { readonly allow: string }): Route {
   const { options, url, path: place } = named
+  const { registry, attempt = atOnce } = around
+  const part = <T>(step: () => T): T => attempt(step) as T
   const path = place === '' ? '' : `${place}.`
   const segments = segmentsOf(url)
-  const target = resolveUpstreamOption(options, path, around.registry)
-  const to = options.rewritePrefix ?? target.rewrite
+  const target = part(() => resolveUpstreamOption(options, path, registry))
+  const to = options.rewritePrefix ?? target?.rewrite
+  attempt(() => refuseOtherBackend(named, (name) => registry.upstreams.has(name)))
   return {
     name: url,
     optionPrefix: path,
     mount: { segments, exact: options.path !== undefined },
-    mounts: around.registry.mounts,
+    mounts: registry.mounts,
     methods: options.methods === undefined ? null : new Set(methodsOf(named)),
     allow: around.allow,
-    headers: resolveHeaders(options.headers ?? {}, `${path}headers`),
+    headers: part(() => resolveHeaders(options.headers ?? {}, `${path}headers`)),
     forwarded: resolveForwarded(options.forwarded),
-    timeouts: resolveTimeouts(options.timeouts ?? {}, `${path}timeouts`),
-    retry: resolveRetry(options.retry, `${path}retry`),
+    timeouts: part(() => resolveTimeouts(options.timeouts ?? {}, `${path}timeouts`)),
+    retry: part(() => resolveRetry(options.retry, `${path}retry`)),
     collect: options.buffering === false ? 0 : WHOLE_BODY_BYTES,
-    buffering: bufferingOf(named, around.registry.spills),
-    bodyLimit: resolveBodyLimit(options.bodyLimit, `${path}bodyLimit`, around),
-    security: resolveSecurityHeaders(options.securityHeaders, `${path}securityHeaders`),
-    altSvc: resolveAltSvc(options.altSvc, `${path}altSvc`),
-    errorPages: resolveErrorPages(options, path),
+    buffering: part(() => bufferingOf(named, registry.spills)),
+    bodyLimit: part(() => resolveBodyLimit(options.bodyLimit, `${path}bodyLimit`, around)),
+    security: part(() => resolveSecurityHeaders(options.securityHeaders, `${path}securityHeaders`)),
+    altSvc: part(() => resolveAltSvc(options.altSvc, `${path}altSvc`)),
+    errorPages: part(() => resolveErrorPages(options, path)),
     rewrite:
-      to === undefined ? null : { segments: segments.length, to: checkRewrite(to, `${path}rewritePrefix`) },
+      to === undefined
+        ? null
+        : { segments: segments.length, to: part(() => checkRewrite(to, `${path}rewritePrefix`)) },
     rewriteLocation: options.rewriteLocation ?? true,
     cookies: options.cookies === undefined ? null : cookieRewrite(options.cookies),
-    redirect: resolveRedirect(options, path),
-    guards: resolveGuards(named, around),
-    authNames: resolveAuthRequest(options.authRequest, `${path}authRequest`)?.copyFields ?? new Set(),
-    static: options.static ? createStatic(resolveStatic(options.static, `${path}static`)) : null,
-    cache: resolveCacheOption(options, path, around.registry),
+    redirect: part(() => resolveRedirect(options, path)),
+    guards: part(() => resolveGuards(named, around)),
+    authNames:
+      part(() => resolveAuthRequest(options.authRequest, `${path}authRequest`))?.copyFields ?? new Set(),
+    static: part(() => resolveStaticOption(options, path)),
+    cache: part(() => resolveCacheOption(options, path, registry)),
     // What is redirected goes nowhere else, a handshake neither.
-    upstream: options.redirect === undefined ? target.choose : null,
-    viaId: around.registry.viaId
+    upstream: options.redirect === undefined ? target?.choose : null,
+    viaId: registry.viaId
   }
+}
+
+function resolveStaticOption({ static: files }: RouteOptions, path: string): Route['static'] {
+  return files ? createStatic(resolveStatic(files, `${path}static`)) : null
 }
 
 interface Chosen {

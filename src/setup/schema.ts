@@ -1,7 +1,7 @@
 // All schemas joined: what a registration may say. One Ajv pass for each registration (nginx -t).
 
 import { CACHE_ZONE_SCHEMA, ROUTE_CACHE_SCHEMA } from '../cache/options'
-import { optionError } from '../errors'
+import { optionError, type SluiceError } from '../errors'
 import { accessSchema, authRequestSchema, concurrencySchema } from '../guard/options'
 import { forwardedSchema } from '../http/forwarded'
 import type { SluiceOptions } from '../options'
@@ -14,9 +14,11 @@ import { staticSchema } from '../static/options'
 import { upstreamsSchema } from '../upstream/options'
 import { websocketSchema } from '../websocket/options'
 import { didYouMean } from './did-you-mean'
-import { refusePitfalls, refuseRedis } from './pitfalls'
-import { type NamedRoute, routesOf } from './routes'
-import { validator } from './validate'
+import { isPlain } from './merge'
+import { counterpartOf } from './nginx-words'
+import { pitfallsOf, strayHosts, strayRedis } from './pitfalls'
+import { type Attempt, atOnce, type NamedRoute, routesOf } from './routes'
+import { type Finding, finder } from './validate'
 
 const hooks = { anyOf: [{ isFunction: true }, { type: 'array', items: { isFunction: true } }] }
 const off = { const: false }
@@ -93,45 +95,79 @@ export const defaultsSchema = { ...routeSchema, properties: inherited }
 const AROUND = ['upstreams', 'caches', 'redis', 'routes', 'defaults', 'prefix', 'logLevel', 'logSerializers']
 const ROUTE = Object.keys(routeSchema.properties)
 
-const validateRoute = validator(routeSchema)
-const validateDefaults = validator(defaultsSchema)
-const validateShared = validator(sharedSchema)
+const findInRoute = finder(routeSchema)
+const findInDefaults = finder(defaultsSchema)
+const findInShared = finder(sharedSchema)
 
-/** Runs a step; one that goes on after an error returns undefined for the step that failed. */
-export type Attempt = <T>(step: () => T) => T | undefined
-
-/** The routes of a registration, each merged and checked; throws SLUICE_OPTIONS with the path of the wrong option. */
-export function readRegistration(
-  given: SluiceOptions,
-  base: string,
-  attempt: Attempt = (step) => step()
-): NamedRoute[] {
-  const options = given as Readonly<Record<string, unknown>>
-  const { upstreams = {}, caches = {}, redis, defaults } = options
-  attempt(() => checkNames(options))
-  attempt(() => validateShared({ upstreams, caches, ...(redis !== undefined && { redis }) }, ''))
-  const inherits = attempt(() => {
-    if (defaults !== undefined) validateDefaults(defaults, 'defaults')
-    return true
-  })
-  const routes = inherits === undefined ? [] : (attempt(() => routesOf(given, base)) ?? [])
-  attempt(() => refuseRedis(redis as object | undefined))
-  for (const route of routes) {
-    attempt(() => {
-      validateRoute(route.options, route.path)
-      refusePitfalls(route)
-    })
-  }
-  return routes
+/** What a registration comes to. */
+export interface Read {
+  /** Each merged and checked. */
+  readonly routes: readonly NamedRoute[]
+  /** Where the attempt goes on: of routes with a wrong form or place, the options that are right. */
+  readonly remains: readonly NamedRoute[]
 }
 
-function checkNames(options: Readonly<Record<string, unknown>>): void {
+/** The routes of a registration; throws SLUICE_OPTIONS with the path of the wrong option. */
+export function readRegistration(given: SluiceOptions, base: string, attempt: Attempt = atOnce): Read {
+  const report: Report = (errors) => {
+    for (const error of errors)
+      attempt(() => {
+        throw error
+      })
+  }
+  const right = rightShared(given as Readonly<Record<string, unknown>>, report)
+  const all = attempt(() => routesOf(right, base, attempt)) ?? []
+  const routes: NamedRoute[] = []
+  const remains: NamedRoute[] = []
+  for (const route of all) {
+    const found = findInRoute(route.options, route.path)
+    report(found.map(({ error }) => error))
+    const rest = { ...route, options: without(route.options, found), own: without(route.own, found) }
+    report(strayHosts(rest))
+    if (found.length > 0 || route.url === '') remains.push(rest)
+    else {
+      report(pitfallsOf(route))
+      routes.push(route)
+    }
+  }
+  return { routes, remains }
+}
+
+type Report = (errors: Iterable<SluiceError>) => void
+
+/** What stands around the routes, looked at; without what is wrong about it, so that no route is told of it again. */
+function rightShared(options: Readonly<Record<string, unknown>>, report: Report): SluiceOptions {
+  const { upstreams = {}, caches = {}, redis, defaults } = options
+  const stray = strayNames(options)
+  const shared = findInShared({ upstreams, caches, ...(redis !== undefined && { redis }) }, '')
+  const inDefaults = defaults === undefined ? [] : findInDefaults(defaults, 'defaults')
+  report([...stray, ...shared, ...inDefaults].map(({ error }) => error))
+  report(strayRedis(redis))
+  return {
+    ...without(options, stray),
+    ...(defaults !== undefined && { defaults: isPlain(defaults) ? without(defaults, inDefaults) : {} })
+  } as SluiceOptions
+}
+
+/** The options that nothing was found in; those of an object that is wrong as a whole are none. */
+function without<T extends object>(options: T, found: readonly Pick<Finding, 'option'>[]): T {
+  const wrong = found.map(({ option }) => option)
+  const right = wrong.includes(undefined)
+    ? []
+    : Object.entries(options).filter(([name]) => !wrong.includes(name))
+  return Object.fromEntries(right) as T
+}
+
+/** Names that a registration does not have. */
+function strayNames(options: Readonly<Record<string, unknown>>): Finding[] {
   const isList = options.routes !== undefined
   const known = isList ? AROUND : [...new Set([...AROUND, ...ROUTE])]
-  const stray = Object.keys(options).find((key) => !known.includes(key))
-  if (stray === undefined) return
-  const problem = ROUTE.includes(stray)
-    ? 'a registration is either flat or has `routes`; put it into `defaults` or into a route'
-    : `unknown option${didYouMean(stray, known)}; known: ${known.join(', ')}`
-  throw optionError(stray, problem)
+  return Object.keys(options)
+    .filter((key) => !known.includes(key))
+    .map((option) => {
+      const problem = ROUTE.includes(option)
+        ? 'a registration is either flat or has `routes`; put it into `defaults` or into a route'
+        : `unknown option${counterpartOf(option) || didYouMean(option, known)}; known: ${known.join(', ')}`
+      return { option, error: optionError(option, problem) }
+    })
 }

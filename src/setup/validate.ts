@@ -1,8 +1,9 @@
 // One Ajv pass over the user's options, and error messages that name the option's path and what is allowed.
 import Ajv, { type ErrorObject, type SchemaObject } from 'ajv'
-import { optionError } from '../errors'
+import { optionError, type SluiceError } from '../errors'
 import { parseDuration, parseRate, parseSize } from '../units'
 import { didYouMean } from './did-you-mean'
+import { counterpartOf } from './nginx-words'
 
 const FORMATS: Record<string, { parse: (text: string) => number | undefined; hint: string }> = {
   duration: {
@@ -28,14 +29,92 @@ ajv.addKeyword({
   error: { message: 'must be a regular expression' }
 })
 
+/** One thing that is wrong. */
+export interface Finding {
+  readonly error: SluiceError
+  /** The option of the outermost object that it is in; undefined when that object itself is wrong. */
+  readonly option: string | undefined
+}
+
 /** A check for one schema: throws SLUICE_OPTIONS with the path of the first thing that is wrong. */
 export function validator(schema: SchemaObject): (value: unknown, path: string) => void {
+  const find = finder(schema)
+  return (value, path) => {
+    const [first] = find(value, path)
+    if (first !== undefined) throw first.error
+  }
+}
+
+/** The same, and gives everything that is wrong. */
+export function finder(schema: SchemaObject): (value: unknown, path: string) => readonly Finding[] {
   const validate = ajv.compile(schema)
   return (value, path) => {
-    if (validate(value)) return
-    const error = mostSpecific(validate.errors ?? [])
-    throw optionError(fullPath(path, error.instancePath), problemOf(error, validate.errors ?? []))
+    if (validate(value)) return []
+    return problemsIn(validate.errors ?? []).map(({ said, among }) => ({
+      error: optionError(fullPath(path, said.instancePath), problemOf(said, among)),
+      option: partsOf(said.instancePath)[0] ?? (said.params.additionalProperty as string | undefined)
+    }))
   }
+}
+
+/** A problem by the error that says most of it, and the errors that it was chosen among. */
+interface Problem {
+  readonly said: ErrorObject
+  readonly among: readonly ErrorObject[]
+}
+
+/** What is wrong independently of each other, in the schema's order. */
+function problemsIn(errors: readonly ErrorObject[]): Problem[] {
+  const forms = errors.filter(({ keyword }) => keyword === 'anyOf')
+  const outer = forms.filter((form) => !forms.some((other) => isWithin(form, other)))
+  const plain = new Map<string, ErrorObject[]>()
+  for (const error of errors) {
+    if (outer.includes(error) || outer.some((form) => isWithin(error, form))) continue
+    const key = plainKey(error)
+    plain.set(key, [...(plain.get(key) ?? []), error])
+  }
+  const problems = [
+    ...[...plain.values()].map((among) => ({ said: mostSpecific(among), among })),
+    ...outer.flatMap((form) =>
+      problemsOfForm(
+        form,
+        errors.filter((error) => isWithin(error, form))
+      )
+    )
+  ]
+  return problems.sort((a, b) => errors.indexOf(a.said) - errors.indexOf(b.said))
+}
+
+/** Each unknown name is a problem of its own, whatever else is wrong with a value is one. */
+function plainKey({ keyword, instancePath, params }: ErrorObject): string {
+  return `${instancePath} ${keyword === 'additionalProperties' ? params.additionalProperty : ''}`
+}
+
+function isWithin(error: ErrorObject, form: ErrorObject): boolean {
+  return (
+    error.schemaPath.startsWith(`${form.schemaPath}/`) &&
+    `${error.instancePath}/`.startsWith(`${form.instancePath}/`)
+  )
+}
+
+/** When the value is of the kind of one form alone, that form was meant, and all that is wrong in it counts. */
+function problemsOfForm(form: ErrorObject, within: readonly ErrorObject[]): Problem[] {
+  const branches = new Map<string, ErrorObject[]>()
+  for (const error of within) {
+    const branch = error.schemaPath.slice(form.schemaPath.length + 1).split('/', 1)[0] as string
+    branches.set(branch, [...(branches.get(branch) ?? []), error])
+  }
+  const meant = [...branches.values()].filter((errors) => !errors.some((error) => isOfKind(error, form)))
+  if (meant.length === 1) return problemsIn(meant[0] as ErrorObject[])
+  const among = [form, ...within]
+  return [{ said: mostSpecific(among), among }]
+}
+
+/** What an object or a list can lack, and still be that object or list. */
+const OF_CONTENT = ['additionalProperties', 'required', 'minItems', 'uniqueItems', 'propertyNames', 'anyOf']
+
+function isOfKind({ instancePath, keyword }: ErrorObject, form: ErrorObject): boolean {
+  return instancePath === form.instancePath && !OF_CONTENT.includes(keyword)
 }
 
 /** An object with a key too many or too few was meant as that object, whatever else the option may be. */
@@ -55,27 +134,42 @@ function fullPath(path: string, pointer: string): string {
 
 /** `/routes/2/cache` → `.routes[2].cache` */
 function optionPath(pointer: string): string {
-  return pointer
-    .split('/')
-    .slice(1)
-    .map((part) => part.replace(/~1/g, '/').replace(/~0/g, '~'))
+  return partsOf(pointer)
     .map((part) =>
       /^\d+$/.test(part) ? `[${part}]` : /^[\w$]+$/.test(part) ? `.${part}` : `[${JSON.stringify(part)}]`
     )
     .join('')
 }
 
+function partsOf(pointer: string): string[] {
+  return pointer
+    .split('/')
+    .slice(1)
+    .map((part) => part.replace(/~1/g, '/').replace(/~0/g, '~'))
+}
+
 function problemOf(error: ErrorObject, errors: readonly ErrorObject[]): string {
   if (error.keyword === 'additionalProperties') {
     const known = Object.keys((error.parentSchema as { properties?: object }).properties ?? {})
     const name = String(error.params.additionalProperty)
-    return `unknown option ${JSON.stringify(name)}${didYouMean(name, known)}; known: ${known.join(', ') || 'none'}`
+    const hint = hintOf(error)
+    if (hint !== undefined) return `${JSON.stringify(name)} is none: ${hint}`
+    const meant = counterpartOf(name) || didYouMean(name, known)
+    return `unknown option ${JSON.stringify(name)}${meant}; known: ${known.join(', ') || 'none'}`
   }
   const here = errors.filter(({ instancePath }) => instancePath === error.instancePath)
   if (error.keyword === 'required') return missing(here.filter(({ keyword }) => keyword === 'required'))
+  const said = hintOf(error)
+  if (said !== undefined) return said
   if (error.keyword !== 'anyOf') return plainProblem(error)
   const choices = here.filter(({ keyword }) => keyword !== 'anyOf')
   return [...new Set(choices.map(plainProblem))].join(', or ') || 'has a wrong value'
+}
+
+/** What the option's schema has to say of a value of another form than its own. */
+function hintOf({ keyword, parentSchema }: ErrorObject): string | undefined {
+  const isForm = ['type', 'anyOf', 'minItems', 'additionalProperties'].includes(keyword)
+  return isForm ? (parentSchema as { description?: string }).description : undefined
 }
 
 /** One key of each form that the object may have. */

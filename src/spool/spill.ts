@@ -1,6 +1,7 @@
 // A directory for the files of spools (nginx: proxy_temp_path). Trouble turns it off for a while, with one line in the log.
 import nodeFs from 'node:fs'
-import { mkdir, readdir, unlink } from 'node:fs/promises'
+import { readdir, unlink } from 'node:fs/promises'
+import { makeDirectory } from './directory'
 import { isTemporaryName, openTemporaryFile, type SpoolFile, type SpoolFs } from './temporary-file'
 
 /** How long after trouble the next body tries again. */
@@ -74,7 +75,7 @@ export async function openSpill(path: string, parts: SpillParts): Promise<Spill>
 }
 
 async function makeReady(path: string): Promise<void> {
-  await mkdir(path, { recursive: true, mode: 0o700 })
+  await makeDirectory(path)
   await sweepTemporaryFiles(path)
 }
 

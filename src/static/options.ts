@@ -88,7 +88,7 @@ export const staticSchema = {
     root: { type: 'string', minLength: 1 },
     ...ruleProperties,
     index: { anyOf: [{ type: 'string', minLength: 1 }, { const: false }] },
-    tryFiles: texts,
+    tryFiles: { ...texts, description: "must be a list: ['$uri', '/index.html']" },
     dotfiles: { enum: ['deny', 'ignore', 'allow'] },
     precompressed: {
       anyOf: [

@@ -1,6 +1,7 @@
 // Which names are tried for a path, in order (nginx `try_files`). PURE.
 import { optionError } from '../errors'
 import type { LocatedFile } from './locate'
+import type { StaticOptions } from './options'
 
 /** One element of `tryFiles`: text after the path of the request, or in its place. */
 export interface Try {
@@ -56,4 +57,16 @@ function parseTry(name: string, index: string | false, path: string): Try {
   if (!text.endsWith('/')) return { base, suffix: text, kind: 'file' }
   if (index === false) throw optionError(path, `'${name}' is a folder, and index is false`)
   return { base, suffix: text + index, kind: text === '/' && base === 'uri' ? 'index' : 'file' }
+}
+
+/** Whether what is no file goes on in some case: by `missing`, by a rule, by `@…` at the end of `tryFiles`. */
+export function goesOn({ missing, rules = [], tryFiles = [] }: StaticOptions): boolean {
+  return (
+    missing === 'next' || rules.some((rule) => rule.missing === 'next') || !!tryFiles.at(-1)?.startsWith('@')
+  )
+}
+
+/** Whether nothing behind the files is ever asked. */
+export function answersAll(options: StaticOptions): boolean {
+  return options.match === undefined && !goesOn(options)
 }

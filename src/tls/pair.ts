@@ -50,7 +50,8 @@ export async function readPair(files: PairFiles, tls: SecureContextOptions): Pro
     try {
       texts[name] = await readFile(file, 'latin1')
     } catch (error) {
-      const problem = `cannot be read (${(error as NodeJS.ErrnoException).code})`
+      const { code } = error as NodeJS.ErrnoException
+      const problem = code === 'ENOENT' ? 'does not exist' : `cannot be read (${code})`
       return { kind: 'refused', file, problem, next: NEXT_READ }
     }
   }

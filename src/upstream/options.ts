@@ -144,7 +144,12 @@ export const upstreamsSchema = {
         additionalProperties: false,
         required: ['servers'],
         properties: {
-          servers: { type: 'array', minItems: 1, items: { anyOf: [{ type: 'string' }, server] } },
+          servers: {
+            type: 'array',
+            minItems: 1,
+            description: 'must be a list, and needs at least one server',
+            items: { anyOf: [{ type: 'string' }, server] }
+          },
           ...balanceProperties,
           keepalive: count,
           maxConnections: count,

@@ -76,6 +76,12 @@ function canonicalAuthority(text: string, path: string): string {
 }
 
 function explain(text: string): string {
+  const socket = /^https?:\/\/(unix:\/[^:]*)/i.exec(text)?.[1]
+  if (socket !== undefined) return `"${text}" is a unix socket; write '${socket}'`
+  if (/^[a-z][a-z\d+.-]*:\/\//i.test(text) && !/^https?:/i.test(text))
+    return `"${text}": only http://, https:// and unix: are spoken`
+  if (/^(?:[\w.-]+|\[[\da-f:.]+\]):\d+(?:\/|$)/i.test(text))
+    return `"${text}" has no scheme; write 'http://${text}'`
   if (!/^https?:\/\//i.test(text)) {
     return `"${text}" is not a server; write http://host:port, https://host:port or unix:/path`
   }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { onZoneDisk } from '../../src/cache/admit'
 import type { Fields } from '../../src/http/message'
 import { fed, read, Scene, settled, streamed, text } from './scene'
 
@@ -183,4 +184,13 @@ test('an older response that comes last does not take the place of a newer one',
   assert.equal((await old).body, 'old')
   const { word, body } = await scene.get()
   assert.deepEqual([word, body], ['HIT', 'new'])
+})
+
+test('a zone’s disk takes 1g of what a slow client has not read, or what the route says', () => {
+  const openFile = (): never => {
+    throw new Error('not opened here')
+  }
+  const ahead = { memoryBytes: 1 }
+  assert.deepEqual(onZoneDisk(ahead, { openFile }), { memoryBytes: 1, openFile, fileBytes: 1024 ** 3 })
+  assert.equal(onZoneDisk({ ...ahead, fileBytes: 7 }, { openFile }).fileBytes, 7)
 })

@@ -101,7 +101,7 @@ test('a directory that cannot be used is an option error at start', async (t) =>
   writeFileSync(join(dir, 'file'), 'x')
   mkdirSync(join(dir, 'full'))
   writeFileSync(join(dir, 'full', 'precious'), 'x')
-  for (const path of [join(dir, 'file', 'sub'), join(dir, 'full')]) {
+  for (const path of [join(dir, 'file', 'sub'), join(dir, 'full'), '/proc/none/cache']) {
     const error = await startError(diskOptions('http://127.0.0.1:9', path))
     assert.match(error.message, /^caches\.pages\.disk\.path: /, path)
   }

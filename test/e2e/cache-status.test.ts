@@ -143,3 +143,40 @@ test('a word that the origin sends itself does not pass for ours', async (t) => 
   const { ask } = await startCached(t, { fields: { 'x-cache-status': 'HIT' } }, { valid: '1m' })
   assert.equal(wordOf(await ask('/')), 'MISS')
 })
+
+test('a fetch that fails keeps the word of its lookup, and the words add up to the requests', async (t) => {
+  const clock = movableClock(t)
+  const { ask, edge, origin } = await startCached(
+    t,
+    { fields: { 'cache-control': 'max-age=10, must-revalidate' } },
+    { bypass: ['x-reload'] }
+  )
+  await ask('/')
+  clock.advance(11_000)
+  await origin.close()
+  const failed = [
+    await ask('/'),
+    await ask('/other'),
+    await ask('/', { headers: { 'x-reload': '1' } }),
+    await ask('/third', { headers: { 'cache-control': 'only-if-cached' } })
+  ]
+  assert.deepEqual(
+    failed.map((answer) => [answer.status, wordOf(answer)]),
+    [
+      [502, ''],
+      [502, ''],
+      [502, ''],
+      [504, '']
+    ]
+  )
+  await until('five records', () => edge.logged('GET /').length === 5)
+  assert.deepEqual(
+    edge.logged('GET /').map(({ cache }) => cache),
+    ['MISS', 'EXPIRED', 'MISS', 'BYPASS', 'MISS']
+  )
+  const { sluice } = edge.app as unknown as {
+    sluice: { stats(): { caches: Record<string, { words: Record<string, number> }> } }
+  }
+  const [zone] = Object.values(sluice.stats().caches)
+  assert.deepEqual([zone?.words.MISS, zone?.words.EXPIRED, zone?.words.BYPASS], [3, 1, 1])
+})

@@ -189,6 +189,37 @@ test('an intercepted answer leaves its connection free or closed, never hanging'
   for (let n = 0; n < 3; n++) assert.equal((await within('the page', get(url))).text, 'page')
 })
 
+test('what is no file is answered with the route’s own page, else with the app’s 404', async (t) => {
+  const root = tempDir(t)
+  const file = join(root, '404.html')
+  writeFileSync(file, 'no such page')
+  const edge = await startEdge(
+    t,
+    {
+      defaults: { static: { root } },
+      routes: [
+        { prefix: '/file', errorPages: { 404: file } },
+        { prefix: '/class', errorPages: { '4xx': (request: FastifyRequest) => `not ${request.url}` } },
+        { prefix: '/other', errorPages: { 502: file } },
+        { prefix: '/guard', static: false, access: [{ deny: '192.0.2.1' }], errorPages: { 404: file } }
+      ]
+    },
+    { before: (app) => app.setNotFoundHandler((_, reply) => reply.code(404).send('of the app')) }
+  )
+  const seen = async (path: string) => {
+    const { status, text } = await get(edge.url + path)
+    return [status, text]
+  }
+  assert.deepEqual(await seen('/file/none'), [404, 'no such page'])
+  assert.deepEqual(await seen('/file/.env'), [404, 'no such page'])
+  assert.deepEqual(await seen('/class/none'), [404, 'not /class/none'])
+  assert.deepEqual(await seen('/other/none'), [404, 'of the app'])
+  assert.deepEqual(await seen('/guard/none'), [404, 'no such page'])
+  assert.deepEqual(await seen('/file/404.html'), [200, 'no such page'])
+  const [record] = edge.logged('GET /file/none')
+  assert.deepEqual([record?.level, record?.status, record?.bytesOut], [30, 404, 12])
+})
+
 test('a page that cannot be read, and a listed status without a page, are refused at start', async () => {
   const base = { upstreams: GONE, prefix: '/', upstream: 'gone' }
   assert.match(

@@ -197,6 +197,11 @@ for (const [name, options, message] of [
     { spill: { path: `${__filename}/x` } },
     /routes\[0\]\.buffering\.spill\.path: .*ENOTDIR/
   ],
+  [
+    'a directory that nobody can make',
+    { spill: { path: '/proc/none/spill' } },
+    /routes\[0\]\.buffering\.spill\.path: .*cannot be used \(E[A-Z]+\)/
+  ],
   ['a size without a unit', { spill: { path: '/tmp', maxSize: '5' } }, /routes\[0\]\.buffering/],
   ['no file at all', { spill: { path: '/tmp', maxSize: '0k' } }, /routes\[0\]\.buffering\.spill\.maxSize/],
   ['no memory at all', { memory: '0k' }, /routes\[0\]\.buffering\.memory/],

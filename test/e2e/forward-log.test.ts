@@ -191,3 +191,20 @@ test('below the level of the logger no record is written', async (t) => {
   await rawExchange(edge.url, 'GET /a HTTP/1.1\r\nHost: a\r\n\r\n')
   assert.equal(edge.log.length, before)
 })
+
+test("Fastify's logLevel at registration holds for the records of its routes, and of no others", async (t) => {
+  const origin = await startTarget()
+  t.after(origin.close)
+  const edge = await startEdge(t, [
+    { prefix: '/silent', upstream: origin.url, logLevel: 'silent' },
+    { prefix: '/errors', upstream: origin.url, logLevel: 'error' },
+    { prefix: '/gone', upstream: 'http://127.0.0.1:9', logLevel: 'error' },
+    { prefix: '/heard', upstream: origin.url }
+  ])
+  for (const path of ['/silent/a', '/errors/a', '/gone/a', '/heard/a']) await get(edge.url + path)
+  await until('the last record', () => records(edge, 'GET /heard').length === 1)
+  assert.deepEqual(
+    records(edge, 'GET /').map(({ msg }) => msg),
+    ['GET /gone/a 502', 'GET /heard/a 200']
+  )
+})

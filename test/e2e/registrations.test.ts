@@ -27,15 +27,17 @@ test('each mapping is logged at start', async (t) => {
     routes: [
       { prefix: '/api', upstream: 'app', rewritePrefix: '/v1' },
       { path: '/one', upstream: origin.url },
-      { prefix: '/files', static: { root: '.' }, upstream: 'app' },
-      { prefix: '/old', redirect: { to: '/new' } }
+      { prefix: '/files', static: { root: '.', missing: 'next' }, upstream: 'app' },
+      { prefix: '/old', redirect: { to: '/new' } },
+      { prefix: '/site', hosts: ['a.test', '*.b.test'], methods: ['get', 'HEAD'], upstream: 'app' }
     ]
   })
   for (const line of [
     '/api/* → app/v1/*',
     `/one → ${origin.url}`,
     '/files/* → files in ., else app',
-    '/old/* → 308 /new'
+    '/old/* → 308 /new',
+    '/site/* (a.test, *.b.test; GET, HEAD) → app'
   ])
     assert.equal(edge.logged(line).length, 1, line)
 })

@@ -67,6 +67,64 @@ const WRONG: readonly [name: string, options: unknown, message: RegExp][] = [
     route({ constructor: 1 }),
     /^routes\[0\]: unknown option "constructor"/
   ],
+  // Habits.
+  [
+    'a class in valid',
+    { caches: { a: {} }, ...route({ cache: { zone: 'a', valid: { '2xx': '1m' } } }) },
+    /^routes\[0\]\.cache\.valid: "2xx" is none: list each status, or 'any'/
+  ],
+  [
+    'three statuses in one key',
+    route({ errorPages: { '502 503 504': './x.html' } }),
+    /^routes\[0\]\.errorPages: "502 503 504" is none: one status .* or one class per key/
+  ],
+  ['a server without scheme', route({ upstream: '127.0.0.1:3000' }), /write 'http:\/\/127\.0\.0\.1:3000'/],
+  ['the same in a group', group({ servers: ['app:3000'] }), /servers\[0\]: .*write 'http:\/\/app:3000'/],
+  ['gRPC', route({ upstream: 'grpc://a:1' }), /only http:\/\/, https:\/\/ and unix: are spoken/],
+  ['FastCGI', group({ servers: ['fastcgi://a:9000'] }), /only http:\/\/, https:\/\/ and unix:/],
+  [
+    "nginx's unix socket",
+    route({ upstream: 'http://unix:/run/app.sock:/' }),
+    /write 'unix:\/run\/app\.sock'/
+  ],
+  ['no servers', group({ servers: [] }), /^upstreams\.app\.servers: .*needs at least one server/],
+  ['a rate alone', route({ rateLimit: '10r/s' }), /^routes\[0\]\.rateLimit: must be \{ rate: '10r\/s'/],
+  [
+    'tryFiles as text',
+    route({ static: { root: '.', tryFiles: '$uri @app' } }),
+    /^routes\[0\]\.static\.tryFiles: must be a list: \['\$uri'/
+  ],
+  [
+    'hide as text',
+    route({ headers: { hide: 'x-a' } }),
+    /^routes\[0\]\.headers\.hide: must be a list of field/
+  ],
+  [
+    'a field that is sent by default',
+    route({ headers: { request: { 'X-Forwarded-For': '$proxy_add_x_forwarded_for' } } }),
+    /request\["X-Forwarded-For"\]: is sent by default.*leave it out/
+  ],
+  [
+    'the same of others',
+    route({ headers: { request: { 'X-Real-IP': '$remote_addr', 'X-Forwarded-Proto': '$scheme' } } }),
+    /request\["X-Real-IP"\]: is sent by default/
+  ],
+  [
+    'Host as nginx has it',
+    route({ headers: { request: { Host: '$host' } } }),
+    /\["Host"\]: is the client's by default/
+  ],
+  [
+    'hsts off',
+    route({ securityHeaders: { hsts: 'off' } }),
+    /^routes\[0\]\.securityHeaders\.hsts: .*false for none/
+  ],
+  ['a frame of any', route({ securityHeaders: { frame: 'ALLOW' } }), /\.frame: .*'DENY', 'SAMEORIGIN'/],
+  [
+    'a delay above the burst',
+    route({ rateLimit: { rate: '1r/s', burst: 5, delay: 6 } }),
+    /^routes\[0\]\.rateLimit\.delay: 6 is above the burst of 5/
+  ],
   // Units.
   [
     'a number for a duration',
@@ -129,7 +187,7 @@ const WRONG: readonly [name: string, options: unknown, message: RegExp][] = [
   [
     'a server without a scheme',
     group({ servers: ['127.0.0.1:3000'] }),
-    /^upstreams\.app\.servers\[0\]: "127\.0\.0\.1:3000" is not a server; write http:\/\/host:port/
+    /^upstreams\.app\.servers\[0\]: "127\.0\.0\.1:3000" has no scheme; write 'http:/
   ],
   [
     'a password in a URL',
@@ -146,7 +204,7 @@ const WRONG: readonly [name: string, options: unknown, message: RegExp][] = [
     group({ servers: [{ url: app, backup: true }] }),
     /^upstreams\.app\.servers: needs at least one server that is not a backup/
   ],
-  ['no servers', group({ servers: [] }), /^upstreams\.app\.servers: must NOT have fewer than 1 items/],
+  ['no servers', group({ servers: [] }), /^upstreams\.app\.servers: .*needs at least one server/],
   [
     'weight 0',
     group({ servers: [{ url: app, weight: 0 }] }),
@@ -195,7 +253,7 @@ const WRONG: readonly [name: string, options: unknown, message: RegExp][] = [
     { routes: [{ upstream: app }] },
     /^routes\[0\]: needs one of `prefix` and `path`/
   ],
-  ['both prefix and path', route({ path: '/x' }), /^routes\[0\]: needs one of `prefix` and `path`/],
+  ['both prefix and path', route({ path: '/x' }), /^routes\[0\]: has both `prefix` and `path`/],
   ['a prefix without slash', { prefix: 'api', upstream: app }, /^prefix: "api" is no path/],
   ['a prefix with a star', { prefix: '/api/*', upstream: app }, /^prefix: "\/api\/\*" is no path/],
   ['a prefix before routes that is none', { prefix: 7, routes: [] }, /^prefix: 7 is no path/],
@@ -287,7 +345,7 @@ const WRONG: readonly [name: string, options: unknown, message: RegExp][] = [
   [
     'an error page for 200',
     route({ errorPages: { 200: 'x' } }),
-    /^routes\[0\]\.errorPages: unknown option "200"/
+    /^routes\[0\]\.errorPages: "200" is none: one status/
   ],
   [
     'a redirect status that is none',
@@ -405,6 +463,54 @@ test('check names every wrong option', () => {
   assert.deepEqual(problemsOf({ upstreams: { app } }, { prefix: '/', upstream: 'ap' }), ['upstream'])
 })
 
+test('check names what is wrong beside something else that is wrong', () => {
+  const root = __dirname
+  const options = {
+    upstreams: { app, bad: { servers: [`${app}/x`] }, worse: { servers: 7 } },
+    caches: { pages: {}, odd: { memory: 1 } },
+    wrong: 1,
+    routes: [
+      { location: '/a', cach: 'pages', timeouts: { read: 60, conect: '1s' }, upstream: 'ap' },
+      { prefix: '/b', upstream: 'app', cache: { zone: 'page', valid: '1' } },
+      { prefix: '/c', upstream: 'bad', cache: 'odd' },
+      { prefix: '/d', upstream: 'worse', hosts: ['_', 'a b'], headers: { request: { 'a b': 'c' } } },
+      { prefix: '/e', path: '/e', upstream: 'ap' },
+      { prefix: '/f', upstream: 'app', cache: 'page', bodyLimit: false, rewritePrefix: 'v1' },
+      { prefix: '/g', static: { root, expires: 'soon', indx: false }, access: [{ allow: 'all', deny: 'x' }] },
+      7
+    ]
+  }
+  assert.deepEqual(problemsOf(options).sort(), [
+    'caches.odd.memory',
+    'routes[0]',
+    'routes[0]',
+    'routes[0]',
+    'routes[0].timeouts',
+    'routes[0].timeouts.read',
+    'routes[0].upstream',
+    'routes[1].cache.valid',
+    'routes[3].headers.request["a b"]',
+    'routes[3].hosts[0]',
+    'routes[3].hosts[1]',
+    'routes[4]',
+    'routes[4].upstream',
+    'routes[5].cache',
+    'routes[5].rewritePrefix',
+    'routes[6].access[0]',
+    'routes[6].static',
+    'routes[6].static.expires',
+    'routes[7]',
+    'upstreams.bad.servers[0]',
+    'upstreams.worse.servers',
+    'wrong'
+  ])
+})
+
+test('a wrong name in the flat form is one problem, each of several is one', () => {
+  assert.deepEqual(problemsOf({ prefix: '/', upstream: app, upstrem: app, cach: 'x' }), ['upstrem', 'cach'])
+  assert.deepEqual(problemsOf({ prefix: '/', path: '/a', upstream: app, cach: 'x' }), ['cach', 'options'])
+})
+
 test('a wrong default is one problem, however many routes have it', () => {
   const routes = [{ prefix: '/a' }, { prefix: '/b' }]
   assert.deepEqual(problemsOf({ defaults: { upstream: app, timeouts: { read: 60 } }, routes }), [
@@ -419,5 +525,7 @@ test('check looks for the files that the routes name', (t) => {
   assert.deepEqual(problemsOf(options), ['errorPages[502]'])
   writeFileSync(page, 'away')
   assert.deepEqual(problemsOf(options), [])
-  assert.deepEqual(problemsOf({ ...options, static: { root: join(root, 'no') } }), ['static.root'])
+  assert.deepEqual(problemsOf({ ...options, static: { root: join(root, 'no'), missing: 'next' } }), [
+    'static.root'
+  ])
 })

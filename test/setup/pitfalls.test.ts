@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { refusePitfalls, refuseRedis } from '../../src/setup/pitfalls'
+import { refuseOtherBackend, refusePitfalls, strayHosts, strayRedis } from '../../src/setup/pitfalls'
 import { routesOf } from '../../src/setup/routes'
 
 const UP = { upstream: 'http://127.0.0.1:9' }
@@ -88,6 +88,16 @@ const REFUSED: [string, object, RegExp][] = [
     /^routes\[0\]\.redirect: does nothing: .*missing: 'next'/
   ],
   [
+    'an upstream behind files that answer everything',
+    { prefix: '/', ...UP, static: { root: '.' } },
+    /^routes\[0\]\.upstream: is never asked: .*missing: 'next'/
+  ],
+  [
+    'the same with =404',
+    { prefix: '/', ...UP, static: { root: '.', tryFiles: ['$uri', '=404'] }, websocket: false },
+    /^routes\[0\]\.upstream: is never asked/
+  ],
+  [
     'a cache beside a redirect',
     { prefix: '/', redirect: { to: '/x' }, cache: 'pages' },
     /^routes\[0\]\.cache: does nothing/
@@ -109,6 +119,14 @@ const ACCEPTED: [string, object][] = [
   ['allow, then deny', { prefix: '/', ...UP, access: [{ allow: '10.0.0.0/8' }, { deny: 'all' }] }],
   ['a dollar that is no variable', { prefix: '/', ...UP, headers: { request: { a: 'costs $5, $x, a$' } } }],
   ['both words', { prefix: '/', redirect: { to: 'https://a$path$query' } }],
+  ['files before an upstream', { prefix: '/', ...UP, static: { root: '.', missing: 'next' } }],
+  ['some files before an upstream', { prefix: '/', ...UP, static: { root: '.', match: ['js'] } }],
+  ['files by the names of nginx', { prefix: '/', ...UP, static: { root: '.', tryFiles: ['$uri', '@app'] } }],
+  [
+    'files of which some go on',
+    { prefix: '/', ...UP, static: { root: '.', rules: [{ match: ['js'], missing: 'next' }] } }
+  ],
+  ['an upstream for WebSockets', { prefix: '/', ...UP, static: { root: '.' }, websocket: true }],
   ['access off', { prefix: '/', ...UP, access: false }]
 ]
 for (const [name, route] of ACCEPTED) {
@@ -128,6 +146,7 @@ test('what a route inherits may idle on it', () => {
     static: { root: '.', missing: 'next' }
   }
   const routes = [
+    { prefix: '/files', static: { missing: 404 } },
     { prefix: '/a', upstream: null },
     { prefix: '/b', redirect: { to: '/x' } },
     {
@@ -141,6 +160,33 @@ test('what a route inherits may idle on it', () => {
   ]
   for (const route of routesOf({ defaults, routes } as never, '')) refusePitfalls(route)
 })
+
+test('files from the defaults hide an upstream that a route names itself', () => {
+  const defaults = { static: { root: '.' } }
+  const [named] = routesOf({ defaults, routes: [{ prefix: '/', ...UP }] } as never, '')
+  assert.throws(() => named && refusePitfalls(named), { message: /^routes\[0\]\.upstream: is never asked/ })
+})
+
+const BACKENDS: [tryFiles: string[], upstream: unknown, message: RegExp | undefined][] = [
+  [['$uri', '@two'], 'app', /^routes\[0\]\.static\.tryFiles\[1\]: '@two' leads to .*"app".*'@app'/],
+  [['$uri', '@app'], UP.upstream, /tryFiles\[1\]: '@app' .*"http:\/\/127\.0\.0\.1:9".*missing: 'next'/],
+  [['$uri', '@app'], () => 'two', /tryFiles\[1\]: '@app' leads to the route's upstream function/],
+  [['$uri', '@app'], 'app', undefined],
+  [['$uri', '@backend'], 'app', undefined],
+  [['$uri', '=404'], 'app', undefined],
+  [['$uri', '@two'], undefined, undefined]
+]
+for (const [tryFiles, upstream, message] of BACKENDS) {
+  test(`${tryFiles.join(' ')} with the upstream ${upstream}: ${message ? 'refused' : 'accepted'}`, () => {
+    const [named] = routesOf(
+      { routes: [{ prefix: '/', upstream, static: { root: '.', tryFiles } }] } as never,
+      ''
+    )
+    const run = (): void => named && refuseOtherBackend(named, (name) => ['app', 'two'].includes(name))
+    if (message === undefined) assert.doesNotThrow(run)
+    else assert.throws(run, { code: 'SLUICE_OPTIONS', message })
+  })
+}
 
 test('an auth server gives timeouts and fields a meaning', () => {
   const authRequest = { upstream: 'auth', path: '/' }
@@ -156,9 +202,21 @@ test('an auth server gives timeouts and fields a meaning', () => {
 
 test('a Redis client is one that the limits can ask', () => {
   const ask = async (): Promise<number> => 1
-  refuseRedis(undefined)
-  refuseRedis({ eval: ask, evalsha: ask })
+  assert.deepEqual([...strayRedis(undefined), ...strayRedis({ eval: ask, evalsha: ask })], [])
   for (const client of [{}, { eval: ask, evalSha: ask }]) {
-    assert.throws(() => refuseRedis(client), { code: 'SLUICE_OPTIONS', message: /^redis: .*ioredis/ })
+    assert.match([...strayRedis(client)].join(), /redis: .*ioredis/)
   }
+})
+
+test('hosts are names and wildcards; the catch-all of nginx is none', () => {
+  const hosts = ['a.test', '*.a.test', '[::1]', '_', 'a:80', '*']
+  const path = 'routes[0]'
+  assert.deepEqual(
+    [...strayHosts({ options: { hosts }, path })].map(({ message }) => message),
+    [
+      'routes[0].hosts[3]: "_" is a host like any other here; for every host leave `hosts` out',
+      'routes[0].hosts[4]: "a:80" is no host; write "example.com", or "*.example.com" for every name below it',
+      'routes[0].hosts[5]: "*" is no host; write "example.com", or "*.example.com" for every name below it'
+    ]
+  )
 })

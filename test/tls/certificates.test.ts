@@ -115,7 +115,7 @@ test('files that are taken away change nothing, and their return neither', async
   const { good } = certificates()
   const { dir, taken, put, logged } = await scene(t, good)
   rmSync(join(dir, 'cert'))
-  await until('the refusal', () => logged(/not taken.*ENOENT/).length === 1)
+  await until('the refusal', () => logged(/not taken.*does not exist/).length === 1)
   put(good)
   await new Promise((resolve) => setTimeout(resolve, 80))
   assert.deepEqual([taken.length, logged('').length], [1, 2])
@@ -196,6 +196,6 @@ test('a wrong pair is an option error at start that names option, file and next 
   const named = { sni: [{ hosts: ['a.example'], cert: '/no/such/cert', key: '/no/such/key' }] }
   await assert.rejects(
     scene(t, good, { more: () => named }),
-    /sni\[0\]\.cert: \/no\/such\/cert cannot be read \(ENOENT\)/
+    /sni\[0\]\.cert: \/no\/such\/cert does not exist/
   )
 })

@@ -56,8 +56,8 @@ test('an encrypted key needs its passphrase', async (t) => {
 
 const { good, renewed, ca } = certificates()
 const REFUSED: readonly [name: string, texts: Texts, file: string, problem: RegExp][] = [
-  ['no certificate file', { key: good.key }, 'cert', /cannot be read \(ENOENT\)/],
-  ['no key file', { cert: good.cert }, 'key', /cannot be read \(ENOENT\)/],
+  ['no certificate file', { key: good.key }, 'cert', /does not exist/],
+  ['no key file', { cert: good.cert }, 'key', /does not exist/],
   ['an empty certificate', { cert: '', key: good.key }, 'cert', /has no certificate/],
   [
     'a half-written certificate',

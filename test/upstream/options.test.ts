@@ -25,8 +25,8 @@ for (const [text, url, path] of GOOD) {
 }
 
 const BAD: [string, RegExp][] = [
-  ['app:3000', /not a server; write http:/],
-  ['ftp://app', /not a server/],
+  ['app:3000', /has no scheme; write 'http:\/\/app:3000'/],
+  ['ftp://app', /only http:/],
   ['', /not a server/],
   ['http://', /no valid host/],
   ['http://app:99999', /no valid host/],

@@ -1,5 +1,6 @@
 // The few file system calls of the disk tier, over the callback API (half the cost of FileHandle), each a promise.
 import nodeFs from 'node:fs'
+import { makeDirectory } from '../../spool/directory'
 
 /** The part of node:fs that is used; a test passes its own to make any call fail. */
 export type DiskFs = Pick<
@@ -16,7 +17,6 @@ const OPEN_FLAGS = {
   create: constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | NO_TRAPS
 }
 const FILE_MODE = 0o600
-const DIRECTORY_MODE = 0o700
 
 /** A name in a directory, and what it is. */
 export interface Listed {
@@ -91,11 +91,7 @@ export class DiskIo {
 
   /** With its parents; one that is there is fine. */
   makeDirectory(path: string): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#fs.mkdir(path, { recursive: true, mode: DIRECTORY_MODE }, (error) =>
-        error ? reject(error) : resolve()
-      )
-    })
+    return makeDirectory(path, this.#fs)
   }
 
   list(path: string): Promise<Listed[]> {

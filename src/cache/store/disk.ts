@@ -1,5 +1,6 @@
 // The disk tier: one file per response, found by its path, so that a hit needs no index and survives any restart
 // (nginx's proxy_cache_path). Trouble with the disk is a miss, and turns the tier off for a while.
+import { optionError } from '../../errors'
 import { inTime } from './deadline'
 import { DiskBreaker } from './disk-breaker'
 import { prepareDirectory } from './disk-directory'
@@ -18,7 +19,9 @@ export type { DiskOptions, DiskStore, DiskWatcher } from './disk-options'
 /** Opens the directory; rejects with a start-up error when it cannot be used. */
 export async function openDiskStore(options: DiskOptions): Promise<DiskStore> {
   const io = new DiskIo(options.fs)
-  await prepareDirectory(io, options.path)
+  const prepared = prepareDirectory(io, options.path).then(() => true)
+  if (!(await inTime(prepared, () => false)))
+    throw optionError('disk.path', `${options.path}: the disk does not answer (ETIMEDOUT)`)
   const store = new Disk(io, options)
   await store.start()
   return store
