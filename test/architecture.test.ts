@@ -105,6 +105,7 @@ const HELD_BY: Record<string, string> = {
   'proxy/answer': 'e2e/timeouts',
   'proxy/read-ahead': 'e2e/forward-buffering-ahead',
   'setup/buffering': 'e2e/forward-buffering-spill',
+  'setup/control': 'e2e/upstream-control',
   'spool/overflow': 'spool/spool',
   'spool/reader': 'spool/spool',
   'spool/temporary-file': 'spool/spool',

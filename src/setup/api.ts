@@ -4,10 +4,10 @@ import type { CacheZone, ZoneStats } from '../cache/zone'
 import { optionError } from '../errors'
 import type { OwnCacheOptions } from '../options'
 import { OWN_HANDLERS } from '../proxy/own-route'
-import type { BreakerState } from '../upstream/breaker'
 import type { QueueState } from '../upstream/queue'
 import type { ServerState } from '../upstream/server'
 import { BUDGET } from './buffering'
+import { controlOf, type UpstreamControl } from './control'
 import { explain } from './explain'
 import type { Explanation } from './explanation'
 import { cached } from './own'
@@ -59,13 +59,7 @@ export interface Sluice {
   /** Takes stored responses out: a URL at once (`removed`), anything wider by a ban that lookups meet (`banned`). */
   purge(what: PurgeRequest): Promise<{ removed: number; banned: number }>
   /** A group by name; throws on an unknown one. */
-  upstream(name: string): {
-    servers(): ServerState[]
-    /** Undefined without a breaker. */
-    breaker(): BreakerState | undefined
-    /** Who waits for a server with room; undefined without `queue`. */
-    queue(): QueueState | undefined
-  }
+  upstream(name: string): UpstreamControl
   /** What is in force, as `nginx -T`. */
   routes(): ShownRoute[]
   /** What becomes of a request, and why. Nothing runs, nothing is counted, nobody is asked. */
@@ -87,14 +81,7 @@ export function createApi(registry: Registry): Sluice {
         banned: results.reduce((sum, { banned }) => sum + banned, 0)
       }
     },
-    upstream: (name) => {
-      const group = registry.upstream(name, 'upstream').group
-      return {
-        servers: () => group.states(),
-        breaker: () => group.intake.breaker,
-        queue: () => group.queue
-      }
-    },
+    upstream: (name) => controlOf(registry, name),
     routes: () => registry.mounted.map((mounted) => showRoute(mounted, registry.parts.catchAll)),
     explain: (request) => explain(registry, request),
     stats: () => ({

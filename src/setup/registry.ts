@@ -109,9 +109,13 @@ export class Registry {
       name,
       group,
       secure,
-      authorities: new Set(servers.map(({ origin }) => origin.authority.toLowerCase())),
+      get authorities() {
+        return group.names.authorities
+      },
       optionPath: name === servers[0]?.origin.url ? undefined : resolved.optionPath,
-      serverPaths: new Map(servers.map(({ origin, optionPath }) => [origin.url, optionPath]))
+      get serverPaths() {
+        return group.names.serverPaths
+      }
     }
     this.upstreams.set(name, ref)
     return ref

@@ -54,10 +54,12 @@ function endConnections(sessions: ReadonlyMap<Http2Session, () => void>): void {
 
 /** An upstream server that is this very server would answer itself until all sockets are gone: it is taken out. */
 export function refuseSelf(app: FastifyInstance, registry: Registry): void {
-  const addresses = app.addresses().filter((address): address is AddressInfo => typeof address === 'object')
+  const addresses = app
+    .addresses()
+    .filter((address): address is AddressInfo => typeof address === 'object' && address !== null)
   for (const { name, group, serverPaths } of registry.upstreams.values()) {
-    for (const { url } of group.states()) {
-      if (!addresses.some((address) => leadsTo(url, address))) continue
+    for (const { url, state } of group.states()) {
+      if (state === 'down' || !addresses.some((address) => leadsTo(url, address))) continue
       group.takeDown(url, 'it is this server itself')
       const option = serverPaths.get(url)
       const next = 'name the app behind, or let it listen on another port'
