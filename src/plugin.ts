@@ -81,7 +81,7 @@ function install(app: FastifyInstance, registry: Registry): void {
   })
   // Later registrations and handlers of the app may use what earlier ones define: only now is it known.
   app.addHook('onReady', async () => {
-    for (const { group } of registry.upstreams.values()) group.startChecks()
+    registry.start()
     const unused = registry.unused()
     if (unused.length > 0) app.log.warn(`defined and used by no route: ${unused.join(', ')}`)
   })

@@ -106,6 +106,7 @@ const HELD_BY: Record<string, string> = {
   'proxy/read-ahead': 'e2e/forward-buffering-ahead',
   'setup/buffering': 'e2e/forward-buffering-spill',
   'setup/control': 'e2e/upstream-control',
+  'setup/upstreams': 'e2e/upstreams-set',
   'spool/overflow': 'spool/spool',
   'spool/reader': 'spool/spool',
   'spool/temporary-file': 'spool/spool',

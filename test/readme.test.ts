@@ -231,6 +231,7 @@ test('the tables of app.sluice, request.sluice and the log are what there is', a
   )
   assert.deepEqual(Object.keys(edge.app.sluice).sort(), namesOf('api'))
   assert.deepEqual(Object.keys(edge.app.sluice.upstream(origin.url)).sort(), namesOf('control'))
+  assert.deepEqual(Object.keys(edge.app.sluice.upstreams).sort(), namesOf('upstreams'))
   await get(`${edge.url}/private`)
   await get(`${edge.url}/away`)
   await get(`${edge.url}/misdirected`)

@@ -14,6 +14,7 @@ import { cached } from './own'
 import type { ExplainRequest } from './pretend'
 import type { Registry } from './registry'
 import { type ShownRoute, showRoute } from './shown'
+import { createUpstreams, type UpstreamsControl } from './upstreams'
 
 /** What to take out of the caches. */
 export interface PurgeRequest {
@@ -60,6 +61,8 @@ export interface Sluice {
   purge(what: PurgeRequest): Promise<{ removed: number; banned: number }>
   /** A group by name; throws on an unknown one. */
   upstream(name: string): UpstreamControl
+  /** Groups that come and go while the app runs. */
+  readonly upstreams: UpstreamsControl
   /** What is in force, as `nginx -T`. */
   routes(): ShownRoute[]
   /** What becomes of a request, and why. Nothing runs, nothing is counted, nobody is asked. */
@@ -82,6 +85,7 @@ export function createApi(registry: Registry): Sluice {
       }
     },
     upstream: (name) => controlOf(registry, name),
+    upstreams: createUpstreams(registry),
     routes: () => registry.mounted.map((mounted) => showRoute(mounted, registry.parts.catchAll)),
     explain: (request) => explain(registry, request),
     stats: () => ({

@@ -8,7 +8,7 @@ import type { Route, UpstreamRef } from '../proxy/route'
 import type { Spill } from '../spool/spill'
 import type { CheckClock } from '../upstream/health-check'
 import { type ResolvedUpstream, resolveUpstream } from '../upstream/options'
-import { parseUpstreamUrl } from '../upstream/origin'
+import { isServerUrl, parseUpstreamUrl } from '../upstream/origin'
 import type { Server } from '../upstream/server'
 import { openTransport } from '../upstream/transport'
 import { Upstream } from '../upstream/upstream'
@@ -64,6 +64,11 @@ export class Registry {
   readonly app: FastifyInstance
   /** Names under which a route, or the app, has taken a group or a zone. */
   readonly #used = new Set<string>()
+  /** Groups that a route holds for good, with the option that names them. */
+  readonly #bound = new Map<string, string>()
+  /** Out of `upstreams`, with requests still under way. */
+  readonly #retiring = new Set<Upstream>()
+  #state: 'starting' | 'started' | 'closed' = 'starting'
   #parts: ServerParts | undefined
 
   constructor(app: FastifyInstance) {
@@ -82,9 +87,57 @@ export class Registry {
 
   /** Opens a group under its name. */
   defineUpstream(resolved: ResolvedUpstream, path: string): UpstreamRef {
-    const { name, servers, warnings } = resolved
+    const { name } = resolved
     if (this.upstreams.has(name))
       throw optionError(path, `the upstream ${JSON.stringify(name)} is already defined`)
+    const ref = this.#open(resolved)
+    this.upstreams.set(name, ref)
+    return ref
+  }
+
+  /** The same while requests come: in force at once; resolves when the group that it replaces has ended. */
+  async setUpstream(resolved: ResolvedUpstream, path: string): Promise<void> {
+    const { name } = resolved
+    if (this.#state === 'closed') throw sluiceError('SLUICE_CLOSING')
+    this.#refuseBound(name, path)
+    const ref = this.#open(resolved)
+    const former = this.upstreams.get(name)
+    this.upstreams.set(name, ref)
+    if (this.#state === 'started') ref.group.startChecks()
+    if (former !== undefined) await this.#retire(former.group)
+  }
+
+  /** Takes a group's name away at once; resolves when it has ended. */
+  async deleteUpstream(name: string, path: string): Promise<void> {
+    const { group } = this.upstream(name, path)
+    this.#refuseBound(name, path)
+    this.upstreams.delete(name)
+    await this.#retire(group)
+  }
+
+  /** The checks of all groups begin. */
+  start(): void {
+    this.#state = 'started'
+    for (const { group } of this.upstreams.values()) group.startChecks()
+  }
+
+  #refuseBound(name: string, path: string): void {
+    const option = this.#bound.get(name)
+    if (option === undefined) return
+    throw optionError(
+      path,
+      `${option} names it: it stays as long as the app; change its servers with upstream(${JSON.stringify(name)})`
+    )
+  }
+
+  async #retire(group: Upstream): Promise<void> {
+    this.#retiring.add(group)
+    await group.retire()
+    this.#retiring.delete(group)
+  }
+
+  #open(resolved: ResolvedUpstream): UpstreamRef {
+    const { name, servers, warnings } = resolved
     const { log } = this.app
     for (const warning of warnings) log.warn(warning)
     const group = new Upstream(resolved, {
@@ -105,7 +158,7 @@ export class Registry {
       }
     })
     const secure = servers[0]?.origin.secure ?? false
-    const ref = {
+    return {
       name,
       group,
       secure,
@@ -117,8 +170,6 @@ export class Registry {
         return group.names.serverPaths
       }
     }
-    this.upstreams.set(name, ref)
-    return ref
   }
 
   /** Takes in a zone under its name. */
@@ -145,9 +196,11 @@ export class Registry {
   upstreamFor(text: string, path: string): { ref: UpstreamRef; rewrite: string | undefined } {
     const known = this.upstreams.get(text)
     this.#used.add(`upstreams.${text}`)
-    if (known !== undefined) return { ref: known, rewrite: undefined }
-    if (!/^(?:https?:\/\/|unix:)/.test(text))
-      throw unknownName('upstream', text, { known: this.upstreams, path })
+    if (known !== undefined) {
+      this.#bound.set(text, path)
+      return { ref: known, rewrite: undefined }
+    }
+    if (!isServerUrl(text)) throw unknownName('upstream', text, { known: this.upstreams, path })
     const { origin, path: rewrite } = parseUpstreamUrl(text, path)
     if (this.upstreams.has(origin.hostname)) {
       throw optionError(
@@ -156,6 +209,7 @@ export class Registry {
       )
     }
     this.#used.add(`upstreams.${origin.url}`)
+    this.#bound.set(origin.url, path)
     const ref =
       this.upstreams.get(origin.url) ??
       this.defineUpstream(resolveUpstream(origin.url, origin.url, path), path)
@@ -193,7 +247,9 @@ export class Registry {
 
   /** Ends everything: upstream connections first, then the stores. */
   async close(): Promise<void> {
-    await Promise.all([...this.upstreams.values()].map(({ group }) => group.close()))
+    this.#state = 'closed'
+    const groups = [...this.#retiring, ...[...this.upstreams.values()].map(({ group }) => group)]
+    await Promise.all(groups.map((group) => group.close()))
     await Promise.all([...this.caches.values()].map((zone) => zone.close()))
   }
 }

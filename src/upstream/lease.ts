@@ -62,8 +62,8 @@ export function openLease(
       open = false
       if (headMs !== undefined) noteLatency(server, headMs, lessor.now())
       settle(server, lessor, { outcome, failure })
-      lessor.onEnded(server)
       lessor.onRoom()
+      lessor.onEnded(server)
     }
   }
 }

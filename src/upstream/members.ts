@@ -28,7 +28,8 @@ export interface Names {
 interface Member {
   readonly server: Server
   readonly resolved: ResolvedServer
-  readonly transport: Transport
+  /** None between two exchanges of a group that has been retired. */
+  transport: Transport | undefined
   readonly check: HealthCheck | undefined
   /** Told when the server is taken out of the group. */
   readonly onRemoved: Set<() => void>
@@ -46,6 +47,8 @@ export class Members {
   #servers: readonly Server[] = []
   #names: Names = { authorities: new Set(), serverPaths: new Map() }
   #checking = false
+  /** Set once the group is retired. */
+  #onRetired: (() => void) | undefined
 
   constructor(options: ResolvedUpstream, deps: MemberDeps) {
     this.#options = options
@@ -66,7 +69,9 @@ export class Members {
 
   /** The connections of one of `servers`. */
   transport(server: Server): Transport {
-    return (this.#members.get(server) as Member).transport
+    const member = this.#members.get(server) as Member
+    member.transport ??= this.#deps.openTransport(member.resolved)
+    return member.transport
   }
 
   /** A further server; its slow start begins. */
@@ -91,20 +96,36 @@ export class Members {
         member.onFree = resolve
       })
     }
-    await member.transport.close()
+    await member.transport?.close()
     this.#leaving.delete(server)
     this.#refresh()
   }
 
   /** An exchange with the server has ended. */
   ended(server: Server): void {
-    if (server.active === 0) this.#leaving.get(server)?.onFree?.()
+    if (server.active > 0) return
+    this.#leaving.get(server)?.onFree?.()
+    if (this.#onRetired !== undefined) this.#rest()
+  }
+
+  /**
+   * Nobody will ask for the group any more, but those that have: it serves them all. Whenever a server is free its connections are closed. Resolves
+   * when all are.
+   */
+  retire(): Promise<void> {
+    this.#stopChecks()
+    const retired = new Promise<void>((resolve) => {
+      this.#onRetired = resolve
+    })
+    for (const { onRemoved } of this.#members.values()) for (const tell of [...onRemoved]) tell()
+    this.#rest()
+    return retired
   }
 
   /** Calls `tell` when the server of this URL is taken out, at once if there is none; what it returns takes that back. */
   whenRemoved(url: string, tell: () => void): () => void {
     const member = [...this.#members.values()].find(({ server }) => server.url === url)
-    if (member === undefined) {
+    if (member === undefined || this.#onRetired !== undefined) {
       tell()
       return () => {}
     }
@@ -130,13 +151,13 @@ export class Members {
   /** Lets exchanges end, then closes all connections. */
   async close(): Promise<void> {
     this.#stopChecks()
-    await Promise.all(this.#all().map(({ transport }) => transport.close()))
+    await Promise.all(this.#all().map(({ transport }) => transport?.close()))
   }
 
   /** Ends all exchanges now. */
   destroy(error?: Error): void {
     this.#stopChecks()
-    for (const { transport } of this.#all()) transport.destroy(error)
+    for (const { transport } of this.#all()) transport?.destroy(error)
   }
 
   #open(resolved: ResolvedServer): Member {
@@ -146,6 +167,15 @@ export class Members {
     const member = { server, resolved, transport, check, onRemoved: new Set<() => void>(), onFree: undefined }
     this.#members.set(server, member)
     return member
+  }
+
+  #rest(): void {
+    for (const member of this.#members.values()) {
+      if (member.server.active > 0) continue
+      void member.transport?.close()
+      member.transport = undefined
+    }
+    if (this.#all().every(({ server }) => server.active === 0)) this.#onRetired?.()
   }
 
   #refresh(): void {

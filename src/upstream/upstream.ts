@@ -181,6 +181,11 @@ export class Upstream {
     return this.#members.whenRemoved(url, tell)
   }
 
+  /** The group has no name any more; requests that have it already are served. Resolves when the last one has ended. */
+  retire(): Promise<void> {
+    return this.#members.retire()
+  }
+
   /** Takes a server out for good. */
   takeDown(url: string, reason: string): void {
     this.#members.takeDown(url, reason, this.#now())
