@@ -27,6 +27,7 @@ import { resolveRetry, retrySchema } from '../src/proxy/retry-options'
 import { resolveSecurityHeaders, securityHeadersSchema } from '../src/proxy/security'
 import { rateLimitSchema, resolveRateLimit } from '../src/rate-limit/options'
 import { check } from '../src/setup/check'
+import { drainSchema, resolveDrain } from '../src/setup/drain'
 import { redirectToHttpsSchema } from '../src/setup/redirect-to-https'
 import { routeSchema, sharedSchema } from '../src/setup/schema'
 import { resolveStatic, staticSchema } from '../src/static/options'
@@ -122,6 +123,7 @@ const TABLES: [name: string, known: string[]][] = [
   ['securityHeaders', optionsOf(securityHeadersSchema)],
   ['cookies', optionsOf(cookiesSchema)],
   ['watchCertificates', optionsOf(certificatesSchema)],
+  ['drain', optionsOf(drainSchema)],
   ['redirectToHttps', optionsOf(redirectToHttpsSchema)]
 ]
 
@@ -172,6 +174,7 @@ const RESOLVERS: Record<string, Resolve> = {
   concurrency: (given) => resolveConcurrency({ max: 1, ...given }),
   authRequest: (given) => resolveAuthRequest({ upstream: 'u', path: '/', ...given }, 'a'),
   websocket: (given) => resolveWebsocket(given, 'w'),
+  drain: (given) => resolveDrain(given),
   securityHeaders: (given) => resolveSecurityHeaders(given, 's')
 }
 

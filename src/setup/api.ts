@@ -8,6 +8,7 @@ import type { QueueState } from '../upstream/queue'
 import type { ServerState } from '../upstream/server'
 import { BUDGET } from './buffering'
 import { controlOf, type UpstreamControl } from './control'
+import type { DrainOptions } from './drain'
 import { explain } from './explain'
 import type { Explanation } from './explanation'
 import { cached } from './own'
@@ -63,6 +64,10 @@ export interface Sluice {
   upstream(name: string): UpstreamControl
   /** Groups that come and go while the app runs. */
   readonly upstreams: UpstreamsControl
+  /** Whether new requests are welcome: what a readiness route answers by. */
+  ready(): boolean
+  /** Ends the edge without losing a request, for `app.close()` after it. */
+  drain(options?: DrainOptions): Promise<void>
   /** What is in force, as `nginx -T`. */
   routes(): ShownRoute[]
   /** What becomes of a request, and why. Nothing runs, nothing is counted, nobody is asked. */
@@ -86,6 +91,8 @@ export function createApi(registry: Registry): Sluice {
     },
     upstream: (name) => controlOf(registry, name),
     upstreams: createUpstreams(registry),
+    ready: () => registry.parts.drain.ready,
+    drain: async (options) => registry.parts.drain.drain(options),
     routes: () => registry.mounted.map((mounted) => showRoute(mounted, registry.parts.catchAll)),
     explain: (request) => explain(registry, request),
     stats: () => ({

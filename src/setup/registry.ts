@@ -16,6 +16,7 @@ import type { ResolvedWebsocket } from '../websocket/options'
 import type { Upgrades } from '../websocket/upgrade'
 import type { CatchAll } from './catch-all'
 import { didYouMean } from './did-you-mean'
+import type { Drain } from './drain'
 import type { NamedRoute } from './routes'
 
 /** A route as mounted. */
@@ -36,6 +37,7 @@ export interface Mounted {
 export interface ServerParts {
   readonly upgrades: Upgrades
   readonly catchAll: CatchAll
+  readonly drain: Drain
 }
 
 const CHECK_CLOCK: CheckClock = {

@@ -19,20 +19,47 @@ export function ownSymbols(app: FastifyInstance): symbol[] {
   return symbols
 }
 
+/** The HTTP/2 sessions of a server. */
+export interface Sessions {
+  /** GOAWAY to all. */
+  end(): void
+  open(): number
+  cut(): void
+}
+
+/** Those of several servers as one. */
+export function allSessions(each: readonly Sessions[]): Sessions {
+  return {
+    end() {
+      for (const one of each) one.end()
+    },
+    open: () => each.reduce((sum, one) => sum + one.open(), 0),
+    cut() {
+      for (const one of each) one.cut()
+    }
+  }
+}
+
 /**
  * Fastify closes idle HTTP/1 connections when the app closes and waits for HTTP/2 sessions to time out. What this returns tells
  * their clients to go (GOAWAY): streams that are open end in peace, idle sessions close at once (nginx: the quit signal).
  */
-export function watchSessions(server: Server): () => void {
+export function watchSessions(server: Server): Sessions {
   const sessions = new Map<Http2Session, () => void>()
   server.on('session', (session: Http2Session) => {
     const { socket } = session
     sessions.set(session, socket.destroySoon.bind(socket))
     session.once('close', () => sessions.delete(session))
   })
-  return () => {
-    for (const session of sessions.keys()) session.close()
-    endConnections(sessions)
+  return {
+    end() {
+      for (const session of sessions.keys()) session.close()
+      endConnections(sessions)
+    },
+    open: () => sessions.size,
+    cut() {
+      for (const session of sessions.keys()) session.destroy()
+    }
   }
 }
 
