@@ -78,6 +78,7 @@ declare namespace sluice {
   export type CacheZoneOptions = options.CacheZoneOptions
   export type UpstreamOptions = options.UpstreamOptions
   export type ServerOptions = options.ServerOptions
+  export type SplitOptions<U extends string = string> = options.SplitOptions<U>
   export type UpstreamUrl = options.UpstreamUrl
   export type HeaderOptions = options.HeaderOptions
   export type ForwardedOptions = options.ForwardedOptions

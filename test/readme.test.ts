@@ -25,6 +25,7 @@ import {
 } from '../src/proxy/options'
 import { resolveRetry, retrySchema } from '../src/proxy/retry-options'
 import { resolveSecurityHeaders, securityHeadersSchema } from '../src/proxy/security'
+import { splitSchema } from '../src/proxy/split'
 import { rateLimitSchema, resolveRateLimit } from '../src/rate-limit/options'
 import { check } from '../src/setup/check'
 import { drainSchema, resolveDrain } from '../src/setup/drain'
@@ -99,6 +100,7 @@ const server = group.properties.servers.items.anyOf[1]
 const TABLES: [name: string, known: string[]][] = [
   ['registration', [...optionsOf(sharedSchema), 'routes', 'defaults', 'prefix'].sort()],
   ['route', optionsOf(routeSchema)],
+  ['split', optionsOf(splitSchema)],
   ['upstream', optionsOf(group)],
   ['server', optionsOf(server)],
   ['hash', optionsOf(group.properties.hash)],

@@ -16,6 +16,7 @@ import { handle } from '../proxy/handler'
 import { limitHook } from '../proxy/limit'
 import { responseRulesHook } from '../proxy/response-rules'
 import type { Route } from '../proxy/route'
+import { splitText } from '../proxy/split'
 import { type ResolvedWebsocket, resolveWebsocket } from '../websocket/options'
 import type { Upgrades } from '../websocket/upgrade'
 import { CATCH_ALL } from './catch-all'
@@ -113,10 +114,15 @@ function patternOf({ name, mount: { exact } }: Route): string {
   return name === '/' ? '/*' : `${name}/*`
 }
 
+function upstreamText(upstream: NamedRoute['options']['upstream']): string | undefined {
+  if (typeof upstream === 'function') return 'upstream by function'
+  return typeof upstream === 'object' ? splitText(upstream) : upstream
+}
+
 /** As the mapping is logged at start. */
 function destinationOf({ options }: NamedRoute): string {
   const { upstream, static: files, redirect, rewritePrefix } = options
-  const to = typeof upstream === 'function' ? 'upstream by function' : upstream
+  const to = upstreamText(upstream)
   const rewritten =
     to === undefined || rewritePrefix === undefined ? to : `${to}${rewritePrefix.replace(/\/$/, '')}/*`
   const parts = [
