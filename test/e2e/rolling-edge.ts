@@ -26,9 +26,8 @@ async function primary(): Promise<void> {
   })
   let workers = [await startWorker(), await startWorker()]
   process.on('message', async () => {
-    const next: Worker[] = []
-    for (const worker of workers) next.push(await replace(worker))
-    workers = next
+    const [oldest, ...others] = workers
+    workers = [...others, await replace(oldest as Worker)]
     process.send?.('restarted')
   })
   process.once('disconnect', () => {

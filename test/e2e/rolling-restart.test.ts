@@ -9,8 +9,11 @@ import { test } from 'node:test'
 import { WebSocket, WebSocketServer } from 'ws'
 import { within } from '../support/waiting'
 
+/** Of one of the two each. */
 const RESTARTS = Number(process.env.SLUICE_RESTARTS ?? 5)
 const CLIENTS = 6
+/** The load is to be there all the time, not to take the machine away from those that restart. */
+const PAUSE_MS = 5
 const TUNNELS = 3
 
 async function startBackend(t: { after(end: () => void): void }): Promise<string> {
@@ -65,7 +68,7 @@ async function talk(url: string, isDone: () => boolean): Promise<number> {
       const echo = once(socket, 'message').catch(() => {})
       await Promise.race([echo, closed])
     }
-    await new Promise((resolve) => setTimeout(resolve, 5))
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
   }
   return code
 }
@@ -87,6 +90,7 @@ test('rolling restarts under load lose no request and no tunnel without a word',
       const text = await ask(url, agent).catch((error) => error)
       if (text === '200 ok') answers++
       else bad.push(text)
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
     }
   }
   const tunnel = async () => {
