@@ -8,10 +8,13 @@ import type * as record from './proxy/exchange'
 import type * as api from './setup/api'
 import * as certificates from './setup/certificates'
 import { check } from './setup/check'
+import type * as control from './setup/control'
+import type * as drain from './setup/drain'
 import type * as explanation from './setup/explanation'
 import type * as pretend from './setup/pretend'
 import * as redirect from './setup/redirect-to-https'
 import type * as shown from './setup/shown'
+import type * as upstreams from './setup/upstreams'
 import type * as tls from './tls/options'
 
 declare module 'fastify' {
@@ -75,6 +78,7 @@ declare namespace sluice {
   export type CacheZoneOptions = options.CacheZoneOptions
   export type UpstreamOptions = options.UpstreamOptions
   export type ServerOptions = options.ServerOptions
+  export type SplitOptions<U extends string = string> = options.SplitOptions<U>
   export type UpstreamUrl = options.UpstreamUrl
   export type HeaderOptions = options.HeaderOptions
   export type ForwardedOptions = options.ForwardedOptions
@@ -97,6 +101,9 @@ declare namespace sluice {
   export type CacheWord = NonNullable<record.Exchange['cache']>
   export type Sluice = api.Sluice
   export type SluiceStats = api.SluiceStats
+  export type UpstreamControl = control.UpstreamControl
+  export type UpstreamsControl = upstreams.UpstreamsControl
+  export type DrainOptions = drain.DrainOptions
   export type Explanation = explanation.Explanation
   export type ExplainRequest = pretend.ExplainRequest
   export type ShownRoute = shown.ShownRoute

@@ -14,6 +14,7 @@ import type { BufferingOptions } from './proxy/buffering'
 import type { CookieOptions, ErrorPage, HeaderOptions, TimeoutOptions } from './proxy/options'
 import type { RetryOptions } from './proxy/retry-options'
 import type { SecurityHeaderOptions } from './proxy/security'
+import type { SplitOptions } from './proxy/split'
 import type { RateLimitOptions } from './rate-limit/options'
 import type { StaticOptions } from './static/options'
 import type { Duration, Rate, Size } from './units'
@@ -37,6 +38,7 @@ export type {
   SecurityHeaderOptions,
   ServerOptions,
   Size,
+  SplitOptions,
   StaticOptions,
   TimeoutOptions,
   UpstreamOptions,
@@ -80,11 +82,12 @@ export interface RouteOptions<U extends string = string, C extends string = stri
   readonly constraints?: FastifyRouteOptions['constraints']
   /** Fastify's route config, read by other plugins. */
   readonly config?: FastifyContextConfig
-  /** Where requests go: a name in `upstreams`, a URL, or a function that returns a name. nginx: `proxy_pass` */
+  /** Where requests go: a name in `upstreams`, a URL, a function that returns a name, or a split. nginx: `proxy_pass`, `split_clients` */
   readonly upstream?:
     | NoInfer<U>
     | UpstreamUrl
     | ((request: FastifyRequest) => NoInfer<U> | Promise<NoInfer<U>>)
+    | SplitOptions<NoInfer<U> | UpstreamUrl>
   /** Replaces the matched prefix; `'/'` strips it. @default the raw path goes through byte for byte (nginx: `proxy_pass` with a URI) */
   readonly rewritePrefix?: string
   /** Fields of the forwarded messages. nginx: `proxy_set_header`, `add_header`, `proxy_hide_header` */

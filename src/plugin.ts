@@ -11,6 +11,8 @@ import { createRateLimiter, type RateLimiter, type RateLimiterDeps } from './rat
 import { createApi } from './setup/api'
 import { openSpills } from './setup/buffering'
 import { CatchAll } from './setup/catch-all'
+import { Connections } from './setup/connections'
+import { Drain } from './setup/drain'
 import { hostConstraint } from './setup/hosts'
 import { freezeCopy } from './setup/merge'
 import { addMethods, keepLast, mount } from './setup/mount'
@@ -22,7 +24,7 @@ import { resolveRoute, type Surroundings } from './setup/resolve'
 import { mountedFor } from './setup/router'
 import type { NamedRoute } from './setup/routes'
 import { readRegistration } from './setup/schema'
-import { furtherServers, refuseSelf, watchSessions } from './setup/server'
+import { allSessions, furtherServers, refuseSelf, type Sessions, watchSessions } from './setup/server'
 import { asRouted, openUpgrades } from './setup/tunnel'
 import { warnAbout } from './setup/warnings'
 import { openZone } from './setup/zone'
@@ -75,26 +77,34 @@ function decorate(app: FastifyInstance, registry: Registry): void {
 /** Once per server: the router's constraints, listeners on the server, the end. */
 function install(app: FastifyInstance, registry: Registry): void {
   const upgrades = openUpgrades(app, registry)
-  registry.parts = { upgrades, catchAll: new CatchAll(app) }
+  const connections = new Connections()
+  const each: Sessions[] = []
+  const sessions = allSessions(each)
+  const closeTunnels = (graceMs: number): Promise<void> => upgrades.close(graceMs)
+  const drain = new Drain({ connections, sessions, closeTunnels, log: app.log })
+  registry.parts = { upgrades, catchAll: new CatchAll(app), drain }
   app.addConstraintStrategy(hostConstraint as never)
-  const attach = (server: Server): (() => void) => {
+  const attach = (server: Server): void => {
     listenForContinue(server, (request) => mountedFor(registry, asRouted(app, request)) !== undefined)
     upgrades.attach(server)
-    return watchSessions(server)
+    connections.watch(server)
+    each.push(watchSessions(server))
   }
-  const ends = [attach(app.server)]
+  attach(app.server)
   app.addHook('onListen', async () => {
-    ends.push(...furtherServers(app).map(attach))
+    for (const server of furtherServers(app)) attach(server)
     refuseSelf(app, registry)
   })
   // Later registrations and handlers of the app may use what earlier ones define: only now is it known.
   app.addHook('onReady', async () => {
-    for (const { group } of registry.upstreams.values()) group.startChecks()
+    registry.start()
+    drain.start()
     const unused = registry.unused()
     if (unused.length > 0) app.log.warn(`defined and used by no route: ${unused.join(', ')}`)
   })
   app.addHook('preClose', async () => {
-    for (const end of ends) end()
+    drain.close()
+    sessions.end()
     await upgrades.close()
   })
   app.addHook('onClose', async () => registry.close())

@@ -69,6 +69,15 @@ test('health: a server whose check fails is left out, and shown with its reason'
   assert.equal((await ask('/breaker')).text, 'closed\n')
 })
 
+test('drain: a backend is replaced, and a signal ends the edge in peace', async (t) => {
+  const { ask, end } = await start(t, 'drain.js')
+  assert.equal((await ask('/ready')).status, 200)
+  assert.equal((await ask('/who')).text, 'a\n')
+  assert.equal((await ask('/deploy', { method: 'POST' })).json<unknown[]>().length, 1)
+  assert.equal((await ask('/who')).text, 'b\n')
+  assert.equal(await end('SIGTERM'), 0)
+})
+
 test('cache: MISS, HIT with Age, BYPASS on demand, purge', async (t) => {
   const { ask } = await start(t, 'cache.js')
   const [miss, hit] = await inTurn(ask, ['/news', '/news'])

@@ -25,8 +25,10 @@ import {
 } from '../src/proxy/options'
 import { resolveRetry, retrySchema } from '../src/proxy/retry-options'
 import { resolveSecurityHeaders, securityHeadersSchema } from '../src/proxy/security'
+import { splitSchema } from '../src/proxy/split'
 import { rateLimitSchema, resolveRateLimit } from '../src/rate-limit/options'
 import { check } from '../src/setup/check'
+import { drainSchema, resolveDrain } from '../src/setup/drain'
 import { redirectToHttpsSchema } from '../src/setup/redirect-to-https'
 import { routeSchema, sharedSchema } from '../src/setup/schema'
 import { resolveStatic, staticSchema } from '../src/static/options'
@@ -98,6 +100,7 @@ const server = group.properties.servers.items.anyOf[1]
 const TABLES: [name: string, known: string[]][] = [
   ['registration', [...optionsOf(sharedSchema), 'routes', 'defaults', 'prefix'].sort()],
   ['route', optionsOf(routeSchema)],
+  ['split', optionsOf(splitSchema)],
   ['upstream', optionsOf(group)],
   ['server', optionsOf(server)],
   ['hash', optionsOf(group.properties.hash)],
@@ -122,6 +125,7 @@ const TABLES: [name: string, known: string[]][] = [
   ['securityHeaders', optionsOf(securityHeadersSchema)],
   ['cookies', optionsOf(cookiesSchema)],
   ['watchCertificates', optionsOf(certificatesSchema)],
+  ['drain', optionsOf(drainSchema)],
   ['redirectToHttps', optionsOf(redirectToHttpsSchema)]
 ]
 
@@ -172,6 +176,7 @@ const RESOLVERS: Record<string, Resolve> = {
   concurrency: (given) => resolveConcurrency({ max: 1, ...given }),
   authRequest: (given) => resolveAuthRequest({ upstream: 'u', path: '/', ...given }, 'a'),
   websocket: (given) => resolveWebsocket(given, 'w'),
+  drain: (given) => resolveDrain(given),
   securityHeaders: (given) => resolveSecurityHeaders(given, 's')
 }
 
@@ -230,6 +235,8 @@ test('the tables of app.sluice, request.sluice and the log are what there is', a
     }
   )
   assert.deepEqual(Object.keys(edge.app.sluice).sort(), namesOf('api'))
+  assert.deepEqual(Object.keys(edge.app.sluice.upstream(origin.url)).sort(), namesOf('control'))
+  assert.deepEqual(Object.keys(edge.app.sluice.upstreams).sort(), namesOf('upstreams'))
   await get(`${edge.url}/private`)
   await get(`${edge.url}/away`)
   await get(`${edge.url}/misdirected`)

@@ -26,13 +26,20 @@ export function wishOf(
 }
 
 function keyOf(key: HashKey, request: FastifyRequest, { path, query }: Target): string {
-  if (typeof key === 'function') return returnedText('hash.key', key(request)) ?? ''
-  if (typeof key === 'object') {
-    if ('cookie' in key) return cookieValue(request.headers.cookie, key.cookie) ?? ''
-    return String(request.headers[key.header] ?? '')
-  }
+  if (key === 'path') return path
+  return key === 'uri' ? path + query : clientKey(key, request, 'hash.key')
+}
+
+/** What says who asks; empty when the request has no such thing. `option` is for a function that returns what is no text. */
+export function clientKey(
+  key: Exclude<HashKey, 'uri' | 'path'>,
+  request: FastifyRequest,
+  option: string
+): string {
   if (key === 'ip') return clientAddress(request.ip, request.raw.socket.remoteAddress)
-  return key === 'path' ? path : path + query
+  if (typeof key === 'function') return returnedText(option, key(request)) ?? ''
+  if ('cookie' in key) return cookieValue(request.headers.cookie, key.cookie) ?? ''
+  return String(request.headers[key.header] ?? '')
 }
 
 /** The client's fields without the sticky cookie: it is between us and the client, and says nothing of who the client is. */

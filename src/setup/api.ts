@@ -4,16 +4,18 @@ import type { CacheZone, ZoneStats } from '../cache/zone'
 import { optionError } from '../errors'
 import type { OwnCacheOptions } from '../options'
 import { OWN_HANDLERS } from '../proxy/own-route'
-import type { BreakerState } from '../upstream/breaker'
 import type { QueueState } from '../upstream/queue'
 import type { ServerState } from '../upstream/server'
 import { BUDGET } from './buffering'
+import { controlOf, type UpstreamControl } from './control'
+import type { DrainOptions } from './drain'
 import { explain } from './explain'
 import type { Explanation } from './explanation'
 import { cached } from './own'
 import type { ExplainRequest } from './pretend'
 import type { Registry } from './registry'
 import { type ShownRoute, showRoute } from './shown'
+import { createUpstreams, type UpstreamsControl } from './upstreams'
 
 /** What to take out of the caches. */
 export interface PurgeRequest {
@@ -59,13 +61,13 @@ export interface Sluice {
   /** Takes stored responses out: a URL at once (`removed`), anything wider by a ban that lookups meet (`banned`). */
   purge(what: PurgeRequest): Promise<{ removed: number; banned: number }>
   /** A group by name; throws on an unknown one. */
-  upstream(name: string): {
-    servers(): ServerState[]
-    /** Undefined without a breaker. */
-    breaker(): BreakerState | undefined
-    /** Who waits for a server with room; undefined without `queue`. */
-    queue(): QueueState | undefined
-  }
+  upstream(name: string): UpstreamControl
+  /** Groups that come and go while the app runs. */
+  readonly upstreams: UpstreamsControl
+  /** Whether new requests are welcome: what a readiness route answers by. */
+  ready(): boolean
+  /** Ends the edge without losing a request, for `app.close()` after it. */
+  drain(options?: DrainOptions): Promise<void>
   /** What is in force, as `nginx -T`. */
   routes(): ShownRoute[]
   /** What becomes of a request, and why. Nothing runs, nothing is counted, nobody is asked. */
@@ -87,14 +89,10 @@ export function createApi(registry: Registry): Sluice {
         banned: results.reduce((sum, { banned }) => sum + banned, 0)
       }
     },
-    upstream: (name) => {
-      const group = registry.upstream(name, 'upstream').group
-      return {
-        servers: () => group.states(),
-        breaker: () => group.intake.breaker,
-        queue: () => group.queue
-      }
-    },
+    upstream: (name) => controlOf(registry, name),
+    upstreams: createUpstreams(registry),
+    ready: () => registry.parts.drain.ready,
+    drain: async (options) => registry.parts.drain.drain(options),
     routes: () => registry.mounted.map((mounted) => showRoute(mounted, registry.parts.catchAll)),
     explain: (request) => explain(registry, request),
     stats: () => ({

@@ -9,6 +9,7 @@ import { judgeRequest } from '../proxy/begin'
 import { cacheFacts, pathBelow, redirectLocation } from '../proxy/handler'
 import { publicAuthority } from '../proxy/request'
 import type { Route, UpstreamRef } from '../proxy/route'
+import { splitText } from '../proxy/split'
 import { judge } from '../websocket/handshake'
 import { originAllowed } from '../websocket/origin'
 import {
@@ -92,9 +93,9 @@ function addressOf({ ip, raw }: FastifyRequest): string {
   return clientAddress(ip, raw.socket.remoteAddress)
 }
 
-/** Only a function of the user's looks at the request; it is not asked. */
+/** A function of the user's, or a split, looks at the request; it is not asked. */
 function fixedUpstream({ named, route }: Mounted, request: FastifyRequest): UpstreamRef | undefined {
-  const isFixed = route.upstream !== null && typeof named.options.upstream !== 'function'
+  const isFixed = route.upstream !== null && typeof named.options.upstream === 'string'
   return isFixed ? (route.upstream?.(request) as UpstreamRef) : undefined
 }
 
@@ -140,7 +141,9 @@ async function destinationOf(known: Case): Promise<Partial<Explanation>> {
 }
 
 function chosenByFunction({ named }: Mounted): UpstreamChoice {
-  return { name: functionName(named.options.upstream as () => unknown), servers: [] }
+  const { upstream } = named.options
+  if (typeof upstream === 'object') return { name: splitText(upstream), servers: [] }
+  return { name: functionName(upstream as () => unknown), servers: [] }
 }
 
 function serversOf({ name, group }: UpstreamRef): UpstreamChoice {

@@ -9,6 +9,7 @@ import type { Logging } from '../proxy/begin'
 import { forwardReply } from '../proxy/own-forward'
 import { cachedHandler, type OwnCache, type OwnHandler } from '../proxy/own-route'
 import type { Route } from '../proxy/route'
+import { isServerUrl } from '../upstream/origin'
 import { addSpill, HANDLER_AHEAD } from './buffering'
 import { refusePitfalls } from './pitfalls'
 import type { Registry } from './registry'
@@ -147,7 +148,8 @@ class ForwardRoutes {
       reply.server.log.warn(`${FORWARD}: ${text}`)
     }
     const { upstreams } = this.#registry
-    if (upstreams.size >= MANY && !upstreams.has(upstream))
+    const isNew = upstreams.size >= MANY && !upstreams.has(upstream)
+    if (isNew && [...upstreams.keys()].filter(isServerUrl).length >= MANY)
       throw optionError(FORWARD, 'has had a thousand different URLs: give the servers a name in `upstreams`')
     return resolveForward(this.#registry, reply, { upstream, options })
   }

@@ -8,7 +8,7 @@ import type { Route, UpstreamRef } from '../proxy/route'
 import type { Spill } from '../spool/spill'
 import type { CheckClock } from '../upstream/health-check'
 import { type ResolvedUpstream, resolveUpstream } from '../upstream/options'
-import { parseUpstreamUrl } from '../upstream/origin'
+import { isServerUrl, parseUpstreamUrl } from '../upstream/origin'
 import type { Server } from '../upstream/server'
 import { openTransport } from '../upstream/transport'
 import { Upstream } from '../upstream/upstream'
@@ -16,6 +16,7 @@ import type { ResolvedWebsocket } from '../websocket/options'
 import type { Upgrades } from '../websocket/upgrade'
 import type { CatchAll } from './catch-all'
 import { didYouMean } from './did-you-mean'
+import type { Drain } from './drain'
 import type { NamedRoute } from './routes'
 
 /** A route as mounted. */
@@ -36,6 +37,7 @@ export interface Mounted {
 export interface ServerParts {
   readonly upgrades: Upgrades
   readonly catchAll: CatchAll
+  readonly drain: Drain
 }
 
 const CHECK_CLOCK: CheckClock = {
@@ -64,6 +66,11 @@ export class Registry {
   readonly app: FastifyInstance
   /** Names under which a route, or the app, has taken a group or a zone. */
   readonly #used = new Set<string>()
+  /** Groups that a route holds for good, with the option that names them. */
+  readonly #bound = new Map<string, string>()
+  /** Out of `upstreams`, with requests still under way. */
+  readonly #retiring = new Set<Upstream>()
+  #state: 'starting' | 'started' | 'closed' = 'starting'
   #parts: ServerParts | undefined
 
   constructor(app: FastifyInstance) {
@@ -82,9 +89,57 @@ export class Registry {
 
   /** Opens a group under its name. */
   defineUpstream(resolved: ResolvedUpstream, path: string): UpstreamRef {
-    const { name, servers, warnings } = resolved
+    const { name } = resolved
     if (this.upstreams.has(name))
       throw optionError(path, `the upstream ${JSON.stringify(name)} is already defined`)
+    const ref = this.#open(resolved)
+    this.upstreams.set(name, ref)
+    return ref
+  }
+
+  /** The same while requests come: in force at once; resolves when the group that it replaces has ended. */
+  async setUpstream(resolved: ResolvedUpstream, path: string): Promise<void> {
+    const { name } = resolved
+    if (this.#state === 'closed') throw sluiceError('SLUICE_CLOSING')
+    this.#refuseBound(name, path)
+    const ref = this.#open(resolved)
+    const former = this.upstreams.get(name)
+    this.upstreams.set(name, ref)
+    if (this.#state === 'started') ref.group.startChecks()
+    if (former !== undefined) await this.#retire(former.group)
+  }
+
+  /** Takes a group's name away at once; resolves when it has ended. */
+  async deleteUpstream(name: string, path: string): Promise<void> {
+    const { group } = this.upstream(name, path)
+    this.#refuseBound(name, path)
+    this.upstreams.delete(name)
+    await this.#retire(group)
+  }
+
+  /** The checks of all groups begin. */
+  start(): void {
+    this.#state = 'started'
+    for (const { group } of this.upstreams.values()) group.startChecks()
+  }
+
+  #refuseBound(name: string, path: string): void {
+    const option = this.#bound.get(name)
+    if (option === undefined) return
+    throw optionError(
+      path,
+      `${option} names it: it stays as long as the app; change its servers with upstream(${JSON.stringify(name)})`
+    )
+  }
+
+  async #retire(group: Upstream): Promise<void> {
+    this.#retiring.add(group)
+    await group.retire()
+    this.#retiring.delete(group)
+  }
+
+  #open(resolved: ResolvedUpstream): UpstreamRef {
+    const { name, servers, warnings } = resolved
     const { log } = this.app
     for (const warning of warnings) log.warn(warning)
     const group = new Upstream(resolved, {
@@ -105,16 +160,18 @@ export class Registry {
       }
     })
     const secure = servers[0]?.origin.secure ?? false
-    const ref = {
+    return {
       name,
       group,
       secure,
-      authorities: new Set(servers.map(({ origin }) => origin.authority.toLowerCase())),
+      get authorities() {
+        return group.names.authorities
+      },
       optionPath: name === servers[0]?.origin.url ? undefined : resolved.optionPath,
-      serverPaths: new Map(servers.map(({ origin, optionPath }) => [origin.url, optionPath]))
+      get serverPaths() {
+        return group.names.serverPaths
+      }
     }
-    this.upstreams.set(name, ref)
-    return ref
   }
 
   /** Takes in a zone under its name. */
@@ -141,10 +198,15 @@ export class Registry {
   upstreamFor(text: string, path: string): { ref: UpstreamRef; rewrite: string | undefined } {
     const known = this.upstreams.get(text)
     this.#used.add(`upstreams.${text}`)
-    if (known !== undefined) return { ref: known, rewrite: undefined }
-    if (!/^(?:https?:\/\/|unix:)/.test(text) && /:\/\/|:\d+(?:\/|$)/.test(text)) parseUpstreamUrl(text, path)
-    if (!/^(?:https?:\/\/|unix:)/.test(text))
+    if (known !== undefined) {
+      this.#bound.set(text, path)
+      return { ref: known, rewrite: undefined }
+    }
+    if (!isServerUrl(text)) {
+      // Its message says what a server's URL looks like.
+      if (/:\/\/|:\d+(?:\/|$)/.test(text)) parseUpstreamUrl(text, path)
       throw unknownName('upstream', text, { known: this.upstreams, path })
+    }
     const { origin, path: rewrite } = parseUpstreamUrl(text, path)
     if (this.upstreams.has(origin.hostname)) {
       throw optionError(
@@ -153,6 +215,7 @@ export class Registry {
       )
     }
     this.#used.add(`upstreams.${origin.url}`)
+    this.#bound.set(origin.url, path)
     const ref =
       this.upstreams.get(origin.url) ??
       this.defineUpstream(resolveUpstream(origin.url, origin.url, path), path)
@@ -190,7 +253,9 @@ export class Registry {
 
   /** Ends everything: upstream connections first, then the stores. */
   async close(): Promise<void> {
-    await Promise.all([...this.upstreams.values()].map(({ group }) => group.close()))
+    this.#state = 'closed'
+    const groups = [...this.#retiring, ...[...this.upstreams.values()].map(({ group }) => group)]
+    await Promise.all(groups.map((group) => group.close()))
     await Promise.all([...this.caches.values()].map((zone) => zone.close()))
   }
 }

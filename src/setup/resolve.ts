@@ -11,6 +11,7 @@ import { resolveForwarded } from '../http/forwarded'
 import { segmentsOf } from '../http/target'
 import type { RouteOptions } from '../options'
 import { resolveAltSvc } from '../proxy/alt-svc'
+import { clientKey } from '../proxy/balance'
 import { readErrorPages } from '../proxy/error-page'
 import { forward } from '../proxy/forward'
 import { resolveHeaders, resolveTimeouts } from '../proxy/options'
@@ -18,6 +19,7 @@ import { cookieRewrite } from '../proxy/response'
 import { resolveRetry } from '../proxy/retry-options'
 import type { ChooseUpstream, Guards, Route } from '../proxy/route'
 import { resolveSecurityHeaders } from '../proxy/security'
+import { pointOf, resolveSplitKey, type SplitOptions, shareAt } from '../proxy/split'
 import type { RateLimiter } from '../rate-limit/hook'
 import { resolveRateLimit } from '../rate-limit/options'
 import { createStatic } from '../static/handler'
@@ -100,8 +102,26 @@ interface Chosen {
 function resolveUpstreamOption({ upstream }: RouteOptions, path: string, registry: Registry): Chosen {
   if (upstream === undefined) return { choose: null, rewrite: undefined }
   if (typeof upstream === 'function') return { choose: chooserOf(upstream, registry), rewrite: undefined }
+  if (typeof upstream === 'object') {
+    return { choose: splitterOf(upstream, `${path}upstream`, registry), rewrite: undefined }
+  }
   const { ref, rewrite } = registry.upstreamFor(upstream, `${path}upstream`)
   return { choose: () => ref, rewrite }
+}
+
+function splitterOf(options: SplitOptions, path: string, registry: Registry): ChooseUpstream {
+  const key = resolveSplitKey(options, path)
+  const shares = options.split.map(({ upstream, weight }, index) => {
+    const at = `${path}.split[${index}].upstream`
+    const { ref, rewrite } = registry.upstreamFor(upstream, at)
+    if (rewrite !== undefined) throw optionError(at, 'has a path; put it into rewritePrefix')
+    return { ref, weight }
+  })
+  return (request) => {
+    const text = key === undefined ? '' : clientKey(key, request, 'upstream.key')
+    const index = shareAt(shares, text === '' ? Math.random() : pointOf(text))
+    return (shares[index] as (typeof shares)[number]).ref
+  }
 }
 
 function chooserOf(

@@ -9,6 +9,7 @@ import { bufferingSchema } from '../proxy/buffering'
 import { cookiesSchema, errorPagesSchema, headersSchema, timeoutsSchema } from '../proxy/options'
 import { retrySchema } from '../proxy/retry-options'
 import { securityHeadersSchema } from '../proxy/security'
+import { splitSchema } from '../proxy/split'
 import { rateLimitSchema } from '../rate-limit/options'
 import { staticSchema } from '../static/options'
 import { upstreamsSchema } from '../upstream/options'
@@ -47,7 +48,7 @@ export const routeSchema = {
     preParsing: hooks,
     preValidation: hooks,
     preHandler: hooks,
-    upstream: { anyOf: [{ type: 'string', minLength: 1 }, { isFunction: true }] },
+    upstream: { anyOf: [{ type: 'string', minLength: 1 }, { isFunction: true }, splitSchema] },
     rewritePrefix: { type: 'string' },
     headers: headersSchema,
     forwarded: forwardedSchema,

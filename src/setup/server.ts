@@ -19,20 +19,47 @@ export function ownSymbols(app: FastifyInstance): symbol[] {
   return symbols
 }
 
+/** The HTTP/2 sessions of a server. */
+export interface Sessions {
+  /** GOAWAY to all. */
+  end(): void
+  open(): number
+  cut(): void
+}
+
+/** Those of several servers as one. */
+export function allSessions(each: readonly Sessions[]): Sessions {
+  return {
+    end() {
+      for (const one of each) one.end()
+    },
+    open: () => each.reduce((sum, one) => sum + one.open(), 0),
+    cut() {
+      for (const one of each) one.cut()
+    }
+  }
+}
+
 /**
  * Fastify closes idle HTTP/1 connections when the app closes and waits for HTTP/2 sessions to time out. What this returns tells
  * their clients to go (GOAWAY): streams that are open end in peace, idle sessions close at once (nginx: the quit signal).
  */
-export function watchSessions(server: Server): () => void {
+export function watchSessions(server: Server): Sessions {
   const sessions = new Map<Http2Session, () => void>()
   server.on('session', (session: Http2Session) => {
     const { socket } = session
     sessions.set(session, socket.destroySoon.bind(socket))
     session.once('close', () => sessions.delete(session))
   })
-  return () => {
-    for (const session of sessions.keys()) session.close()
-    endConnections(sessions)
+  return {
+    end() {
+      for (const session of sessions.keys()) session.close()
+      endConnections(sessions)
+    },
+    open: () => sessions.size,
+    cut() {
+      for (const session of sessions.keys()) session.destroy()
+    }
   }
 }
 
@@ -54,10 +81,12 @@ function endConnections(sessions: ReadonlyMap<Http2Session, () => void>): void {
 
 /** An upstream server that is this very server would answer itself until all sockets are gone: it is taken out. */
 export function refuseSelf(app: FastifyInstance, registry: Registry): void {
-  const addresses = app.addresses().filter((address): address is AddressInfo => typeof address === 'object')
+  const addresses = app
+    .addresses()
+    .filter((address): address is AddressInfo => typeof address === 'object' && address !== null)
   for (const { name, group, serverPaths } of registry.upstreams.values()) {
-    for (const { url } of group.states()) {
-      if (!addresses.some((address) => leadsTo(url, address))) continue
+    for (const { url, state } of group.states()) {
+      if (state === 'down' || !addresses.some((address) => leadsTo(url, address))) continue
       group.takeDown(url, 'it is this server itself')
       const option = serverPaths.get(url)
       const next = 'name the app behind, or let it listen on another port'

@@ -1,5 +1,6 @@
 // PURE. The line that a route is logged with at start: where it mounts, for whom, and where its requests go.
 import type { RouteOptions } from '../options'
+import { splitText } from '../proxy/split'
 import { answersAll } from '../static/try-files'
 import type { NamedRoute } from './routes'
 
@@ -30,7 +31,12 @@ function destinationOf(options: RouteOptions): string {
 }
 
 function upstreamOf({ upstream, rewritePrefix }: RouteOptions): string | undefined {
-  const to = typeof upstream === 'function' ? 'upstream by function' : upstream
+  const to = upstreamText(upstream)
   if (to === undefined || rewritePrefix === undefined) return to
   return `${to}${rewritePrefix.replace(/\/$/, '')}/*`
+}
+
+function upstreamText(upstream: RouteOptions['upstream']): string | undefined {
+  if (typeof upstream === 'function') return 'upstream by function'
+  return typeof upstream === 'object' ? splitText(upstream) : upstream
 }

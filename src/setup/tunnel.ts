@@ -7,6 +7,7 @@ import { answerError } from '../proxy/error-page'
 import type { RequestExchange } from '../proxy/exchange'
 import { forwardUpgrade } from '../proxy/forward'
 import type { ResolvedWebsocket } from '../websocket/options'
+import type { TunnelOutcome } from '../websocket/tunnel'
 import { createUpgrades, type Upgrades } from '../websocket/upgrade'
 import { internal } from './internal'
 import type { Registry } from './registry'
@@ -67,11 +68,25 @@ export function tunnelHook(upgrades: Upgrades, options: ResolvedWebsocket) {
         if (outcome.kind === 'ordinary') {
           exchange.release()
           next()
-        } else if (outcome.kind === 'joined') exchange.join(outcome.ended)
+        } else if (outcome.kind === 'joined') {
+          leaveWithServer(exchange, outcome)
+          exchange.join(outcome.ended)
+        }
       },
       (error) => answerError(exchange, error)
     )
   }
+}
+
+/** A tunnel can outlast everything: when its server is taken out, its two sides are told to end. */
+function leaveWithServer(
+  { to, tries }: RequestExchange,
+  { ended, leave }: Extract<TunnelOutcome, { kind: 'joined' }>
+): void {
+  const server = tries.at(-1)?.server
+  if (to === undefined || server === undefined) return
+  const forget = to.group.whenRemoved(server, leave)
+  ended.then(forget)
 }
 
 function openTunnel(

@@ -36,6 +36,8 @@ export interface Lessor {
   readonly onFailed: (server: Server) => void
   /** Told when there may be room where there was none. */
   readonly onRoom: () => void
+  /** Told when an exchange has ended. */
+  readonly onEnded: (server: Server) => void
 }
 
 /** The server takes a request. */
@@ -61,6 +63,7 @@ export function openLease(
       if (headMs !== undefined) noteLatency(server, headMs, lessor.now())
       settle(server, lessor, { outcome, failure })
       lessor.onRoom()
+      lessor.onEnded(server)
     }
   }
 }

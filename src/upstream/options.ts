@@ -117,6 +117,7 @@ export interface ResolvedUpstream extends ResolvedConnections, ResolvedBalance {
 
 const count = { type: 'integer', minimum: 0 } as const
 
+/** Schema of one server as an object. */
 const server = {
   type: 'object',
   additionalProperties: false,
@@ -133,6 +134,9 @@ const server = {
   }
 } as const
 
+/** Schema of an entry of `servers`. */
+export const serverSchema = { anyOf: [{ type: 'string' }, server] } as const
+
 /** Schema of `upstreams`. A certificate's own form (text, Buffer, a list of them) is checked by `resolveUpstreams`. */
 export const upstreamsSchema = {
   type: 'object',
@@ -148,7 +152,7 @@ export const upstreamsSchema = {
             type: 'array',
             minItems: 1,
             description: 'must be a list, and needs at least one server',
-            items: { anyOf: [{ type: 'string' }, server] }
+            items: serverSchema
           },
           ...balanceProperties,
           keepalive: count,

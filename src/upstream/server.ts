@@ -18,7 +18,7 @@ export type Outcome = 'ok' | 'failed' | 'neutral'
 /** One server's state. Changed only by the functions of this file and by the balancers. */
 export interface Server {
   readonly url: string
-  readonly weight: number
+  weight: number
   readonly maxFails: number
   readonly failTimeoutMs: number
   readonly maxConns: number

@@ -7,12 +7,14 @@ import { type Chooser, createChooser } from './choice'
 import { census, ruleFor } from './ejection'
 import { Intake, type IntakeDeps } from './intake'
 import { type Lease, type Lessor, openLease } from './lease'
-import { type MemberDeps, Members } from './members'
-import type { ResolvedUpstream } from './options'
+import { type MemberDeps, Members, type Names } from './members'
+import { findServer, refuseJoin, refuseLeave, reweigh } from './membership'
+import type { ResolvedServer, ResolvedUpstream } from './options'
 import { type Offer, Queue, type QueueState, type SetTimer } from './queue'
 import {
   type HealthRule,
   type Reason,
+  rise,
   type Server,
   type ServerState,
   stateOf,
@@ -47,8 +49,9 @@ export class Upstream {
   readonly key: HashKey | undefined
   /** Undefined: clients do not stick to servers. */
   readonly sticky: ResolvedSticky | undefined
+  readonly #options: ResolvedUpstream
   readonly #members: Members
-  readonly #chooser: Chooser
+  #chooser: Chooser
   readonly #queue: Queue<Lease> | undefined
   readonly #lessor: Lessor
   readonly #maxEjected: number
@@ -59,6 +62,7 @@ export class Upstream {
     const { name, key, sticky, queue, breaker, maxEjected } = options
     const { now, onFailed = () => {}, random: chance = Math.random, setTimer = nodeTimer } = deps
     this.name = name
+    this.#options = options
     this.key = key
     this.sticky = sticky
     this.#maxEjected = maxEjected
@@ -69,7 +73,8 @@ export class Upstream {
     const onRoom = (): void => this.#queue?.serve()
     this.#members = new Members(options, servingAfterChecks(deps, onRoom))
     this.#chooser = createChooser(options, this.#members.servers)
-    this.#lessor = { now, size: () => this.size, onFailed, onRoom }
+    const onEnded = (server: Server): void => this.#members.ended(server)
+    this.#lessor = { now, size: () => this.size, onFailed, onRoom, onEnded }
   }
 
   /** How many servers there are, the bound of `tries`. */
@@ -133,6 +138,54 @@ export class Upstream {
     }))
   }
 
+  /** What the servers are called. */
+  get names(): Names {
+    return this.#members.names
+  }
+
+  /** A further server, in use at once or when its checks pass. Throws when it cannot be one of the group. */
+  add(server: ResolvedServer): void {
+    refuseJoin(server, this.#members.servers, this.#options)
+    this.#members.add(server, this.#now())
+    this.#changed()
+  }
+
+  /** No request gets the server from now on; resolves when its last exchange has ended and its connections are closed. */
+  remove(url: string, path: string): Promise<void> {
+    const { servers } = this.#members
+    const server = findServer(servers, url, path)
+    refuseLeave(server, servers, path)
+    const gone = this.#members.remove(server)
+    this.#changed()
+    return gone
+  }
+
+  /** On: the server keeps the clients that stick to it and gets no others. Off: it is back, with its slow start. */
+  drain(url: string, isOn: boolean, path: string): void {
+    const server = findServer(this.#members.servers, url, path)
+    if (server.draining && !isOn) rise(server, this.#now())
+    server.draining = isOn
+    this.#queue?.serve()
+  }
+
+  /** The server's share from now on. */
+  weigh(url: string, weight: number, path: string): void {
+    const { servers } = this.#members
+    const server = findServer(servers, url, path)
+    reweigh(server, weight, { servers, balance: this.#options.balance, path })
+    this.#changed()
+  }
+
+  /** Calls `tell` when the server of this URL is taken out, at once if there is none; what it returns takes that back. */
+  whenRemoved(url: string, tell: () => void): () => void {
+    return this.#members.whenRemoved(url, tell)
+  }
+
+  /** The group has no name any more; requests that have it already are served. Resolves when the last one has ended. */
+  retire(): Promise<void> {
+    return this.#members.retire()
+  }
+
   /** Takes a server out for good. */
   takeDown(url: string, reason: string): void {
     this.#members.takeDown(url, reason, this.#now())
@@ -154,6 +207,12 @@ export class Upstream {
   destroy(error?: Error): void {
     this.#queue?.close(error ?? sluiceError('SLUICE_CLOSING'))
     this.#members.destroy(error)
+  }
+
+  /** Rings, wheels and cookies are laid out anew; turns and failures are kept with the servers. */
+  #changed(): void {
+    this.#chooser = createChooser(this.#options, this.#members.servers)
+    this.#queue?.serve()
   }
 
   #choose(tried: Tried, { key, cookie }: Wish, rule: HealthRule): Lease | undefined {

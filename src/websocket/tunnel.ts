@@ -50,7 +50,12 @@ export type TunnelOutcome =
   /** The upstream said no, and its answer has been sent. */
   | { readonly kind: 'refused'; readonly status: number }
   /** The sockets are joined; the reply is hijacked. */
-  | { readonly kind: 'joined'; readonly ended: Promise<TunnelEnd> }
+  | {
+      readonly kind: 'joined'
+      readonly ended: Promise<TunnelEnd>
+      /** Tells both sides to end (Close 1001) and cuts them after the route's `closeGrace`. */
+      leave(): void
+    }
   /** The client has left, or the request was put back on its connection; the reply is hijacked. */
   | { readonly kind: 'gone' }
 
@@ -131,8 +136,9 @@ async function countAndDial(opening: Opening): Promise<TunnelOutcome> {
     const result = await dial(opening, abort)
     if (result === undefined) return clientGone(opening)
     if (result.kind === 'refused') return await relayRefusal(reply, result.response)
-    relay = join(opening, result)
-    return { kind: 'joined', ended: relay.ended }
+    const joined = join(opening, result)
+    relay = joined
+    return { kind: 'joined', ended: joined.ended, leave: () => joined.leave(options.closeGraceMs) }
   } finally {
     if (relay === undefined) ticket.leave()
     else ticket.opened(relay)

@@ -154,13 +154,17 @@ export function resolveBalance(
   }
   for (const server of servers) refuseMismatch(resolved.balance, server)
   const weight = servers.reduce((sum, server) => sum + server.weight, 0)
-  if (resolved.balance === 'consistent-hash' && weight > MAX_RING_WEIGHT) {
-    throw optionError(
-      `${path}.hash`,
-      `the weights add up to ${weight}; with consistent hashing ${MAX_RING_WEIGHT} is the most: divide them all`
-    )
-  }
+  refuseHeavyRing(resolved.balance, weight, `${path}.hash`)
   return resolved
+}
+
+/** Of the sum of a group's weights, also of one that changes later. */
+export function refuseHeavyRing(balance: ResolvedBalance['balance'], weight: number, path: string): void {
+  if (balance !== 'consistent-hash' || weight <= MAX_RING_WEIGHT) return
+  throw optionError(
+    path,
+    `the weights add up to ${weight}; with consistent hashing ${MAX_RING_WEIGHT} is the most: divide them all`
+  )
 }
 
 /** Of one server, also of one that joins later. nginx refuses the same. */

@@ -1,0 +1,72 @@
+// Who may join a group, leave it, and change its weight, while it runs: the rules that `servers` follows at start.
+import { optionError } from '../errors'
+import { type ResolvedBalance, refuseHeavyRing, refuseMismatch } from './balance/options'
+import type { ResolvedServer, ResolvedUpstream } from './options'
+import { parseOrigin } from './origin'
+import type { Server } from './server'
+
+/** As in the schema of a server. */
+const MAX_WEIGHT = 65_535
+
+/** Throws an option error when the server may not join. */
+export function refuseJoin(
+  { origin, weight, ...server }: ResolvedServer,
+  servers: readonly Server[],
+  { balance, health }: Pick<ResolvedUpstream, 'balance' | 'health'>
+): void {
+  const { optionPath } = server
+  if (servers.some(({ url }) => url === origin.url)) {
+    throw optionError(
+      optionPath,
+      `${origin.url} is already in the group; remove it first, or give it a weight`
+    )
+  }
+  const isSecure = servers.some(({ url }) => url.startsWith('https:'))
+  if (origin.secure !== isSecure) {
+    const rule = isSecure ? 'are https://, so must this one be' : 'are not https://, nor may this one be'
+    throw optionError(optionPath, `the servers of the group ${rule}, for Host follows from it: ${origin.url}`)
+  }
+  if (health?.port !== undefined && origin.socketPath !== undefined) {
+    throw optionError(optionPath, 'the checks of the group go to a port, and a unix socket has none')
+  }
+  refuseMismatch(balance, server)
+  refuseHeavyRing(balance, weightOf(servers) + weight, optionPath)
+}
+
+/** The server of that URL; throws an option error that names those that are there. */
+export function findServer(servers: readonly Server[], url: string, path: string): Server {
+  const wanted = parseOrigin(url, path).url
+  const found = servers.find((server) => server.url === wanted)
+  if (found !== undefined) return found
+  throw optionError(
+    path,
+    `the group has no server ${wanted}; it has: ${servers.map((server) => server.url).join(', ')}`
+  )
+}
+
+/** Throws when nobody but backups would be left: a group never runs empty by mistake. */
+export function refuseLeave(leaving: Server, servers: readonly Server[], path: string): void {
+  if (servers.some((server) => server !== leaving && !server.backup)) return
+  throw optionError(
+    path,
+    `${leaving.url} is the last server of the group that is no backup; add another one first, or delete the upstream`
+  )
+}
+
+/** The server's share from now on; throws for one that cannot be. */
+export function reweigh(
+  server: Server,
+  weight: number,
+  { servers, balance, path }: { servers: readonly Server[]; path: string } & Pick<ResolvedBalance, 'balance'>
+): void {
+  if (!Number.isInteger(weight) || weight < 1 || weight > MAX_WEIGHT) {
+    throw optionError(path, `a weight is a whole number from 1 to ${MAX_WEIGHT}; drain takes a server out`)
+  }
+  refuseHeavyRing(balance, weightOf(servers) - server.weight + weight, path)
+  server.weight = weight
+  server.effectiveWeight = weight
+}
+
+function weightOf(servers: readonly Server[]): number {
+  return servers.reduce((sum, { weight }) => sum + weight, 0)
+}

@@ -1,0 +1,123 @@
+// sluice.drain: readiness first, then Connection: close, GOAWAY and 1001; what is under way ends. nginx: quit, worker_shutdown_timeout.
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { Agent } from 'node:http'
+import { connect } from 'node:http2'
+import { test } from 'node:test'
+import { WebSocket, WebSocketServer } from 'ws'
+import { certificates } from '../support/certificates'
+import { startEdge } from '../support/edge'
+import { get, getOpen } from '../support/http-client'
+import { startOrigin } from '../support/origin'
+import { within } from '../support/waiting'
+
+type T = Parameters<typeof startEdge>[0]
+
+async function scene(t: T, fastify: object = {}) {
+  let release = () => {}
+  const held = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  const origin = await startOrigin(async ({ url }, response) => {
+    if (url === '/slow') {
+      response.write('begin ')
+      await held
+    }
+    response.end('end')
+  })
+  t.after(origin.close)
+  const edge = await startEdge(
+    t,
+    { prefix: '/', upstream: origin.url },
+    {
+      fastify: { forceCloseConnections: false, ...fastify },
+      after: (app) => {
+        app.get('/ready', async (_, reply) => reply.code(app.sluice.ready() ? 200 : 503).send())
+      }
+    }
+  )
+  return { edge, release, sluice: edge.app.sluice }
+}
+
+async function read(message: AsyncIterable<Buffer>): Promise<string> {
+  const chunks: Buffer[] = []
+  for await (const chunk of message) chunks.push(chunk)
+  return Buffer.concat(chunks).toString()
+}
+
+test('readiness fails at once, requests are served until the delay is over and say Connection: close after it', async (t) => {
+  const { edge, sluice, release } = await scene(t)
+  const agent = new Agent({ keepAlive: true })
+  t.after(() => agent.destroy())
+  assert.equal((await get(`${edge.url}/ready`)).status, 200)
+  const slow = await getOpen(`${edge.url}/slow`)
+  const drained = sluice.drain({ delay: '100ms', grace: '60s' })
+  assert.equal((await get(`${edge.url}/ready`)).status, 503)
+  let answer = await get(edge.url, { agent })
+  while (answer.headers.connection !== 'close') {
+    assert.equal(answer.status, 200)
+    answer = await get(edge.url, { agent })
+  }
+  assert.equal(answer.text, 'end', 'the answer that says so is whole')
+  await assert.rejects(get(edge.url), { code: 'ECONNREFUSED' })
+  release()
+  assert.equal(await read(slow.message), 'begin end')
+  await within('the drain', drained, 30_000)
+  await within('the close', edge.close())
+})
+
+test('a connection that stays quiet is closed, and does not hold up the end', async (t) => {
+  const { edge, sluice } = await scene(t)
+  const agent = new Agent({ keepAlive: true })
+  t.after(() => agent.destroy())
+  await get(edge.url, { agent })
+  await within('the drain', sluice.drain({ delay: '0s', grace: '300s' }), 30_000)
+})
+
+test('after the grace what is left is cut', async (t) => {
+  const { edge, sluice } = await scene(t)
+  const { message } = await getOpen(`${edge.url}/slow`)
+  const whole = read(message)
+  whole.catch(() => {})
+  await within('the drain', sluice.drain({ delay: '0s', grace: '100ms' }), 30_000)
+  await assert.rejects(whole)
+  assert.equal(edge.logged('1 connections are cut after 100 ms').length, 1)
+})
+
+test('HTTP/2: GOAWAY, the open stream ends in peace', async (t) => {
+  const { edge, sluice, release } = await scene(t, { http2: true, https: certificates().good })
+  const session = connect(edge.url, { rejectUnauthorized: false })
+  t.after(() => session.destroy())
+  const stream = session.request({ ':path': '/slow' })
+  await once(stream, 'response')
+  const goaway = once(session, 'goaway')
+  const drained = sluice.drain({ delay: '0s', grace: '60s' })
+  await within('GOAWAY', goaway)
+  release()
+  assert.equal(await read(stream), 'begin end')
+  await within('the drain', drained, 30_000)
+})
+
+test('tunnels are told 1001', async (t) => {
+  const sockets = new WebSocketServer({ port: 0, host: '127.0.0.1' })
+  await once(sockets, 'listening')
+  t.after(() => sockets.close())
+  const { port } = sockets.address() as { port: number }
+  const edge = await startEdge(t, { prefix: '/', upstream: `http://127.0.0.1:${port}`, websocket: true })
+  const client = new WebSocket(edge.url.replace('http', 'ws'))
+  await once(client, 'open')
+  const closed = once(client, 'close')
+  await within('the drain', edge.app.sluice.drain({ delay: '0s' }), 30_000)
+  assert.equal((await closed)[0], 1001)
+})
+
+test('the app may close meanwhile; wrong options are refused', async (t) => {
+  const { edge, sluice } = await scene(t)
+  await assert.rejects(sluice.drain({ delay: '5' as never }), /drain\.delay: must be a duration/)
+  await assert.rejects(sluice.drain({ wait: '5s' } as never), /drain: unknown option "wait"|drain\.wait/)
+  assert.equal(sluice.ready(), true)
+  const drained = sluice.drain({ delay: '1h' })
+  await within('the close', edge.close())
+  await within('the drain', drained)
+  assert.equal(sluice.ready(), false)
+})

@@ -1,0 +1,55 @@
+// Two edges on one port (node:cluster) that are replaced one after the other when the parent asks: `node rolling-edge.js <upstream>`.
+import cluster, { type Worker } from 'node:cluster'
+import { once } from 'node:events'
+import Fastify from 'fastify'
+import sluice from '../../src/index'
+
+async function startWorker(): Promise<Worker> {
+  const worker = cluster.fork()
+  await once(worker, 'listening')
+  return worker
+}
+
+async function replace(worker: Worker): Promise<Worker> {
+  const next = await startWorker()
+  const exited = once(worker, 'exit')
+  worker.send('drain')
+  const [code] = await exited
+  if (code !== 0) throw new Error(`a worker ended with ${code}`)
+  return next
+}
+
+async function primary(): Promise<void> {
+  let url = ''
+  cluster.on('listening', (_, { port }) => {
+    url = `http://127.0.0.1:${port}`
+  })
+  let workers = [await startWorker(), await startWorker()]
+  process.on('message', async () => {
+    const [oldest, ...others] = workers
+    workers = [...others, await replace(oldest as Worker)]
+    process.send?.('restarted')
+  })
+  process.once('disconnect', () => {
+    for (const worker of workers) worker.process.kill('SIGKILL')
+  })
+  process.send?.(url)
+}
+
+async function edge(upstream: string): Promise<void> {
+  const app = Fastify()
+  await app.register(sluice, { routes: [{ prefix: '/', upstream, websocket: true }] } as never)
+  process.once('message', async () => {
+    await app.sluice.drain({ delay: '100ms', grace: '60s' })
+    await app.close()
+    process.exit(0)
+  })
+  await app.listen({ host: '127.0.0.1', port: 0 })
+}
+
+const [upstream = ''] = process.argv.slice(2)
+const run = cluster.isPrimary ? primary() : edge(upstream)
+run.catch((error) => {
+  console.error(error)
+  process.exit(1)
+})
