@@ -8,6 +8,7 @@ import type { SpoolOptions } from '../spool/spool'
 import { Fill, type FillEnd } from './fill'
 import { currentAgeMs, type Freshness, freshness } from './freshness'
 import type { ResolvedRouteCache } from './options'
+import { urlOf } from './purge'
 import type { Responses } from './responses'
 import { partialFields, type Selection, select, validators, withoutContent } from './serve'
 import { type CacheFacts, storable, storedFields } from './storable'
@@ -165,7 +166,8 @@ export class Admit {
     this.#zone.release(ticket)
     if (typeof opened === 'string') return
     if (end !== 'stored' || ticket.revoked) {
-      onEnd({ kind: end === 'failed' ? 'failed' : 'not-stored' })
+      // A purge says nothing about the response: the next one may well be shared.
+      onEnd({ kind: end === 'failed' || ticket.revoked ? 'failed' : 'not-stored' })
       return
     }
     if (opened.record !== undefined) this.#putVary(arrival, opened, opened.record)
@@ -247,7 +249,7 @@ function answer({ request, response, selection, length, body }: AnswerParts): Up
 }
 
 function storedHead(
-  { response, requestTime, responseTime }: Arrival,
+  { request, response, requestTime, responseTime }: Arrival,
   fields: Fields,
   {
     validFor,
@@ -262,7 +264,8 @@ function storedHead(
     responseTime,
     ...(validFor !== undefined && { validFor }),
     ...(selecting !== undefined && { selecting }),
-    ...(tags.length > 0 && { tags })
+    ...(tags.length > 0 && { tags }),
+    ...(request.customKey !== undefined && { url: urlOf(request) })
   }
 }
 

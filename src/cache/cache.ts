@@ -32,6 +32,7 @@ export class RouteCache {
   constructor(zone: CacheZone, policy: ResolvedRouteCache) {
     this.#zone = zone
     this.#policy = policy
+    if (policy.key !== undefined) zone.noteOwnKeys()
     this.#responses = new Responses(zone, policy)
     this.#errands = new Errands(zone, policy, this.#responses)
     this.#unsafe = new Unsafe(zone, policy, this.#responses)

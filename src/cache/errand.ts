@@ -60,7 +60,7 @@ export class Errands {
   /** Fetches; the flight ends whatever happens. */
   async run(errand: Errand): Promise<CacheAnswer> {
     const { turn, client, flight } = errand
-    const ticket = this.#zone.admit(turn.primary)
+    const ticket = this.#zone.admit(turn.primary, flight)
     try {
       const answer = await this.#run(errand, ticket)
       if (client?.reason === undefined) return answer

@@ -1,19 +1,32 @@
 // A cache zone (proxy_cache_path): one store, its lock, what is under way in it, and how it is purged. Many routes share one.
 import { sluiceError } from '../errors'
 import type { SpoolFile } from '../spool/temporary-file'
-import { type BanOf, Bans } from './bans'
+import { type Ban, type BanOf, Bans } from './bans'
 import type { Fill } from './fill'
-import { type KeyFacts, primaryKey } from './key'
-import { Lock, NODE_TIMERS, type Timers } from './lock'
+import { type KeyFacts, keyPlace, primaryKey } from './key'
+import { type Flight, Lock, NODE_TIMERS, type Timers } from './lock'
 import { Marks } from './marks'
+import { placeOf } from './purge'
 import type { CacheWord } from './status'
 import type { CacheStore, StoreStats } from './store/store'
 
 /** Refreshes beside requests at one time; beyond it stale is served without one (many keys expiring together). */
 const MAX_REFRESHES = 64
 
-/** What a purge takes. `upstreams` are the names under which the URL may be stored. */
-export type Purge = { readonly url: string; readonly upstreams: readonly string[] } | BanOf
+/** A purge. `upstreams` are the names under which a URL may be stored. */
+export interface Purge {
+  readonly of: BanOf
+  readonly soft: boolean
+  readonly upstreams: readonly string[]
+}
+
+/** What became of it. */
+export interface Purged {
+  /** URLs that were stored and are no longer. */
+  readonly removed: number
+  /** Bans that stored responses meet as they are looked up. */
+  readonly banned: number
+}
 
 /** What a zone counts. */
 export interface ZoneStats extends StoreStats {
@@ -29,6 +42,7 @@ export interface ZoneStats extends StoreStats {
 /** A fetch that may end in the store. Revoked when its key is invalidated or purged while it is under way. */
 export interface Ticket {
   readonly primary: string
+  readonly flight: Flight | undefined
   revoked: boolean
 }
 
@@ -62,6 +76,8 @@ export class CacheZone {
   readonly #tickets = new Set<Ticket>()
   readonly #fills = new Set<Fill>()
   readonly #refreshes = new Set<Promise<void>>()
+  /** A route has a key of its own: one response may be stored for many URLs. */
+  #ownKeys = false
   /** Removals that the store has not finished: what it still finds under these keys is gone already. */
   readonly #removals = new Map<string, Promise<boolean>>()
   #closed = false
@@ -84,9 +100,14 @@ export class CacheZone {
     this.#words[word]++
   }
 
-  /** Opens a fetch for a key; `release` it when nothing of it can reach the store any more. */
-  admit(primary: string): Ticket {
-    const ticket: Ticket = { primary, revoked: this.#closed }
+  /** Told by a route whose keys say nothing about the URL. */
+  noteOwnKeys(): void {
+    this.#ownKeys = true
+  }
+
+  /** Opens a fetch for a key, and for those who wait for it; `release` it when nothing of it can reach the store any more. */
+  admit(primary: string, flight?: Flight): Ticket {
+    const ticket: Ticket = { primary, flight, revoked: this.#closed }
     this.#tickets.add(ticket)
     return ticket
   }
@@ -124,22 +145,30 @@ export class CacheZone {
 
   /** Removes a URL with all its variants, and keeps what is on its way for it out of the store. True when there was something. */
   remove(primary: string): Promise<boolean> {
-    for (const ticket of this.#tickets) if (ticket.primary === primary) ticket.revoked = true
+    const caught = [...this.#tickets].filter((ticket) => ticket.primary === primary)
+    for (const ticket of caught) ticket.revoked = true
     const removal: Promise<boolean> = this.store
       .remove(primary)
       .catch(() => false)
       .finally(() => {
         if (this.#removals.get(primary) === removal) this.#removals.delete(primary)
+        // Not before: what is stored while the removal is under way would not be found.
+        for (const ticket of caught) free(ticket)
       })
     this.#removals.set(primary, removal)
     return removal
   }
 
-  /** Purges: a URL at once, anything wider as a ban that entries meet when they are looked up. */
-  async purge(what: Purge, now: number): Promise<{ removed: number; banned: number }> {
-    if ('url' in what) return { removed: await this.#purgeUrl(what.url, what.upstreams), banned: 0 }
-    this.bans.add(what, now)
-    return { removed: 0, banned: 1 }
+  /** Purges up to this moment: a URL at once, anything wider, or soft, as a ban that entries meet when they are looked up. */
+  async purge({ of, soft, upstreams }: Purge, now: number): Promise<Purged> {
+    const place = 'url' in of && !soft ? placeOf(of.url) : undefined
+    const keys =
+      place === undefined ? [] : upstreams.map((upstream) => this.primaryKey({ ...place, upstream }))
+    const removals = keys.map((key) => this.remove(key))
+    this.#ban({ of, at: now, soft })
+    if (place === undefined) return { removed: 0, banned: 1 }
+    const removed = await Promise.all(removals)
+    return { removed: removed.filter(Boolean).length, banned: this.#ownKeys ? 1 : 0 }
   }
 
   /** Counters and gauges. */
@@ -167,14 +196,18 @@ export class CacheZone {
     await this.store.close()
   }
 
-  async #purgeUrl(url: string, upstreams: readonly string[]): Promise<number> {
-    const parts = /^(https?):\/\/([^/?#]+)([^#]*)/i.exec(url)
-    if (parts === null) return 0
-    const [, scheme = '', authority = '', rest = ''] = parts
-    const target = rest.startsWith('/') ? rest : `/${rest}`
-    const place = { scheme: scheme.toLowerCase(), authority, target }
-    const keys = upstreams.map((upstream) => this.primaryKey({ ...place, upstream }))
-    const removed = await Promise.all(keys.map((key) => this.remove(key)))
-    return removed.filter(Boolean).length
+  #ban(ban: Ban): void {
+    this.bans.add(ban)
+    if (ban.soft) return
+    for (const ticket of this.#tickets) {
+      if (ticket.revoked) continue
+      ticket.revoked = this.bans.judge(keyPlace(ticket.primary), { requestTime: ban.at }).gone
+      if (ticket.revoked) free(ticket)
+    }
   }
+}
+
+/** Those who wait for a fetch that is revoked go on: they ask for what is there from here on. */
+function free({ flight }: Ticket): void {
+  flight?.end({ kind: 'abandoned' })
 }

@@ -1,9 +1,12 @@
 // Taking things out: app.sluice.purge by URL, prefix, host and zone (proxy_cache_purge), and what unsafe methods invalidate (RFC 9111 §4.4).
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import type { FastifyInstance } from 'fastify'
 import { startEdge } from '../support/edge'
 import { get } from '../support/http-client'
+import { tempDir } from '../support/temp-dir'
+import { until } from '../support/waiting'
 import { startAnswering, startCached, wordOf } from './cached'
 
 type Purge = (what: object) => Promise<{ removed: number; banned: number }>
@@ -53,7 +56,7 @@ test('purge by host, of everything, and of a zone', async (t) => {
   assert.deepEqual([await word('/', NAME), await word('/', other)], ['MISS', 'HIT'])
   await purge({ all: true })
   assert.deepEqual([await word('/', NAME), await word('/', other)], ['MISS', 'MISS'])
-  await purge({ zone: 'pages' })
+  await purge({ zone: 'pages', all: true })
   assert.deepEqual([await word('/', NAME), await word('/', other)], ['MISS', 'MISS'])
 })
 
@@ -69,10 +72,69 @@ test('purge of one zone leaves the others; a wrong name or an empty wish is an e
   const word = async (path: string) => wordOf(await get(edge.url + path))
   await word('/a')
   await word('/b')
-  await purgeOf(edge.app)({ zone: 'a' })
+  await purgeOf(edge.app)({ zone: 'a', all: true })
   assert.deepEqual([await word('/a'), await word('/b')], ['MISS', 'HIT'])
   await assert.rejects(purgeOf(edge.app)({ zone: 'c', all: true }), /purge\.zone: no cache named "c"/)
-  await assert.rejects(purgeOf(edge.app)({}), /needs one of/)
+  for (const what of [{}, { zone: 'a' }, { url: '/', all: true }])
+    await assert.rejects(purgeOf(edge.app)(what), /needs exactly one of url, prefix, host, tags, all/)
+  assert.equal(await word('/b'), 'HIT')
+})
+
+test('purge by URL in other words: another case, the default port, a fragment, a path alone', async (t) => {
+  const { word, edge } = await startCached(t, { fields })
+  for (const url of [
+    'HTTP://One.Example/page',
+    'http://one.example:80/page',
+    'http://one.example/page#x',
+    '/page'
+  ]) {
+    await word('/page', NAME)
+    assert.equal(await word('/page', NAME), 'HIT', url)
+    await purgeOf(edge.app)({ url })
+    assert.equal(await word('/page', NAME), 'MISS', url)
+  }
+  for (const url of [
+    'https://one.example/page',
+    'http://one.example:8080/page',
+    'http://one.example/page?'
+  ]) {
+    await purgeOf(edge.app)({ url })
+    assert.equal(await word('/page', NAME), 'HIT', url)
+  }
+})
+
+test('purge by URL takes it from the disk too', async (t) => {
+  const zone = { memory: '1k', maxObject: '1k', disk: { path: join(tempDir(t), 'cache'), maxSize: '1m' } }
+  const { word, edge } = await startCached(t, { fields, body: 'x'.repeat(4096) }, {}, { zone })
+  await word('/page', NAME)
+  await until('stored', async () => (await word('/page', NAME)) === 'HIT')
+  assert.deepEqual(await purgeOf(edge.app)({ url: 'http://one.example/page' }), { removed: 1, banned: 0 })
+  assert.equal(await word('/page', NAME), 'MISS')
+})
+
+test('soft purge: the next request is served stale and refreshes, the one after it gets what is new', async (t) => {
+  const stale = { 'cache-control': 'max-age=60, stale-while-revalidate=60' }
+  const { ask, edge } = await startCached(t, { fields: stale })
+  await ask('/', NAME)
+  await purgeOf(edge.app)({ host: 'one.example', soft: true })
+  const first = await ask('/', NAME)
+  assert.deepEqual([wordOf(first), first.text], ['STALE', '1'])
+  await until('refreshed', async () => (await ask('/', NAME)).text === '2')
+  assert.equal(wordOf(await ask('/', NAME)), 'HIT')
+})
+
+test('soft purge: the origin is asked with the validator, and a 304 makes it fresh again', async (t) => {
+  const { ask, word, edge, origin } = await startCached(t, ({ headers }) =>
+    headers['if-none-match'] === '"a"'
+      ? { status: 304, fields: { etag: '"a"' } }
+      : { fields: { ...fields, etag: '"a"' } }
+  )
+  await word('/', NAME)
+  await purgeOf(edge.app)({ url: '/', soft: true })
+  const answer = await ask('/', NAME)
+  assert.deepEqual([wordOf(answer), answer.text], ['REVALIDATED', '1'])
+  assert.equal(await word('/', NAME), 'HIT')
+  assert.equal(origin.requests.length, 2)
 })
 
 test('a purge while the response is on its way keeps it out of the store', async (t) => {
