@@ -1,7 +1,7 @@
 // A response from upstream: what of it is stored, and what this client gets of it (RFC 9111 §3).
 import { Readable } from 'node:stream'
 import type { Abort } from '../http/abort'
-import { firstLine, listMembers } from '../http/fields'
+import { firstLine } from '../http/fields'
 import type { Body, Fields, UpstreamResponse } from '../http/message'
 import type { Span } from '../http/range'
 import type { SpoolOptions } from '../spool/spool'
@@ -13,6 +13,7 @@ import type { Responses } from './responses'
 import { partialFields, type Selection, select, validators, withoutContent } from './serve'
 import { type CacheFacts, storable, storedFields } from './storable'
 import type { EntryWriter, StoredHead, VaryRecord } from './store/store'
+import { responseTags } from './tags'
 import type { CacheRequest } from './turn'
 import type { CacheZone, Ticket } from './zone'
 
@@ -267,12 +268,6 @@ function storedHead(
     ...(tags.length > 0 && { tags }),
     ...(request.customKey !== undefined && { url: urlOf(request) })
   }
-}
-
-/** Purge tags: Surrogate-Key is a list by spaces, Cache-Tag one by commas. */
-function responseTags(fields: Fields): string[] {
-  const keys = listMembers(fields['surrogate-key']).flatMap((member) => member.split(' '))
-  return [...keys, ...listMembers(fields['cache-tag'])].filter((tag) => tag !== '')
 }
 
 /** A writer that keeps nothing once its ticket is revoked or its content too large for the route. */

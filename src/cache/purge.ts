@@ -121,7 +121,13 @@ function readTags(value: unknown): readonly string[] {
   if (!Array.isArray(value) || value.length === 0 || value.length > MAX_TAGS) {
     throw optionError('purge.tags', `needs a list of 1 to ${MAX_TAGS} tags`)
   }
-  return value.map((tag, index) => readText(tag, `tags[${index}]`))
+  return value.flatMap((tag, index) => spellings(readText(tag, `tags[${index}]`)))
+}
+
+/** A tag beyond ASCII is bytes on the wire, each of which Node reads as a character. */
+function spellings(tag: string): string[] {
+  const asRead = Buffer.from(tag).toString('latin1')
+  return asRead === tag ? [tag] : [tag, asRead]
 }
 
 function readText(value: unknown, name: string): string {

@@ -3,6 +3,7 @@
 import type { FastifyRequest } from 'fastify'
 import { RouteCache } from '../cache/cache'
 import { resolveRouteCache } from '../cache/options'
+import { TAG_FIELDS } from '../cache/tags'
 import { optionError } from '../errors'
 import { createAuth } from '../guard/auth'
 import { createConcurrency } from '../guard/concurrency'
@@ -54,7 +55,7 @@ export function resolveRoute(named: NamedRoute, around: Surroundings & { readonl
     mounts: around.registry.mounts,
     methods: options.methods === undefined ? null : new Set(methodsOf(named)),
     allow: around.allow,
-    headers: resolveHeaders(options.headers ?? {}, `${path}headers`),
+    headers: resolveHeaders(options.headers ?? {}, `${path}headers`, options.cache ? TAG_FIELDS : []),
     forwarded: resolveForwarded(options.forwarded),
     timeouts: resolveTimeouts(options.timeouts ?? {}, `${path}timeouts`),
     retry: resolveRetry(options.retry, `${path}retry`),

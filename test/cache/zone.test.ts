@@ -199,6 +199,61 @@ test('a hard purge after a soft one takes it all the same', async () => {
   await assert.rejects(scene.get())
 })
 
+test('a 304 brings tags of its own, and keeps those that it does not speak of', async () => {
+  const scene = new Scene()
+  const fields = { 'cache-control': 'max-age=1', etag: '"a"' }
+  scene.script = () => text('A', { ...fields, 'cache-tag': 'old', 'surrogate-key': 'kept' })
+  await scene.get()
+  scene.at(5)
+  scene.script = () => ({ status: 304, fields: { ...fields, ...FRESH, 'cache-tag': 'new' }, body: null })
+  assert.equal((await scene.get()).word, 'REVALIDATED')
+  for (const [tag, word] of [
+    ['old', 'HIT'],
+    ['new', 'REVALIDATED'],
+    ['kept', 'REVALIDATED']
+  ] as const) {
+    scene.now += 10
+    await scene.purge({ tags: [tag], soft: true })
+    scene.now += 10
+    assert.equal((await scene.get()).word, word, tag)
+  }
+})
+
+test('a change invalidates the groups that it names, of its own origin', async () => {
+  const scene = new Scene()
+  const grouped = { ...FRESH, 'cache-groups': '"shop"' }
+  const get = (authority: string, target: string) => scene.ask({ target, request: { authority } })
+  scene.script = ({ path }) => text('A', path === '/c' ? FRESH : grouped)
+  for (const target of ['/a', '/c']) await get('example.com', target)
+  await get('example.org', '/a')
+  scene.at(1)
+  scene.script = () => text('changed', { 'cache-group-invalidation': '"shop"' })
+  await get('example.com', '/b')
+  assert.equal((await get('example.com', '/a')).word, 'HIT', 'the answer to a GET changes nothing')
+  await scene.ask({ method: 'POST', target: '/b' })
+  scene.at(2)
+  const words = [
+    await get('example.com', '/a'),
+    await get('example.com', '/c'),
+    await get('example.org', '/a')
+  ]
+  assert.deepEqual(
+    words.map(({ word }) => word),
+    ['MISS', 'HIT', 'HIT']
+  )
+})
+
+test('a change that failed invalidates no group', async () => {
+  const scene = new Scene()
+  scene.script = () => text('A', { ...FRESH, 'cache-groups': '"shop"' })
+  await scene.get('/a')
+  scene.at(1)
+  scene.script = () => text('no', { 'cache-group-invalidation': '"shop"' }, 422)
+  await scene.ask({ method: 'POST', target: '/b' })
+  scene.at(2)
+  assert.equal((await scene.get('/a')).word, 'HIT')
+})
+
 test('another version of the zone does not see what the one before stored', async () => {
   const store = createMemoryStore({ maxBytes: 1 << 20, maxObjectBytes: 1 << 16 })
   const before = new Scene({}, { store, version: '1' })

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply } from 'fastify'
 import { startEdge } from '../support/edge'
 import { get } from '../support/http-client'
 import { tempDir } from '../support/temp-dir'
@@ -135,6 +135,89 @@ test('soft purge: the origin is asked with the validator, and a 304 makes it fre
   assert.deepEqual([wordOf(answer), answer.text], ['REVALIDATED', '1'])
   assert.equal(await word('/', NAME), 'HIT')
   assert.equal(origin.requests.length, 2)
+})
+
+const TAGGED: Record<string, Record<string, string>> = {
+  '/a': { 'surrogate-key': 'all news' },
+  '/b': { 'cache-tag': 'all, shop' },
+  '/c': { 'cache-groups': '"all", "a group"' }
+}
+
+test('purge by tag: any of those that are named, in any of three fields, of which clients see none', async (t) => {
+  const { ask, word, edge } = await startCached(t, ({ url = '' }) => ({
+    fields: { ...fields, ...TAGGED[url] }
+  }))
+  const paths = Object.keys(TAGGED)
+  for (const [tags, missed] of [
+    [['all'], paths],
+    [
+      ['news', 'a group'],
+      ['/a', '/c']
+    ],
+    [['shop'], ['/b']],
+    [['All', 'group', 'sho'], []]
+  ] as const) {
+    for (const path of paths) await word(path)
+    assert.deepEqual(await purgeOf(edge.app)({ tags }), { removed: 0, banned: 1 })
+    for (const path of paths) {
+      const answer = await ask(path)
+      assert.equal(wordOf(answer), missed.includes(path as never) ? 'MISS' : 'HIT', `${tags} ${path}`)
+      for (const name of ['surrogate-key', 'cache-tag', 'cache-groups'])
+        assert.equal(answer.headers[name], undefined)
+    }
+  }
+})
+
+test('tags pass to clients with headers.pass, and on a route without a cache', async (t) => {
+  const origin = await startAnswering(t, { fields: { ...fields, 'cache-tag': 'a', 'surrogate-key': 'b' } })
+  const edge = await startEdge(t, {
+    upstreams: { app: origin.url },
+    caches: { pages: {} },
+    routes: [
+      { prefix: '/passed', upstream: 'app', cache: 'pages', headers: { pass: ['Cache-Tag'] } },
+      { prefix: '/plain', upstream: 'app' }
+    ]
+  })
+  for (const word of ['MISS', 'HIT']) {
+    const passed = await get(`${edge.url}/passed`)
+    const { 'cache-tag': tag, 'surrogate-key': key } = passed.headers
+    assert.deepEqual([wordOf(passed), tag, key], [word, 'a', undefined])
+  }
+  assert.equal((await get(`${edge.url}/plain`)).headers['surrogate-key'], 'b')
+})
+
+test('a handler of the app tags its answer', async (t) => {
+  const edge = await startEdge(
+    t,
+    { caches: { pages: {} } },
+    {
+      after: (app) =>
+        app.get(
+          '/doc',
+          app.sluice.cached({ zone: 'pages', valid: '60s' }, (_, reply: FastifyReply) => {
+            reply.header('cache-tag', 'größe').send('doc')
+          })
+        )
+    }
+  )
+  const ask = () => get(`${edge.url}/doc`)
+  await ask()
+  const hit = await ask()
+  assert.deepEqual([wordOf(hit), hit.headers['cache-tag']], ['HIT', undefined])
+  await purgeOf(edge.app)({ tags: ['größe'] })
+  assert.equal(wordOf(await ask()), 'MISS')
+})
+
+test('a POST invalidates the groups that its answer names', async (t) => {
+  const { ask, word } = await startCached(t, ({ method }) =>
+    method === 'GET'
+      ? { fields: { ...fields, 'cache-groups': '"cart"' } }
+      : { fields: { 'cache-group-invalidation': '"cart"' } }
+  )
+  await word('/cart/total')
+  assert.equal(await word('/cart/total'), 'HIT')
+  await ask('/cart/add', { method: 'POST', body: 'x' })
+  assert.equal(await word('/cart/total'), 'MISS')
 })
 
 test('a purge while the response is on its way keeps it out of the store', async (t) => {
