@@ -85,6 +85,7 @@ const HELD_BY: Record<string, string> = {
   'setup/tunnel': 'e2e/websocket-refuse',
   'setup/zone': 'setup/options',
   'cache/directive-record': 'cache/directives',
+  'cache/spread': 'cache/ban-file',
   'cache/store/buffer-entry': 'cache/store/memory',
   'cache/store/disk-content': 'cache/store/disk-damage',
   'cache/store/disk-directory': 'cache/store/disk',

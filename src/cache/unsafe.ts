@@ -55,7 +55,13 @@ export class Unsafe {
     const groups = invalidatedGroups(response.fields)
     if (groups.length === 0) return
     const origin = urlOf({ ...request, target: '' })
-    void this.#zone.purge({ of: { groups, origin }, soft: false, upstreams: [] }, call.now())
+    const purge = { of: { groups, origin }, soft: false, upstreams: [] }
+    this.#zone.purge(purge, call.now()).catch((error) => {
+      call.log?.warn(
+        { err: error, zone: this.#zone.name },
+        'Cache-Group-Invalidation reached this process only'
+      )
+    })
   }
 
   /** Whether the answer to a POST is what a GET of the same URL would get, and its origin says for how long. */

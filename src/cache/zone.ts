@@ -7,6 +7,7 @@ import { type KeyFacts, keyPlace, primaryKey } from './key'
 import { type Flight, Lock, NODE_TIMERS, type Timers } from './lock'
 import { Marks } from './marks'
 import { placeOf } from './purge'
+import type { Spread } from './spread'
 import type { CacheWord } from './status'
 import type { CacheStore, StoreStats } from './store/store'
 
@@ -52,6 +53,8 @@ export interface ZoneParts {
   readonly timers?: Timers
   /** Where bodies wait for clients that are slower than their origin. */
   readonly openFile?: () => Promise<SpoolFile>
+  /** How purges reach other processes. */
+  readonly spread?: Spread
 }
 
 /** One zone; lives as long as the app. */
@@ -76,6 +79,7 @@ export class CacheZone {
   readonly #tickets = new Set<Ticket>()
   readonly #fills = new Set<Fill>()
   readonly #refreshes = new Set<Promise<void>>()
+  readonly #spread: Spread | undefined
   /** A route has a key of its own: one response may be stored for many URLs. */
   #ownKeys = false
   /** Removals that the store has not finished: what it still finds under these keys is gone already. */
@@ -88,6 +92,12 @@ export class CacheZone {
     this.version = parts.version ?? ''
     this.timers = parts.timers ?? NODE_TIMERS
     this.openFile = parts.openFile
+    this.#spread = parts.spread
+  }
+
+  /** Before the first request: what was purged while no process of this one's was there stays purged. */
+  async start(): Promise<void> {
+    await this.#spread?.subscribe(this.bans)
   }
 
   /** The key of a URL in this zone, all its variants together. */
@@ -165,9 +175,10 @@ export class CacheZone {
     const keys =
       place === undefined ? [] : upstreams.map((upstream) => this.primaryKey({ ...place, upstream }))
     const removals = keys.map((key) => this.remove(key))
-    this.#ban({ of, at: now, soft })
+    const ban = { of, at: now, soft }
+    this.#ban(ban)
+    const [removed] = await Promise.all([Promise.all(removals), this.#tell(ban)])
     if (place === undefined) return { removed: 0, banned: 1 }
-    const removed = await Promise.all(removals)
     return { removed: removed.filter(Boolean).length, banned: this.#ownKeys ? 1 : 0 }
   }
 
@@ -193,7 +204,18 @@ export class CacheZone {
     const error = sluiceError('SLUICE_CLOSING')
     const fills = [...this.#fills].map((fill) => fill.close(error))
     await Promise.all([...fills, ...this.#refreshes, ...this.#removals.values()])
+    await this.#spread?.close()
     await this.store.close()
+  }
+
+  /** Who asked has to know when others go on with what was to be purged. */
+  async #tell(ban: Ban): Promise<void> {
+    try {
+      await this.#spread?.publish(ban)
+    } catch (error) {
+      const detail = `purge: done in this process only, others could not be told: ${(error as Error).message}`
+      throw sluiceError('SLUICE_INTERNAL', { detail })
+    }
   }
 
   #ban(ban: Ban): void {
