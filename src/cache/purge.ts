@@ -3,6 +3,9 @@ import { optionError } from '../errors'
 import { canonicalAuthority, isAuthority } from '../http/origin'
 import type { BanFacts, BanOf } from './bans'
 
+/** The method by which clients ask for it, as nginx and Varnish know it. */
+export const PURGE = 'PURGE'
+
 /** What to take out of the caches: exactly one of `url`, `prefix`, `host`, `tags` and `all`. */
 export interface PurgeRequest {
   /** One public URL, `https://example.com/page?x=1`, from every upstream; a path, `/page?x=1`, is purged on every host. */

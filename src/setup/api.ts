@@ -1,10 +1,8 @@
 // `app.sluice`: what an app can ask and tell its edge while it runs.
-import { setTimeout } from 'node:timers/promises'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteGenericInterface } from 'fastify'
-import { type PurgeRequest, readPurge } from '../cache/purge'
+import type { PurgeRequest } from '../cache/purge'
 import type { Purged, ZoneStats } from '../cache/zone'
 import type { OwnCacheOptions } from '../options'
-import { OWN_HANDLERS } from '../proxy/own-route'
 import type { BreakerState } from '../upstream/breaker'
 import type { ServerState } from '../upstream/server'
 import { BUDGET } from './buffering'
@@ -12,6 +10,7 @@ import { explain } from './explain'
 import type { Explanation } from './explanation'
 import { cached } from './own'
 import type { ExplainRequest } from './pretend'
+import { purge } from './purge'
 import type { Registry } from './registry'
 import { type ShownRoute, showRoute } from './shown'
 
@@ -74,19 +73,5 @@ export function createApi(registry: Registry): Sluice {
       ),
       buffers: { bytes: BUDGET.bytes, maxBytes: BUDGET.maxBytes, spilling: BUDGET.spilling }
     })
-  }
-}
-
-/** Purges one zone or all of them. */
-async function purge(registry: Registry, what: PurgeRequest): Promise<Purged> {
-  const { zone, ...wish } = readPurge(what)
-  const zones = zone === undefined ? [...registry.caches.values()] : [registry.zone(zone, 'purge.zone')]
-  const purge = { ...wish, upstreams: [OWN_HANDLERS, ...registry.upstreams.keys()] }
-  const results = await Promise.all(zones.map((one) => one.purge(purge, Date.now())))
-  // What is asked for in the same millisecond counts as older: whoever has seen the purge end gets what is new, and keeps it.
-  await setTimeout(2)
-  return {
-    removed: results.reduce((sum, { removed }) => sum + removed, 0),
-    banned: results.reduce((sum, { banned }) => sum + banned, 0)
   }
 }

@@ -5,6 +5,7 @@ import { RouteCache } from '../cache/cache'
 import { resolveRouteCache } from '../cache/options'
 import { TAG_FIELDS } from '../cache/tags'
 import { optionError } from '../errors'
+import { compileAccess } from '../guard/access'
 import { createAuth } from '../guard/auth'
 import { createConcurrency } from '../guard/concurrency'
 import { resolveAccess, resolveAuthRequest, resolveConcurrency } from '../guard/options'
@@ -26,6 +27,7 @@ import { resolveStatic } from '../static/options'
 import { sizeBytes } from '../units'
 import { bufferingOf } from './buffering'
 import { methodsOf } from './places'
+import { purgeZones } from './purge'
 import type { Registry } from './registry'
 import type { NamedRoute } from './routes'
 
@@ -74,6 +76,7 @@ export function resolveRoute(named: NamedRoute, around: Surroundings & { readonl
     authNames: resolveAuthRequest(options.authRequest, `${path}authRequest`)?.copyFields ?? new Set(),
     static: options.static ? createStatic(resolveStatic(options.static, `${path}static`)) : null,
     cache: resolveCacheOption(options, path, around.registry),
+    purge: resolvePurge(options, path, around.registry),
     upstream: target.choose,
     viaId: around.registry.viaId
   }
@@ -108,6 +111,15 @@ function resolveCacheOption({ cache }: RouteOptions, path: string, registry: Reg
   const policy = resolveRouteCache(cache, `${path}cache`)
   if (policy === undefined) return null
   return { policy, route: new RouteCache(registry.zone(policy.zone, `${path}cache`), policy) }
+}
+
+function resolvePurge({ cache }: RouteOptions, path: string, registry: Registry): Route['purge'] {
+  if (typeof cache !== 'object' || !cache.purge) return null
+  const zone = registry.zone(cache.zone, `${path}cache`)
+  return {
+    access: compileAccess(cache.purge.access, `${path}cache.purge.access`),
+    run: (of) => purgeZones(registry, [zone], { of, soft: false })
+  }
 }
 
 function resolveGuards(named: NamedRoute, { registry, limiter }: Surroundings): Guards {
