@@ -4,6 +4,7 @@ import { RouteCache } from '../../src/cache/cache'
 import type { Timers } from '../../src/cache/lock'
 import { type CacheOptions, type ResolvedRouteCache, resolveRouteCache } from '../../src/cache/options'
 import { type PurgeRequest, readPurge } from '../../src/cache/purge'
+import type { Spread } from '../../src/cache/spread'
 import { createMemoryStore } from '../../src/cache/store/memory'
 import type { CacheStore } from '../../src/cache/store/store'
 import type { CacheOutcome, CacheRequest } from '../../src/cache/turn'
@@ -77,9 +78,16 @@ export class Scene {
   /** Answers every request; tests replace it. */
   script: Script = () => text('A', { 'cache-control': 'max-age=60' })
 
-  constructor(options: Partial<CacheOptions> = {}, parts: { store?: CacheStore; version?: string } = {}) {
+  constructor(
+    options: Partial<CacheOptions> = {},
+    parts: { store?: CacheStore; version?: string; spread?: Spread } = {}
+  ) {
     const store = parts.store ?? createMemoryStore({ maxBytes: 8 << 20, maxObjectBytes: 1 << 20 })
-    this.zone = new CacheZone('pages', store, { timers: this.timers, version: parts.version ?? '' })
+    this.zone = new CacheZone('pages', store, {
+      timers: this.timers,
+      version: parts.version ?? '',
+      ...(parts.spread !== undefined && { spread: parts.spread })
+    })
     const policy = resolveRouteCache({ zone: 'pages', ...options }, 'cache')
     if (policy === undefined) throw new Error('the cache is off')
     this.policy = policy
