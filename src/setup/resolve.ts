@@ -3,7 +3,9 @@
 import type { FastifyRequest } from 'fastify'
 import { RouteCache } from '../cache/cache'
 import { resolveRouteCache } from '../cache/options'
+import { TAG_FIELDS } from '../cache/tags'
 import { optionError } from '../errors'
+import { compileAccess } from '../guard/access'
 import { createAuth } from '../guard/auth'
 import { createConcurrency } from '../guard/concurrency'
 import { resolveAccess, resolveAuthRequest, resolveConcurrency } from '../guard/options'
@@ -25,6 +27,7 @@ import { resolveStatic } from '../static/options'
 import { sizeBytes } from '../units'
 import { bufferingOf } from './buffering'
 import { methodsOf } from './places'
+import { purgeZones } from './purge'
 import type { Registry } from './registry'
 import type { NamedRoute } from './routes'
 
@@ -54,7 +57,7 @@ export function resolveRoute(named: NamedRoute, around: Surroundings & { readonl
     mounts: around.registry.mounts,
     methods: options.methods === undefined ? null : new Set(methodsOf(named)),
     allow: around.allow,
-    headers: resolveHeaders(options.headers ?? {}, `${path}headers`),
+    headers: resolveHeaders(options.headers ?? {}, `${path}headers`, options.cache ? TAG_FIELDS : []),
     forwarded: resolveForwarded(options.forwarded),
     timeouts: resolveTimeouts(options.timeouts ?? {}, `${path}timeouts`),
     retry: resolveRetry(options.retry, `${path}retry`),
@@ -73,6 +76,7 @@ export function resolveRoute(named: NamedRoute, around: Surroundings & { readonl
     authNames: resolveAuthRequest(options.authRequest, `${path}authRequest`)?.copyFields ?? new Set(),
     static: options.static ? createStatic(resolveStatic(options.static, `${path}static`)) : null,
     cache: resolveCacheOption(options, path, around.registry),
+    purge: resolvePurge(options, path, around.registry),
     // What is redirected goes nowhere else, a handshake neither.
     upstream: options.redirect === undefined ? target.choose : null,
     viaId: around.registry.viaId
@@ -108,6 +112,15 @@ function resolveCacheOption({ cache }: RouteOptions, path: string, registry: Reg
   const policy = resolveRouteCache(cache, `${path}cache`)
   if (policy === undefined) return null
   return { policy, route: new RouteCache(registry.zone(policy.zone, `${path}cache`), policy) }
+}
+
+function resolvePurge({ cache }: RouteOptions, path: string, registry: Registry): Route['purge'] {
+  if (typeof cache !== 'object' || !cache.purge) return null
+  const zone = registry.zone(cache.zone, `${path}cache`)
+  return {
+    access: compileAccess(cache.purge.access, `${path}cache.purge.access`),
+    run: (of) => purgeZones(registry, [zone], { of, soft: false })
+  }
 }
 
 function resolveGuards(named: NamedRoute, { registry, limiter }: Surroundings): Guards {
