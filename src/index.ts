@@ -1,6 +1,7 @@
 // The public surface. CommonJS as Fastify's own plugins: `require` gives the plugin itself, `import` the names as well.
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
+import type * as purge from './cache/purge'
 import type * as errors from './errors'
 import * as options from './options'
 import { plugin } from './plugin'
@@ -97,7 +98,7 @@ declare namespace sluice {
   export type Duration = options.Duration
   export type Size = options.Size
   export type Rate = options.Rate
-  export type PurgeRequest = api.PurgeRequest
+  export type PurgeRequest = purge.PurgeRequest
   export type CacheWord = NonNullable<record.Exchange['cache']>
   export type Sluice = api.Sluice
   export type SluiceStats = api.SluiceStats

@@ -137,7 +137,7 @@ export interface RouteOptions<U extends string = string, C extends string = stri
 /** Options of `app.sluice.cached`: those of a route's `cache`, without what only a network has. */
 export type OwnCacheOptions<C extends string = string> = Omit<
   RouteCacheOptions<C>,
-  'background' | 'useStale'
+  'background' | 'useStale' | 'purge'
 > & {
   /** When to serve a stale answer: `updating`, or the status that a handler which throws comes to. @default [] (nginx: `proxy_cache_use_stale`) */
   readonly useStale?: readonly Exclude<

@@ -89,6 +89,29 @@ test('cache: MISS, HIT with Age, BYPASS on demand, purge', async (t) => {
   assert.equal(word(await ask('/news')), 'MISS')
 })
 
+test('purge: by tag for who has the token, by PURGE from this machine', async (t) => {
+  const { ask } = await start(t, 'purge.js')
+  const admin = (authorization: string, what: object) =>
+    ask('/admin/purge', {
+      method: 'POST',
+      headers: { authorization, 'content-type': 'application/json' },
+      body: JSON.stringify(what)
+    })
+  const [miss, hit] = await inTurn(ask, ['/news', '/news'])
+  assert.deepEqual([word(miss), word(hit), hit?.headers['surrogate-key']], ['MISS', 'HIT', undefined])
+  assert.equal((await admin('Bearer wrong!', { all: true })).status, 401)
+  assert.equal(word(await ask('/news')), 'HIT')
+  assert.deepEqual(json(await admin('Bearer secret', { tags: ['front'], soft: true })), {
+    removed: 0,
+    banned: 1
+  })
+  assert.equal(word(await ask('/news')), 'STALE')
+  await until('refreshed', async () => word(await ask('/news')) === 'HIT')
+  assert.deepEqual(json(await ask('/news', { method: 'PURGE' })), { removed: 1, banned: 0 })
+  assert.equal(word(await ask('/news')), 'MISS')
+  assert.equal((await admin('Bearer secret', { tag: 'front' })).status, 500)
+})
+
 test('explain: why, line by line, for operators only', async (t) => {
   const { ask, url } = await start(t, 'explain.js')
   const headers = { authorization: 'Bearer operator' }

@@ -119,7 +119,7 @@ export class Admit {
     const { bans, store } = this.#zone
     const found = store.peek(key)
     const isOlder = found !== undefined && 'head' in found && found.head.requestTime > head.requestTime
-    if (isOlder || bans.matches(request, head)) ticket.revoked = true
+    if (isOlder || bans.judge(request, head).gone) this.#zone.revoke(ticket)
     return ticket.revoked
   }
 

@@ -1,31 +1,69 @@
-// Purges wider than a URL (Varnish's bans): a list that an entry stored before them meets when it is looked up.
+// Purges that stored responses meet when they are looked up (Varnish's bans): everything asked for up to their moment is gone, or stale.
+import { canonicalAuthority } from '../http/origin'
 import type { StoredHead } from './store/store'
 
-/** Beyond this many the list becomes one ban of everything: a purge may take too much, never too little. */
-const MAX_BANS = 1024
+/** More names than this and the older half becomes one ban of everything up to its moment: a purge may take too much, never too little. */
+const MAX_NAMES = 16_384
+/** The same for prefixes, which cannot be looked up but are compared one by one. */
+const MAX_PREFIXES = 1024
+const NEVER = -1
 
-/** What a ban can be about. */
+/** Where a response comes from, as far as a ban can be about it. */
 export interface BanFacts {
   readonly scheme: string
   readonly authority: string
   readonly target: string
 }
 
-/** What is purged: a URL prefix, a host, responses with any of these tags, or everything. */
+/**
+ * What is purged, in the spelling of `readPurge`: one URL, or one path of every host; URLs or paths that start so; a host; responses
+ * with any of these tags; those of one origin in any of these groups (RFC 9875); everything.
+ */
 export type BanOf =
+  | { readonly url: string }
   | { readonly prefix: string }
   | { readonly host: string }
   | { readonly tags: readonly string[] }
+  | { readonly groups: readonly string[]; readonly origin: string }
   | { readonly all: true }
 
-interface Ban {
+/** One purge: what was asked for up to `at` is gone; soft: it is stale from then on. */
+export interface Ban {
+  readonly of: BanOf
   readonly at: number
-  matches(facts: BanFacts, tags: readonly string[]): boolean
+  readonly soft: boolean
+}
+
+/** What the bans say about a stored response. */
+export interface Judgement {
+  readonly gone: boolean
+  /** Since when it is stale; undefined: no soft purge has met it. */
+  readonly staleAt: number | undefined
+}
+
+const SPARED: Judgement = { gone: false, staleAt: undefined }
+
+/** The newest hard and the newest soft ban of one thing. */
+interface Mark {
+  hard: number
+  soft: number
+}
+
+interface PrefixBan extends Mark {
+  readonly prefix: string
+  sequence: number
 }
 
 /** The bans of a zone. */
 export class Bans {
-  #bans: Ban[] = []
+  /** By kind and name: `u` URL or path, `h` host, `t` tag, `g` origin and group. */
+  #names = new Map<string, Mark>()
+  /** In the order of their sequence. */
+  #prefixes: PrefixBan[] = []
+  #all: Mark = unmarked()
+  /** Of any tag: what carries more tags than are kept meets every one of them. */
+  #anyTag: Mark = unmarked()
+  #newest = NEVER
   #sequence = 0
 
   /** Grows with each ban: an entry that was compared at this number needs no second look. */
@@ -33,34 +71,156 @@ export class Bans {
     return this.#sequence
   }
 
-  /** Bans what was asked for up to `at`: a fetch under way is banned with what is stored. */
-  add(what: BanOf, at: number): void {
+  /** How many different things are banned. */
+  get size(): number {
+    return this.#names.size + this.#prefixes.length
+  }
+
+  /** False when it was known: the same ban may be told any number of times. */
+  add(ban: Ban): boolean {
+    const raised = this.#raise(ban)
+    if (!raised) return false
     this.#sequence++
-    if ('all' in what || this.#bans.length >= MAX_BANS) this.#bans = [{ at, matches: () => true }]
-    else this.#bans.push({ at, matches: matcher(what) })
+    this.#newest = Math.max(this.#newest, ban.at)
+    if (this.#names.size > MAX_NAMES) this.#mergeNames()
+    if (this.#prefixes.length > MAX_PREFIXES) this.#mergePrefixes()
+    return true
   }
 
-  /** Whether a response, asked for at `requestTime`, is banned. */
-  matches(facts: BanFacts, head: Pick<StoredHead, 'requestTime' | 'tags'>): boolean {
-    return this.#bans.some((ban) => head.requestTime <= ban.at && ban.matches(facts, head.tags ?? []))
+  /** Judges a response; `compared`: the sequence at which it was compared with the same facts and spared. */
+  judge(
+    facts: BanFacts | undefined,
+    { requestTime, tags = [] }: Pick<StoredHead, 'requestTime' | 'tags'>,
+    compared = NEVER
+  ): Judgement {
+    if (requestTime > this.#newest) return SPARED
+    const met = { ...this.#all }
+    if (facts !== undefined) this.#meetPlace(met, facts, compared)
+    for (const tag of tags) this.#meetTag(met, facts, tag)
+    if (requestTime > met.hard && requestTime > met.soft) return SPARED
+    return { gone: requestTime <= met.hard, staleAt: requestTime <= met.soft ? met.soft : undefined }
+  }
+
+  /** All that is banned, as few bans as it takes. */
+  *list(): Generator<Ban> {
+    yield* bansOf({ all: true }, this.#all)
+    yield* bansOf({ tags: [] }, this.#anyTag)
+    for (const [key, mark] of this.#names) yield* bansOf(ofKey(key), mark)
+    for (const ban of this.#prefixes) yield* bansOf({ prefix: ban.prefix }, ban)
+  }
+
+  #raise({ of, at, soft }: Ban): boolean {
+    const ban = soft ? { hard: NEVER, soft: at } : { hard: at, soft: NEVER }
+    if ('all' in of) return this.#raiseAll(ban)
+    if ('prefix' in of) return this.#raisePrefix(of.prefix, ban)
+    let raised = 'tags' in of && raise(this.#anyTag, ban)
+    for (const key of keysOf(of)) raised = this.#raiseName(key, ban) || raised
+    return raised
+  }
+
+  #raiseAll(ban: Mark): boolean {
+    if (!raise(this.#all, ban)) return false
+    const { hard, soft } = this.#all
+    const isCovered = (mark: Mark): boolean => mark.hard <= hard && mark.soft <= Math.max(hard, soft)
+    for (const [key, mark] of this.#names) if (isCovered(mark)) this.#names.delete(key)
+    this.#prefixes = this.#prefixes.filter((prefix) => !isCovered(prefix))
+    return true
+  }
+
+  #raiseName(key: string, ban: Mark): boolean {
+    const mark = this.#names.get(key) ?? unmarked()
+    if (!raise(mark, ban)) return false
+    // The order of the map is that of the last ban.
+    this.#names.delete(key)
+    this.#names.set(key, mark)
+    return true
+  }
+
+  #raisePrefix(prefix: string, ban: Mark): boolean {
+    const index = this.#prefixes.findIndex((known) => known.prefix === prefix)
+    const known = this.#prefixes[index] ?? { prefix, ...unmarked(), sequence: 0 }
+    if (!raise(known, ban)) return false
+    if (index !== -1) this.#prefixes.splice(index, 1)
+    known.sequence = this.#sequence + 1
+    this.#prefixes.push(known)
+    return true
+  }
+
+  #meetPlace(met: Mark, facts: BanFacts, compared: number): void {
+    const { scheme, target } = facts
+    const authority = canonicalAuthority(scheme, facts.authority)
+    const origin = `${scheme}://${authority}`
+    const name = authority.replace(/:\d+$/, '')
+    const port = authority === name ? defaultPort(scheme) : authority.slice(name.length)
+    for (const key of [`u${target}`, `u${origin}${target}`, `h${name}`, `h${name}${port}`]) {
+      raise(met, this.#names.get(key))
+    }
+    for (let index = this.#prefixes.length - 1; index >= 0; index--) {
+      const ban = this.#prefixes[index] as PrefixBan
+      if (ban.sequence <= compared) break
+      if (startsWith(target, origin, ban.prefix)) raise(met, ban)
+    }
+  }
+
+  #meetTag(met: Mark, facts: BanFacts | undefined, tag: string): void {
+    raise(met, tag === '' ? this.#anyTag : this.#names.get(`t${tag}`))
+    if (facts === undefined) return
+    const { scheme, authority } = facts
+    raise(met, this.#names.get(`g${scheme}://${canonicalAuthority(scheme, authority)} ${tag}`))
+  }
+
+  #mergeNames(): void {
+    for (const [key, mark] of this.#names) {
+      if (this.#names.size <= MAX_NAMES / 2) break
+      this.#names.delete(key)
+      raise(this.#all, mark)
+    }
+  }
+
+  #mergePrefixes(): void {
+    for (const mark of this.#prefixes.splice(0, MAX_PREFIXES / 2)) raise(this.#all, mark)
   }
 }
 
-function matcher(what: Exclude<BanOf, { all: true }>): Ban['matches'] {
-  if ('tags' in what) {
-    const banned = new Set(what.tags)
-    return (_facts, tags) => tags.some((tag) => banned.has(tag))
-  }
-  if ('host' in what) {
-    const host = what.host.toLowerCase()
-    return ({ authority }) => authority.toLowerCase() === host || hostname(authority) === host
-  }
-  const { prefix } = what
-  if (prefix.startsWith('/')) return ({ target }) => target.startsWith(prefix)
-  return ({ scheme, authority, target }) =>
-    `${scheme}://${authority.toLowerCase()}${target}`.startsWith(prefix)
+function unmarked(): Mark {
+  return { hard: NEVER, soft: NEVER }
 }
 
-function hostname(authority: string): string {
-  return authority.toLowerCase().replace(/:\d+$/, '')
+/** False when it was as high before. */
+function raise(mark: Mark, by: Mark | undefined): boolean {
+  if (by === undefined || (by.hard <= mark.hard && by.soft <= mark.soft)) return false
+  mark.hard = Math.max(mark.hard, by.hard)
+  mark.soft = Math.max(mark.soft, by.soft)
+  return true
+}
+
+/** A URL prefix names its host in full: the one of `example.com` is none of `example.com.evil`. */
+function startsWith(target: string, origin: string, prefix: string): boolean {
+  if (prefix.startsWith('/')) return target.startsWith(prefix)
+  return prefix === origin || (prefix.length > origin.length && (origin + target).startsWith(prefix))
+}
+
+function defaultPort(scheme: string): string {
+  return scheme === 'https' ? ':443' : ':80'
+}
+
+function keysOf(of: Exclude<BanOf, { all: true } | { prefix: string }>): string[] {
+  if ('url' in of) return [`u${of.url}`]
+  if ('host' in of) return [`h${of.host}`]
+  if ('tags' in of) return of.tags.map((tag) => `t${tag}`)
+  return of.groups.map((group) => `g${of.origin} ${group}`)
+}
+
+function ofKey(key: string): BanOf {
+  const name = key.slice(1)
+  if (key[0] === 'u') return { url: name }
+  if (key[0] === 'h') return { host: name }
+  if (key[0] === 't') return { tags: [name] }
+  const space = name.indexOf(' ')
+  return { groups: [name.slice(space + 1)], origin: name.slice(0, space) }
+}
+
+function* bansOf(of: BanOf, { hard, soft }: Mark): Generator<Ban> {
+  if (hard !== NEVER) yield { of, at: hard, soft: false }
+  if (soft !== NEVER) yield { of, at: soft, soft: true }
 }

@@ -35,6 +35,7 @@ export class RouteCache {
   constructor(zone: CacheZone, policy: ResolvedRouteCache) {
     this.#zone = zone
     this.#policy = policy
+    if (policy.key !== undefined) zone.noteOwnKeys()
     this.#responses = new Responses(zone, policy)
     this.#errands = new Errands(zone, policy, this.#responses)
     this.#sharing = new Sharing(zone, policy, { responses: this.#responses, errands: this.#errands })

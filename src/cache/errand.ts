@@ -61,8 +61,7 @@ export class Errands {
   /** Fetches; the flight ends whatever happens. */
   async run(errand: Errand): Promise<CacheAnswer> {
     const { turn, client, flight } = errand
-    const ticket = this.#zone.admit(turn.primary)
-    if (flight !== undefined) flight.ticket = ticket
+    const ticket = this.#zone.admit(turn.primary, turn.call.now(), flight)
     try {
       const answer = await this.#run(errand, ticket)
       if (client?.reason === undefined) return answer
@@ -185,7 +184,6 @@ export class Errands {
       // It answers for other content than ours (§4.3.4): ask again without conditions.
       return this.#run({ ...errand, place: { ...place, stored: undefined } }, ticket)
     }
-    this.#zone.release(ticket)
     const fresh = freshen(head, response, { ...arrived, targeted: this.#policy.targeted })
     const verdict = storable(turn.facts, fresh, this.#policy, responseTime)
     const entry = withHead(stored.entry, verdict.store ? withValidFor(fresh, verdict.validForMs) : fresh)
@@ -197,6 +195,7 @@ export class Errands {
       : verdict.reason
     if (refusal === undefined && errand.mayStore && !ticket.revoked) this.#keep(errand, renewed, ticket)
     else {
+      this.#zone.release(ticket)
       const personal = refusal !== undefined && PERSONAL.has(refusal)
       if (refusal !== undefined && !personal) void this.#zone.remove(turn.primary)
       flight?.end({ kind: 'refused', personal })
@@ -209,7 +208,10 @@ export class Errands {
     const shared = isShareable(entry.head, prepared.freshness, turn.call.now())
     if (!shared) marks.refuse(key, false, turn.call.now())
     else flight?.publish(renewedArriving(key, entry, record && { ...record, ticket }))
-    const end = (): void => flight?.end(shared ? { kind: 'stored', word: 'REVALIDATED' } : REFUSED)
+    const end = (): void => {
+      this.#zone.release(ticket)
+      flight?.end(shared ? { kind: 'stored', word: 'REVALIDATED' } : REFUSED)
+    }
     store.freshen(key, entry.head).then(end, end)
   }
 
@@ -235,7 +237,7 @@ export class Errands {
       flight?.end({ kind: 'refused', personal })
     } else {
       marks.accept(place.key)
-      share(flight, { ...arriving, word })
+      flight?.publish({ ...arriving, word })
     }
     if (refusal !== undefined && !personal && mayStore) this.#superseded(errand, arrived.response.status)
     if (refusal !== undefined && isRangeOf(request, response)) {
@@ -256,12 +258,6 @@ export class Errands {
     if (place.stored === undefined) return
     if (status < 400 || status === 404 || status === 410) void this.#zone.remove(turn.primary)
   }
-}
-
-/** What was purged while it was fetched goes to nobody but its own client. */
-function share(flight: Flight | undefined, arriving: Arriving): void {
-  if (flight?.ticket?.revoked === true) flight.end({ kind: 'abandoned' })
-  else flight?.publish(arriving)
 }
 
 const REFUSED = { kind: 'refused', personal: false } as const

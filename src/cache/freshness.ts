@@ -65,6 +65,12 @@ export function currentAgeMs(head: StoredHead, { initialAgeMs }: Freshness, now:
   return initialAgeMs + Math.max(0, now - head.responseTime)
 }
 
+/** The same response, stale from a moment on: the windows in which it may be served stale begin there. */
+export function expiredAt(head: StoredHead, stored: Freshness, at: number): Freshness {
+  const lifetimeMs = Math.min(stored.lifetimeMs, currentAgeMs(head, stored, at))
+  return { ...stored, lifetimeMs }
+}
+
 /** The value of the Age field: whole seconds, counted from the sending of the request. */
 export function ageSeconds(head: StoredHead, stored: Freshness, now: number): number {
   return Math.min(Math.floor(currentAgeMs(head, stored, now) / 1000), MAX_AGE_SECONDS)

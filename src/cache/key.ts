@@ -37,6 +37,23 @@ export function primaryKey(facts: KeyFacts): string {
   return `u${place}${part(scheme)}${part(canonicalAuthority(scheme, facts.authority))}${part(target)}`
 }
 
+/** Whose URL a key is, or a key that begins with it; undefined for a key of the route's own. */
+export function keyPlace(key: string): Pick<KeyFacts, 'scheme' | 'authority' | 'target'> | undefined {
+  if (key[0] !== 'u') return undefined
+  const parts: string[] = []
+  // A version begins with its length, as every part does; without one there is a dash.
+  let at = key[1] === '-' ? 2 : 1
+  const count = at === 2 ? 4 : 5
+  while (parts.length < count) {
+    const colon = key.indexOf(':', at)
+    const end = colon + 1 + Number(key.slice(at, colon))
+    parts.push(key.slice(colon + 1, end))
+    at = end
+  }
+  const [scheme = '', authority = '', target = ''] = parts.slice(-3)
+  return { scheme, authority, target }
+}
+
 /** The parts of the key as a person reads them. */
 export function keyText({ scheme, authority, target, upstream, version, custom }: KeyFacts): string {
   const url = custom ?? `${scheme}://${canonicalAuthority(scheme, authority)}${target}`

@@ -38,8 +38,6 @@ export const NODE_TIMERS: Timers = {
 /** One fetch under way for a key. */
 export class Flight {
   readonly startedAt: number
-  /** Of its fetch; once it is revoked nobody joins: what was purged is not for who asks after it. */
-  ticket: { readonly revoked: boolean } | undefined
   #followers = new Set<(end: WaitEnd) => void>()
   #arriving: Arriving | undefined
   #end: FlightEnd | undefined
@@ -83,6 +81,13 @@ export class Flight {
     this.#wake(end)
   }
 
+  /** Purged while under way: nobody joins from here on, who waits goes on, and who reads its response keeps it. */
+  abandon(): void {
+    const onDeserted = this.#onDeserted
+    this.end({ kind: 'abandoned' })
+    onDeserted?.()
+  }
+
   /** The end, for who leads it: no follower. */
   ended(): Promise<FlightEnd> {
     if (this.#end !== undefined) return Promise.resolve(this.#end)
@@ -123,7 +128,7 @@ export class Lock {
   /** The fetch under way for a key, unless it has brought nothing for `ageMs` (proxy_cache_lock_age). */
   current(key: string, now: number, ageMs: number): Flight | undefined {
     const flight = this.#flights.get(key)
-    if (flight === undefined || flight.ticket?.revoked === true) return undefined
+    if (flight === undefined) return undefined
     return flight.arriving === undefined && now - flight.startedAt >= ageMs ? undefined : flight
   }
 

@@ -7,6 +7,11 @@ import type { UseStale } from './reuse'
 /** A test on the request: a function of the Fastify request, or field names of which one is there and not `0`. */
 export type RequestTest = ((request: never) => boolean) | readonly string[]
 
+/** Who may send PURGE: rules as of `access`; who is in none of them may not. */
+export interface PurgeOptions {
+  readonly access: readonly ({ readonly allow: string } | { readonly deny: string })[]
+}
+
 /** `cache` of a route: the name of a zone is short for `{ zone }`. */
 export interface CacheOptions {
   /** Name in `caches` (`proxy_cache`). */
@@ -53,6 +58,8 @@ export interface CacheOptions {
   readonly setCookie?: 'skip' | 'store'
   /** Largest content stored for this route; the zone's limits hold as well. */
   readonly maxObject?: Size
+  /** Takes the method PURGE from these addresses, in order; from no other (`proxy_cache_purge`). @default false */
+  readonly purge?: false | PurgeOptions
 }
 
 /** `caches.NAME` (`proxy_cache_path`). */
@@ -90,6 +97,7 @@ export interface ResolvedRouteCache {
   readonly vary: { readonly normalize: boolean; readonly max: number }
   readonly setCookie: 'skip' | 'store'
   readonly maxObjectBytes: number
+  readonly purge: false | PurgeOptions
 }
 
 /** A zone's settings, complete. */
@@ -131,7 +139,8 @@ export function resolveRouteCache(
     statusHeader: statusHeader === false ? false : statusHeader.toLowerCase(),
     vary: { normalize, max },
     setCookie,
-    maxObjectBytes: resolveMaxObject(cache.maxObject, `${path}.maxObject`)
+    maxObjectBytes: resolveMaxObject(cache.maxObject, `${path}.maxObject`),
+    purge: cache.purge ?? false
   }
 }
 

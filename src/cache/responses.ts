@@ -1,8 +1,10 @@
 // Finds the stored response for a request: primary key, variant, bans (RFC 9111 §4.1), and prepares each one once for all its hits.
 import type { Fields } from '../http/message'
-import { ageSeconds, type Freshness, freshness, ttlSeconds } from './freshness'
+import type { Judgement } from './bans'
+import { ageSeconds, expiredAt, type Freshness, freshness, ttlSeconds } from './freshness'
 import { selectingValues, variantKey, varyNames } from './key'
 import type { ResolvedRouteCache } from './options'
+import { placeOf } from './purge'
 import { type Representation, represent, type Servable } from './serve'
 import { cacheStatus } from './status'
 import type { Found, StoredEntry, StoredHead, VaryRecord } from './store/store'
@@ -14,7 +16,7 @@ const MAX_VARY_NAMES = 16
 
 /** A stored head, made ready for its hits. */
 export interface Prepared {
-  readonly freshness: Freshness
+  freshness: Freshness
   readonly representation: Representation
   /** The bans it has been compared with. */
   bans: number
@@ -197,13 +199,24 @@ export class Responses {
     return this.#isBanned(request, found.head, prepared) ? undefined : { entry: found, prepared }
   }
 
+  /** Whether a purge has taken it; a soft one makes it stale. */
   #isBanned(request: CacheRequest, head: StoredHead, prepared: Prepared): boolean {
     const { bans } = this.#zone
+    // One response for many URLs is purged by the one that it was fetched for, and by the one that asks for it.
+    if (request.customKey !== undefined && isGone(bans.judge(request, head), head, prepared)) return true
     if (prepared.bans === bans.sequence) return false
-    if (bans.matches(request, head)) return true
+    const place = head.url === undefined ? request : placeOf(head.url)
+    if (isGone(bans.judge(place, head, prepared.bans), head, prepared)) return true
     prepared.bans = bans.sequence
     return false
   }
+}
+
+function isGone({ gone, staleAt }: Judgement, head: StoredHead, prepared: Prepared): boolean {
+  if (staleAt === undefined || gone) return gone
+  prepared.freshness = expiredAt(head, prepared.freshness, staleAt)
+  prepared.second = -1
+  return false
 }
 
 /** Whether the key chosen by this record tells apart all that these fields vary on: a 304 may bring a Vary of its own. */

@@ -21,6 +21,18 @@ const STALE_REASONS = [
   'http_429'
 ] as const
 
+const ADDRESS = { type: 'string', minLength: 1 } as const
+const RULES = [
+  { type: 'object', additionalProperties: false, required: ['allow'], properties: { allow: ADDRESS } },
+  { type: 'object', additionalProperties: false, required: ['deny'], properties: { deny: ADDRESS } }
+] as const
+const PURGE = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['access'],
+  properties: { access: { type: 'array', minItems: 1, items: { anyOf: RULES } } }
+} as const
+
 /** A route's `cache` when it is an object. */
 export const CACHE_SCHEMA = {
   type: 'object',
@@ -66,7 +78,8 @@ export const CACHE_SCHEMA = {
       properties: { normalize: { type: 'boolean' }, max: { type: 'integer', minimum: 1 } }
     },
     setCookie: { enum: ['skip', 'store'] },
-    maxObject: SIZE
+    maxObject: SIZE,
+    purge: { anyOf: [{ const: false }, PURGE] }
   }
 } as const
 

@@ -1,15 +1,21 @@
 // A response as the store keeps its head: times, selecting fields, purge tags (RFC 9111 §3). PURE.
-import { listMembers } from '../http/fields'
 import type { Fields, UpstreamResponse } from '../http/message'
+import { urlOf } from './purge'
 import type { StoredHead } from './store/store'
+import { responseTags } from './tags'
+import type { CacheRequest } from './turn'
+
+/** A response, what was asked for, and when. */
+export interface FetchedHead {
+  readonly request: CacheRequest
+  readonly response: UpstreamResponse
+  readonly requestTime: number
+  readonly responseTime: number
+}
 
 /** The head under which a response is kept; `fields` are those to keep. */
 export function storedHead(
-  {
-    response,
-    requestTime,
-    responseTime
-  }: { response: UpstreamResponse; requestTime: number; responseTime: number },
+  { request, response, requestTime, responseTime }: FetchedHead,
   fields: Fields,
   {
     validFor,
@@ -24,12 +30,7 @@ export function storedHead(
     responseTime,
     ...(validFor !== undefined && { validFor }),
     ...(selecting !== undefined && { selecting }),
-    ...(tags.length > 0 && { tags })
+    ...(tags.length > 0 && { tags }),
+    ...(request.customKey !== undefined && { url: urlOf(request) })
   }
-}
-
-/** Purge tags: Surrogate-Key is a list by spaces, Cache-Tag one by commas. */
-function responseTags(fields: Fields): string[] {
-  const keys = listMembers(fields['surrogate-key']).flatMap((member) => member.split(' '))
-  return [...keys, ...listMembers(fields['cache-tag'])].filter((tag) => tag !== '')
 }

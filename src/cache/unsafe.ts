@@ -6,8 +6,10 @@ import { effectiveDirectives } from './directives'
 import { pass } from './fetch'
 import { invalidates } from './invalidation'
 import type { ResolvedRouteCache } from './options'
+import { urlOf } from './purge'
 import type { Responses } from './responses'
 import { cacheStatus } from './status'
+import { invalidatedGroups } from './tags'
 import type { CacheAnswer, CacheRequest, Turn } from './turn'
 import { clearConditional } from './validation'
 import type { CacheZone } from './zone'
@@ -42,9 +44,24 @@ export class Unsafe {
     const removed = targets.length > 0 ? this.#zone.remove(primary) : undefined
     const { customKey: _own, ...place } = request
     for (const target of targets) void this.#zone.remove(this.#responses.primaryKey({ ...place, target }))
+    if (targets.length > 0) this.#invalidateGroups(turn, answer)
     if (!this.#isPage(request, answer.response)) return answer
     await removed
     return this.#store(turn, answer, requestTime)
+  }
+
+  /** What belongs to a group of the same origin goes with it (RFC 9875). */
+  #invalidateGroups({ request, call }: Turn, { response }: CacheAnswer): void {
+    const groups = invalidatedGroups(response.fields)
+    if (groups.length === 0) return
+    const origin = urlOf({ ...request, target: '' })
+    const purge = { of: { groups, origin }, soft: false, upstreams: [] }
+    this.#zone.purge(purge, call.now()).catch((error) => {
+      call.log?.warn(
+        { err: error, zone: this.#zone.name },
+        'Cache-Group-Invalidation reached this process only'
+      )
+    })
   }
 
   /** Whether the answer to a POST is what a GET of the same URL would get, and its origin says for how long. */
@@ -73,7 +90,7 @@ export class Unsafe {
       response,
       requestTime,
       responseTime: call.now(),
-      ticket: this.#zone.admit(primary),
+      ticket: this.#zone.admit(primary, requestTime),
       mayStore: true,
       client: call.abort,
       shared: false,

@@ -5,6 +5,7 @@ import { firstLine } from '../http/fields'
 import type { Fields } from '../http/message'
 import { storedFields } from './storable'
 import type { StoredHead } from './store/store'
+import { responseTags } from './tags'
 
 /** The client's own conditions: for its copy, not for ours. */
 /** Fields that ask for less than the whole, or nothing when the client has it already. */
@@ -66,7 +67,10 @@ export function freshen(
     if (mayReplace(name, head)) fields[name] = value
   }
   const { requestTime, responseTime, targeted } = how
-  return { ...head, fields: storedFields(fields, responseTime, targeted), requestTime, responseTime }
+  const { tags: _before, ...rest } = head
+  const stored = storedFields(fields, responseTime, targeted)
+  const tags = responseTags(stored)
+  return { ...rest, fields: stored, requestTime, responseTime, ...(tags.length > 0 && { tags }) }
 }
 
 function mayReplace(name: string, head: StoredHead): boolean {

@@ -1,19 +1,33 @@
 // A cache zone (proxy_cache_path): one store, its lock, what is under way in it, and how it is purged. Many routes share one.
 import { sluiceError } from '../errors'
 import type { SpoolFile } from '../spool/temporary-file'
-import { type BanOf, Bans } from './bans'
+import { type Ban, type BanOf, Bans } from './bans'
 import type { Fill } from './fill'
-import { type KeyFacts, primaryKey } from './key'
-import { Lock, NODE_TIMERS, type Timers } from './lock'
+import { type KeyFacts, keyPlace, primaryKey } from './key'
+import { type Flight, Lock, NODE_TIMERS, type Timers } from './lock'
 import { Marks } from './marks'
+import { placeOf } from './purge'
 import { Refreshes } from './refreshes'
+import type { Spread } from './spread'
 import type { CacheWord } from './status'
 import type { CacheStore, StoreStats } from './store/store'
 
 const OBJECT_BYTES = 1024 * 1024
 
-/** What a purge takes. `upstreams` are the names under which the URL may be stored. */
-export type Purge = { readonly url: string; readonly upstreams: readonly string[] } | BanOf
+/** A purge. `upstreams` are the names under which a URL may be stored. */
+export interface Purge {
+  readonly of: BanOf
+  readonly soft: boolean
+  readonly upstreams: readonly string[]
+}
+
+/** What became of it. */
+export interface Purged {
+  /** URLs that were stored and are no longer. */
+  readonly removed: number
+  /** Bans that stored responses meet as they are looked up. */
+  readonly banned: number
+}
 
 /** What a zone counts. */
 export interface ZoneStats extends StoreStats {
@@ -29,6 +43,9 @@ export interface ZoneStats extends StoreStats {
 /** A fetch that may end in the store. Revoked when its key is invalidated or purged while it is under way. */
 export interface Ticket {
   readonly primary: string
+  readonly openedAt: number
+  /** Those who wait for it. */
+  readonly flight: Flight | undefined
   revoked: boolean
 }
 
@@ -40,6 +57,8 @@ export interface ZoneParts {
   readonly openFile?: () => Promise<SpoolFile>
   /** Most that it keeps in memory of one response. Default: 1 MiB. */
   readonly objectBytes?: number
+  /** How purges reach other processes. */
+  readonly spread?: Spread
 }
 
 /** One zone; lives as long as the app. */
@@ -66,6 +85,9 @@ export class CacheZone {
   readonly #fills = new Set<Fill>()
   readonly #refreshes = new Refreshes()
   readonly #jobs = new Set<Promise<void>>()
+  readonly #spread: Spread | undefined
+  /** A route has a key of its own: one response may be stored for many URLs. */
+  #ownKeys = false
   /** Removals that the store has not finished: what it still finds under these keys is gone already. */
   readonly #removals = new Map<string, Promise<boolean>>()
   #closed = false
@@ -77,6 +99,12 @@ export class CacheZone {
     this.timers = parts.timers ?? NODE_TIMERS
     this.openFile = parts.openFile
     this.objectBytes = parts.objectBytes ?? OBJECT_BYTES
+    this.#spread = parts.spread
+  }
+
+  /** Before the first request: what was purged while no process of this one's was there stays purged. */
+  async start(): Promise<void> {
+    await this.#spread?.subscribe({ add: (ban) => this.#ban(ban), list: () => this.bans.list() })
   }
 
   /** The key of a URL in this zone, all its variants together. */
@@ -89,11 +117,22 @@ export class CacheZone {
     this.#words[word]++
   }
 
-  /** Opens a fetch for a key; `release` it when nothing of it can reach the store any more. */
-  admit(primary: string): Ticket {
-    const ticket: Ticket = { primary, revoked: this.#closed }
+  /** Told by a route whose keys say nothing about the URL. */
+  noteOwnKeys(): void {
+    this.#ownKeys = true
+  }
+
+  /** Opens a fetch for a key, and for those who wait for it; `release` it when nothing of it can reach the store any more. */
+  admit(primary: string, now: number, flight?: Flight): Ticket {
+    const ticket: Ticket = { primary, openedAt: now, flight, revoked: this.#closed }
     this.#tickets.add(ticket)
     return ticket
+  }
+
+  /** Keeps a fetch out of the store, and from everyone who is not reading it yet. */
+  revoke(ticket: Ticket): void {
+    ticket.revoked = true
+    ticket.flight?.abandon()
   }
 
   /** The fetch is over. */
@@ -133,7 +172,7 @@ export class CacheZone {
 
   /** Removes a URL with all its variants, and keeps what is on its way for it out of the store. True when there was something. */
   remove(primary: string): Promise<boolean> {
-    for (const ticket of this.#tickets) if (ticket.primary === primary) ticket.revoked = true
+    for (const ticket of this.#tickets) if (ticket.primary === primary) this.revoke(ticket)
     const removal: Promise<boolean> = this.store
       .remove(primary)
       .catch(() => false)
@@ -144,11 +183,17 @@ export class CacheZone {
     return removal
   }
 
-  /** Purges: a URL at once, anything wider as a ban that entries meet when they are looked up. */
-  async purge(what: Purge, now: number): Promise<{ removed: number; banned: number }> {
-    if ('url' in what) return { removed: await this.#purgeUrl(what.url, what.upstreams), banned: 0 }
-    this.bans.add(what, now)
-    return { removed: 0, banned: 1 }
+  /** Purges up to this moment: a URL at once, anything wider, or soft, as a ban that entries meet when they are looked up. */
+  async purge({ of, soft, upstreams }: Purge, now: number): Promise<Purged> {
+    const place = 'url' in of && !soft ? placeOf(of.url) : undefined
+    const keys =
+      place === undefined ? [] : upstreams.map((upstream) => this.primaryKey({ ...place, upstream }))
+    const removals = keys.map((key) => this.remove(key))
+    const ban = { of, at: now, soft }
+    this.#ban(ban)
+    const [removed] = await Promise.all([Promise.all(removals), this.#tell(ban)])
+    if (place === undefined) return { removed: 0, banned: 1 }
+    return { removed: removed.filter(Boolean).length, banned: this.#ownKeys ? 1 : 0 }
   }
 
   /** Counters and gauges. */
@@ -173,17 +218,26 @@ export class CacheZone {
     const error = sluiceError('SLUICE_CLOSING')
     const fills = [...this.#fills].map((fill) => fill.close(error))
     await Promise.all([...fills, ...this.#jobs, ...this.#removals.values()])
+    await this.#spread?.close()
     await this.store.close()
   }
 
-  async #purgeUrl(url: string, upstreams: readonly string[]): Promise<number> {
-    const parts = /^(https?):\/\/([^/?#]+)([^#]*)/i.exec(url)
-    if (parts === null) return 0
-    const [, scheme = '', authority = '', rest = ''] = parts
-    const target = rest.startsWith('/') ? rest : `/${rest}`
-    const place = { scheme: scheme.toLowerCase(), authority, target }
-    const keys = upstreams.map((upstream) => this.primaryKey({ ...place, upstream }))
-    const removed = await Promise.all(keys.map((key) => this.remove(key)))
-    return removed.filter(Boolean).length
+  /** Who asked has to know when others go on with what was to be purged. */
+  async #tell(ban: Ban): Promise<void> {
+    try {
+      await this.#spread?.publish(ban)
+    } catch (error) {
+      const detail = `purge: done in this process only, others could not be told: ${(error as Error).message}`
+      throw sluiceError('SLUICE_INTERNAL', { detail })
+    }
+  }
+
+  /** Of this process or another one. What is under way may show only later that it is banned: by its tags, or its own URL. */
+  #ban(ban: Ban): void {
+    if (!this.bans.add(ban) || ban.soft) return
+    for (const ticket of this.#tickets) {
+      const asked = { requestTime: ticket.openedAt }
+      if (this.bans.judge(keyPlace(ticket.primary), asked).gone) this.revoke(ticket)
+    }
   }
 }

@@ -1,4 +1,4 @@
-// Structured-field dictionaries (RFC 9651 §4.2.2), as targeted cache control needs them (RFC 9213). PURE.
+// Structured fields (RFC 9651 §4.2): dictionaries, as targeted cache control needs them (RFC 9213), and lists of strings (RFC 9875). PURE.
 
 /** A member's value. An inner list or a string comes as text, the list's items joined by commas; parameters are dropped. */
 export interface DictionaryValue {
@@ -35,6 +35,20 @@ export function parseDictionary(text: string): Map<string, DictionaryValue> | un
     if (value === undefined || !skipParameters(cursor)) return undefined
     members.set(key, value)
     if (atEnd(cursor)) return members
+    if (take(cursor, COMMA) === undefined) return undefined
+  }
+}
+
+/** The strings of a list, parameters dropped. Undefined when any part of the text is wrong or another type. */
+export function parseStrings(text: string): string[] | undefined {
+  const cursor: Cursor = { text: text.replace(/^ +/, ''), at: 0 }
+  const strings: string[] = []
+  if (cursor.text === '') return strings
+  for (;;) {
+    const item = bareItem(cursor)
+    if (item?.type !== 'string' || !skipParameters(cursor)) return undefined
+    strings.push(String(item.value))
+    if (atEnd(cursor)) return strings
     if (take(cursor, COMMA) === undefined) return undefined
   }
 }

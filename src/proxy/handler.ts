@@ -1,5 +1,6 @@
 // The straight line, first half: static → lookup → send, or on through reply.from to answer.ts. A part that is off is a step less, no fork.
 import type { FastifyRequest } from 'fastify'
+import { PURGE } from '../cache/purge'
 import { type CacheRequest, evaluateTests } from '../cache/turn'
 import { sluiceError } from '../errors'
 import type { Fields } from '../http/message'
@@ -12,6 +13,7 @@ import { countAnswer, countPiped } from './count'
 import { answerError, answerStatus } from './error-page'
 import type { RequestExchange } from './exchange'
 import { endWithAnswer } from './linger'
+import { answerPurge } from './purge'
 import { publicAuthority } from './request'
 import { fromOptions } from './requestable'
 import { localPath } from './response'
@@ -23,7 +25,11 @@ import { send } from './send'
 export function handle(request: FastifyRequest): void {
   const exchange = request.sluice as RequestExchange
   if (!exchange.take()) return
-  const { static: files } = exchange.settings
+  const { static: files, purge, methods } = exchange.settings
+  if (request.method === PURGE && (purge !== null || methods === null)) {
+    answerPurge(exchange, purge)
+    return
+  }
   try {
     evaluateRules(exchange)
   } catch (error) {

@@ -15,7 +15,7 @@ export interface HeaderOptions {
   readonly request?: Readonly<Record<string, FieldRule>>
   /** Set on the answer in place of the upstream's; `{ append }` adds a line. nginx: `add_header … always` */
   readonly response?: Readonly<Record<string, FieldRule | { readonly append: string }>>
-  /** Fields of the upstream's answer that no client sees, beside server, x-powered-by and x-accel-*; `*` at the end matches the rest. @default [] (nginx: `proxy_hide_header`) */
+  /** Fields of the upstream's answer that no client sees, beside server, x-powered-by and x-accel-*, and on a route with a cache surrogate-key, cache-tag and cache-groups; `*` at the end matches the rest. @default [] (nginx: `proxy_hide_header`) */
   readonly hide?: readonly string[]
   /** Takes names off the hidden list. nginx: `proxy_pass_header` */
   readonly pass?: readonly string[]
@@ -161,13 +161,17 @@ export const cookiesSchema = {
 /** As in nginx, an own list adds to it, and only `pass` takes away. */
 const HIDDEN = ['server', 'x-powered-by', 'x-accel-*']
 
-/** Applies the defaults and refuses names and values that no field may have. */
-export function resolveHeaders(options: HeaderOptions, path: string): ResolvedHeaders {
+/** Applies the defaults and refuses names and values that no field may have; `consumed` are fields that were meant for the edge. */
+export function resolveHeaders(
+  options: HeaderOptions,
+  path: string,
+  consumed: readonly string[] = []
+): ResolvedHeaders {
   const request = entriesOf(options.request ?? {}, `${path}.request`)
   const response = entriesOf(options.response ?? {}, `${path}.response`)
   const host = resolveHost(options.host ?? 'auto', `${path}.host`)
   const passed = new Set((options.pass ?? []).map((name) => name.toLowerCase()))
-  const hidden = [...HIDDEN, ...(options.hide ?? [])]
+  const hidden = [...HIDDEN, ...consumed, ...(options.hide ?? [])]
     .map((name) => name.toLowerCase())
     .filter((name) => !passed.has(name))
   return {

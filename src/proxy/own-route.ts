@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { RouteCache } from '../cache/cache'
 import { thrownStatus } from '../cache/fetch'
 import type { ResolvedRouteCache } from '../cache/options'
+import { TAG_FIELDS } from '../cache/tags'
 import { type CacheAnswer, type CacheCall, type CacheRequest, evaluateTests } from '../cache/turn'
 import { isSluiceError, sluiceError } from '../errors'
 import { Abort } from '../http/abort'
@@ -165,9 +166,9 @@ function takeBackAnswer(error: Error, { sluice }: FastifyRequest): never {
   throw error
 }
 
-/** What a hook of the app has set gives way to the handler, as on any route of the app; X-Accel-* was said to us. */
+/** What a hook of the app has set gives way to the handler, as on any route of the app; X-Accel-* and tags were said to us. */
 function setField(reply: FastifyReply, name: string, value: string | string[]): void {
-  if (name.startsWith('x-accel-')) return
+  if (name.startsWith('x-accel-') || TAG_FIELDS.includes(name)) return
   if (name === 'set-cookie' || name === 'vary') appendField(reply, name, value)
   else reply.header(name, value)
 }

@@ -1,8 +1,10 @@
 // A route as the request path sees it: every option resolved, every part at hand. Built once, by setup/.
 
 import type { FastifyRequest } from 'fastify'
+import type { BanOf } from '../cache/bans'
 import type { RouteCache } from '../cache/cache'
 import type { ResolvedRouteCache } from '../cache/options'
+import type { Purged } from '../cache/zone'
 import type { Access } from '../guard/access'
 import type { Auth } from '../guard/auth'
 import type { Concurrency } from '../guard/concurrency'
@@ -44,6 +46,12 @@ export interface Guards {
   readonly byAddress: boolean
 }
 
+/** Who may send PURGE, and what it does. */
+export interface RoutePurge {
+  readonly access: Access
+  run(of: BanOf): Promise<Purged>
+}
+
 export interface Route {
   /** Prefix or path, as logged and as in `Exchange.route`. */
   readonly name: string
@@ -80,6 +88,8 @@ export interface Route {
   readonly authNames: ReadonlySet<string>
   readonly static: Static | null
   readonly cache: { readonly route: RouteCache; readonly policy: ResolvedRouteCache } | null
+  /** null = PURGE is a method like others that the route does not take. */
+  readonly purge: RoutePurge | null
   readonly upstream: ChooseUpstream | null
   /** Our name in Via. */
   readonly viaId: string

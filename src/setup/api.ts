@@ -1,9 +1,8 @@
 // `app.sluice`: what an app can ask and tell its edge while it runs.
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteGenericInterface } from 'fastify'
-import type { CacheZone, ZoneStats } from '../cache/zone'
-import { optionError } from '../errors'
+import type { PurgeRequest } from '../cache/purge'
+import type { Purged, ZoneStats } from '../cache/zone'
 import type { OwnCacheOptions } from '../options'
-import { OWN_HANDLERS } from '../proxy/own-route'
 import type { QueueState } from '../upstream/queue'
 import type { ServerState } from '../upstream/server'
 import { BUDGET } from './buffering'
@@ -13,23 +12,10 @@ import { explain } from './explain'
 import type { Explanation } from './explanation'
 import { cached } from './own'
 import type { ExplainRequest } from './pretend'
+import { purge } from './purge'
 import type { Registry } from './registry'
 import { type ShownRoute, showRoute } from './shown'
 import { createUpstreams, type UpstreamsControl } from './upstreams'
-
-/** What to take out of the caches. */
-export interface PurgeRequest {
-  /** One public URL, `https://example.com/page?x=1`, from every upstream. */
-  readonly url?: string
-  /** Everything whose URL, or path when it starts with `/`, starts so. */
-  readonly prefix?: string
-  /** Everything of a host. */
-  readonly host?: string
-  /** Everything. */
-  readonly all?: true
-  /** Only in this zone. @default every zone */
-  readonly zone?: string
-}
 
 /** Numbers of the moment; counters run from the start of the process. */
 export interface SluiceStats {
@@ -59,7 +45,7 @@ export interface Sluice {
   /** An own handler behind a cache: it runs, after all hooks, when there is no stored answer. Options as of a route's `cache`. */
   cached: Cached
   /** Takes stored responses out: a URL at once (`removed`), anything wider by a ban that lookups meet (`banned`). */
-  purge(what: PurgeRequest): Promise<{ removed: number; banned: number }>
+  purge(what: PurgeRequest): Promise<Purged>
   /** A group by name; throws on an unknown one. */
   upstream(name: string): UpstreamControl
   /** Groups that come and go while the app runs. */
@@ -80,15 +66,7 @@ export interface Sluice {
 export function createApi(registry: Registry): Sluice {
   return {
     cached: (options: string | OwnCacheOptions, handler: AnyHandler) => cached(registry, options, handler),
-    async purge(what) {
-      const zones =
-        what.zone === undefined ? [...registry.caches.values()] : [registry.zone(what.zone, 'purge.zone')]
-      const results = await Promise.all(zones.map((zone) => purgeZone(registry, zone, what)))
-      return {
-        removed: results.reduce((sum, { removed }) => sum + removed, 0),
-        banned: results.reduce((sum, { banned }) => sum + banned, 0)
-      }
-    },
+    purge: (what) => purge(registry, what),
     upstream: (name) => controlOf(registry, name),
     upstreams: createUpstreams(registry),
     ready: () => registry.parts.drain.ready,
@@ -106,19 +84,4 @@ export function createApi(registry: Registry): Sluice {
       buffers: { bytes: BUDGET.bytes, maxBytes: BUDGET.maxBytes, spilling: BUDGET.spilling }
     })
   }
-}
-
-function purgeZone(
-  registry: Registry,
-  zone: CacheZone,
-  { url, prefix, host, all, zone: named }: PurgeRequest
-): Promise<{ removed: number; banned: number }> {
-  const now = Date.now()
-  if (url !== undefined)
-    return zone.purge({ url, upstreams: [OWN_HANDLERS, ...registry.upstreams.keys()] }, now)
-  if (prefix !== undefined) return zone.purge({ prefix }, now)
-  if (host !== undefined) return zone.purge({ host }, now)
-  if (all === undefined && named === undefined)
-    throw optionError('purge', 'needs one of url, prefix, host, all, zone')
-  return zone.purge({ all: true }, now)
 }

@@ -8,6 +8,7 @@ import type {
   FastifySchema,
   HTTPMethods
 } from 'fastify'
+import { PURGE } from '../cache/purge'
 import { optionError } from '../errors'
 import { alteredHook } from '../proxy/altered'
 import { beginHook, type Logging, restoreContentType } from '../proxy/begin'
@@ -20,7 +21,7 @@ import { type ResolvedWebsocket, resolveWebsocket } from '../websocket/options'
 import type { Upgrades } from '../websocket/upgrade'
 import { CATCH_ALL } from './catch-all'
 import { HOSTS } from './hosts'
-import { methodsOf } from './places'
+import { methodsOf, takesPurge } from './places'
 import type { Registry } from './registry'
 import { type NamedRoute, optionAt } from './routes'
 import { startLine } from './start-line'
@@ -50,7 +51,8 @@ export function addMethods(child: FastifyInstance, registry: Registry, routes: r
   const known = new Set<string>(child.supportedMethods)
   const added = new Set<string>()
   for (const named of routes) {
-    for (const method of methodsOf(named).filter((name) => !known.has(name))) {
+    const wanted = [...methodsOf(named), ...(takesPurge(named) ? [PURGE] : [])]
+    for (const method of wanted.filter((name) => !known.has(name))) {
       checkMethod(named, method)
       added.add(method)
     }

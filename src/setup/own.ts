@@ -12,6 +12,7 @@ import type { Route } from '../proxy/route'
 import { isServerUrl } from '../upstream/origin'
 import { addSpill, HANDLER_AHEAD } from './buffering'
 import { refusePitfalls } from './pitfalls'
+import { takesPurge } from './places'
 import type { Registry } from './registry'
 import { resolveRoute } from './resolve'
 import { routeSchema } from './schema'
@@ -51,6 +52,9 @@ function refuseIdle(options: OwnCacheOptions): void {
       `${CACHED}.background`,
       'a handler runs for a request: the first one waits for it, others get the stale answer meanwhile'
     )
+  }
+  if ((options as { purge?: unknown }).purge) {
+    throw optionError(`${CACHED}.purge`, 'the route takes the methods it was made for: call app.sluice.purge')
   }
   const index = useStale.findIndex((reason) => NO_NETWORK.has(reason))
   if (index === -1) return
@@ -168,6 +172,7 @@ function resolveForward(
   const own = { ...options, upstream } as RouteOptions
   const named = { options: own, own, path: FORWARD, url }
   refusePitfalls(named)
+  if (takesPurge(named)) throw optionError(`${FORWARD}.cache.purge`, 'goes with a mounted route')
   addSpill(named, registry.spills, registry.app.log)
   const around = { registry, bodyLimit, limiter: undefined, allow: '' }
   const route = resolveRoute(named, around)

@@ -1,4 +1,6 @@
 // PURE. Which method of a path goes to which route: together the routes of a path own all of them, so that no guard is walked around.
+
+import { PURGE } from '../cache/purge'
 import { optionError } from '../errors'
 import { bareHost } from './hosts'
 import { type Attempt, atOnce, type NamedRoute, optionAt } from './routes'
@@ -23,7 +25,7 @@ export function shareMethods(
     const open = twins.find(({ options }) => options.methods === undefined)
     const left = supported.filter((method) => !listed.has(method))
     const allow =
-      open === undefined ? [...listed] : [...listed, ...left.filter((method) => method !== 'TRACE')]
+      open === undefined ? [...listed] : [...listed, ...left.filter((method) => isAllowed(open, method))]
     const owner = open ?? twins[0]
     for (const twin of twins) {
       shares.set(twin, {
@@ -35,9 +37,21 @@ export function shareMethods(
   return shares
 }
 
-/** The methods that the route lists, in upper case. */
-export function methodsOf({ options }: NamedRoute): string[] {
-  return (options.methods ?? []).map((method) => method.toUpperCase())
+function isAllowed(open: NamedRoute, method: string): boolean {
+  return method === PURGE ? takesPurge(open) : method !== 'TRACE'
+}
+
+/** The methods that the route lists, in upper case, and PURGE where it is the cache's; none: it is open to all. */
+export function methodsOf(named: NamedRoute): string[] {
+  const { methods } = named.options
+  if (methods === undefined) return []
+  const listed = methods.map((method) => method.toUpperCase())
+  return takesPurge(named) && !listed.includes(PURGE) ? [...listed, PURGE] : listed
+}
+
+/** Whether PURGE is for the route's cache. */
+export function takesPurge({ options: { cache } }: NamedRoute): boolean {
+  return typeof cache === 'object' && Boolean(cache.purge)
 }
 
 /** What the router is given: a prefix is two patterns, and leaves its own bare path to a route that names exactly it. */

@@ -3,7 +3,9 @@
 import type { FastifyRequest } from 'fastify'
 import { RouteCache } from '../cache/cache'
 import { resolveRouteCache } from '../cache/options'
+import { TAG_FIELDS } from '../cache/tags'
 import { optionError } from '../errors'
+import { compileAccess } from '../guard/access'
 import { createAuth } from '../guard/auth'
 import { createConcurrency } from '../guard/concurrency'
 import { resolveAccess, resolveAuthRequest, resolveConcurrency } from '../guard/options'
@@ -28,6 +30,7 @@ import { sizeBytes } from '../units'
 import { bufferingOf } from './buffering'
 import { refuseOtherBackend } from './pitfalls'
 import { methodsOf } from './places'
+import { purgeZones } from './purge'
 import type { Registry } from './registry'
 import { type Attempt, atOnce, type NamedRoute } from './routes'
 
@@ -62,7 +65,9 @@ export function resolveRoute(named: NamedRoute, around: Surroundings & { readonl
     mounts: registry.mounts,
     methods: options.methods === undefined ? null : new Set(methodsOf(named)),
     allow: around.allow,
-    headers: part(() => resolveHeaders(options.headers ?? {}, `${path}headers`)),
+    headers: part(() =>
+      resolveHeaders(options.headers ?? {}, `${path}headers`, options.cache ? TAG_FIELDS : [])
+    ),
     forwarded: resolveForwarded(options.forwarded),
     timeouts: part(() => resolveTimeouts(options.timeouts ?? {}, `${path}timeouts`)),
     retry: part(() => resolveRetry(options.retry, `${path}retry`)),
@@ -84,6 +89,7 @@ export function resolveRoute(named: NamedRoute, around: Surroundings & { readonl
       part(() => resolveAuthRequest(options.authRequest, `${path}authRequest`))?.copyFields ?? new Set(),
     static: part(() => resolveStaticOption(options, path)),
     cache: part(() => resolveCacheOption(options, path, registry)),
+    purge: part(() => resolvePurge(options, path, registry)),
     // What is redirected goes nowhere else, a handshake neither.
     upstream: options.redirect === undefined ? target?.choose : null,
     viaId: registry.viaId
@@ -141,6 +147,15 @@ function resolveCacheOption({ cache }: RouteOptions, path: string, registry: Reg
   const policy = resolveRouteCache(cache, `${path}cache`)
   if (policy === undefined) return null
   return { policy, route: new RouteCache(registry.zone(policy.zone, `${path}cache`), policy) }
+}
+
+function resolvePurge({ cache }: RouteOptions, path: string, registry: Registry): Route['purge'] {
+  if (typeof cache !== 'object' || !cache.purge) return null
+  const zone = registry.zone(cache.zone, `${path}cache`)
+  return {
+    access: compileAccess(cache.purge.access, `${path}cache.purge.access`),
+    run: (of) => purgeZones(registry, [zone], { of, soft: false })
+  }
 }
 
 function resolveGuards(named: NamedRoute, { registry, limiter }: Surroundings): Guards {

@@ -1,5 +1,7 @@
 // Opens a cache zone: its memory tier, and the disk tier behind it.
 import type { FastifyBaseLogger } from 'fastify'
+import { BanFile } from '../cache/ban-file'
+import { NODE_TIMERS } from '../cache/lock'
 import type { ResolvedCacheZone } from '../cache/options'
 import { openDiskStore } from '../cache/store/disk'
 import { createMemoryStore } from '../cache/store/memory'
@@ -28,17 +30,46 @@ export async function openZone(
   const onState = reporter(name, disk.path, place)
   try {
     const store = await openDiskStore({ ...disk, version, now: Date.now, onState })
-    return new CacheZone(name, createTieredStore(memory, store), {
+    const zone = new CacheZone(name, createTieredStore(memory, store), {
       version,
       objectBytes: maxObjectBytes,
-      openFile: () => openTemporaryFile(disk.path)
+      openFile: () => openTemporaryFile(disk.path),
+      spread: openBans(name, disk.path, place)
     })
+    return await started(zone)
   } catch (error) {
     const problem = isSluiceError(error)
       ? error.message.replace(/^disk\.path: /, '')
       : String((error as Error).message)
     throw optionError(`${place.path}.disk.path`, problem)
   }
+}
+
+/** What has been opened is closed again when it cannot be used. */
+async function started(zone: CacheZone): Promise<CacheZone> {
+  try {
+    await zone.start()
+    return zone
+  } catch (error) {
+    await zone.close()
+    throw error
+  }
+}
+
+function openBans(cache: string, directory: string, { path, log }: ZonePlace): BanFile {
+  return new BanFile({
+    directory,
+    timers: NODE_TIMERS,
+    now: Date.now,
+    onState: (errno) => {
+      if (errno === undefined)
+        log.info({ cache, directory }, `cache ${cache}: purges of other processes are seen again`)
+      else {
+        const facts = { cache, directory, errno, ...diskFault(errno, directory, path) }
+        log.error(facts, `cache ${cache}: purges of other processes are not seen for now (${errno})`)
+      }
+    }
+  })
 }
 
 /** A line when the disk goes off and one when it is back: never one for each request. */

@@ -13,6 +13,15 @@ const CHUNK_BYTES = 40_000
 const CHUNKS = 4
 const LENGTH = CHUNK_BYTES * CHUNKS
 
+const TAG = 'all-of-them'
+
+/** What takes everything, each in its own way. */
+const BANS = {
+  purge: { url: 'http://example.com/' },
+  ban: { all: true },
+  untag: { tags: [TAG] }
+} as const
+
 /** What the origin says in one head. */
 type Head =
   | 'shared'
@@ -31,7 +40,7 @@ export type Step =
   | readonly ['read' | 'abort', number]
   | readonly ['head', number, Head]
   | readonly ['push' | 'end' | 'break', number]
-  | readonly ['purge' | 'ban' | 'timeout' | 'turn']
+  | readonly [keyof typeof BANS | 'timeout' | 'turn']
   | readonly ['tick', number]
 
 const ask = fc.record({
@@ -68,7 +77,12 @@ export const steps: fc.Arbitrary<readonly Step[]> = fc.array(
     { weight: 6, arbitrary: fc.tuple(fc.constant('push' as const), which) },
     { weight: 2, arbitrary: fc.tuple(fc.constantFrom('end' as const, 'read' as const), which) },
     { weight: 1, arbitrary: fc.tuple(fc.constantFrom('break' as const, 'abort' as const), which) },
-    { weight: 3, arbitrary: fc.tuple(fc.constantFrom('purge' as const, 'ban' as const, 'timeout' as const)) },
+    {
+      weight: 3,
+      arbitrary: fc.tuple(
+        fc.constantFrom('purge' as const, 'ban' as const, 'untag' as const, 'timeout' as const)
+      )
+    },
     { weight: 2, arbitrary: fc.tuple(fc.constant('tick' as const), fc.constantFrom(1, 500, 1500, 70_000)) },
     { weight: 8, arbitrary: fc.tuple(fc.constant('turn' as const)) }
   ),
@@ -198,7 +212,7 @@ export class World {
         // A ban goes by the clock.
         this.scene.now++
         await this.scene.zone.purge(
-          step[0] === 'ban' ? { all: true } : { url: 'http://example.com/', upstreams: ['app'] },
+          { of: BANS[step[0]], soft: false, upstreams: ['app'] },
           this.scene.now - 1
         )
     }
@@ -343,7 +357,7 @@ function wrongContent(
 }
 
 function fieldsOf(head: Head, number: number): Fields {
-  const fields: Fields = { etag: `"${number}"`, 'content-length': String(LENGTH) }
+  const fields: Fields = { etag: `"${number}"`, 'content-length': String(LENGTH), 'cache-tag': TAG }
   if (head === 'unknown-length') delete fields['content-length']
   if (head === 'varied') fields.vary = 'x-kind'
   const control: Partial<Record<Head, string>> = {

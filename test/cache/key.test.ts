@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { type KeyFacts, primaryKey, selectingValues, variantKey, varyNames } from '../../src/cache/key'
+import {
+  type KeyFacts,
+  keyPlace,
+  primaryKey,
+  selectingValues,
+  variantKey,
+  varyNames
+} from '../../src/cache/key'
 import type { Fields } from '../../src/http/message'
 import { canonicalAuthority } from '../../src/http/origin'
 
@@ -139,4 +146,18 @@ test('selectingValues has no prototype and ignores inherited names', () => {
     ['__proto__', null],
     ['constructor', null]
   ])
+})
+
+test('a key tells its place, whatever stands in it', () => {
+  const text = fc.string({ unit: fc.constantFrom('a', ':', '1', 'é', '-', 'v') })
+  fc.assert(
+    fc.property(text, text, text, fc.option(text, { nil: undefined }), (target, upstream, name, version) => {
+      const authority = `x${name.replaceAll(':', '')}`
+      const key = primaryKey({ scheme: 'https', authority, target, upstream, version })
+      for (const each of [key, variantKey(key, ['x-kind'], { 'x-kind': 'a' }, true)]) {
+        assert.deepEqual(keyPlace(each), { scheme: 'https', authority, target })
+      }
+    })
+  )
+  assert.equal(keyPlace(primaryKey({ ...facts, custom: 'u1:a' })), undefined)
 })

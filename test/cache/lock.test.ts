@@ -73,16 +73,31 @@ test('an old leader is not waited for, and its end leaves the new one alone', ()
   assert.deepEqual(lock.stats(), { flights: 0, waiting: 0 })
 })
 
-test('a leader whose fetch was revoked is not joined, one whose response is coming is, whatever its age', () => {
+test('a response that is coming is joined, whatever its age, until it is abandoned', () => {
   const lock = new Lock()
   const flight = lock.lead('k', 0)
   const entry = wholeEntry({ status: 200, fields: {}, requestTime: 0, responseTime: 0 }, Buffer.from('A'))
   flight.publish({ key: 'k', record: undefined, entry, word: 'MISS' })
-  const ticket = { revoked: false }
-  flight.ticket = ticket
   assert.equal(lock.current('k', 99_000, 30_000), flight)
-  ticket.revoked = true
+  flight.abandon()
   assert.equal(lock.current('k', 1, 30_000), undefined)
+})
+
+test('an abandoned fetch that only its followers kept alive ends with it, one whose response is coming does not', async () => {
+  for (const [comes, ended] of [
+    [false, 1],
+    [true, 0]
+  ] as const) {
+    const flight = new Flight(0, () => {})
+    let ends = 0
+    flight.onDeserted(() => ends++)
+    const waiting = flight.wait(5000, new Abort(), new HandTimers())
+    const entry = wholeEntry({ status: 200, fields: {}, requestTime: 0, responseTime: 0 }, Buffer.from('A'))
+    if (comes) flight.publish({ key: 'k', record: undefined, entry, word: 'MISS' })
+    flight.abandon()
+    flight.abandon()
+    assert.deepEqual([(await waiting).kind, ends], [comes ? 'arriving' : 'abandoned', ended])
+  }
 })
 
 /** A scene whose origin answers when told to, in the order of the requests. */

@@ -39,7 +39,8 @@ test('the defaults', () => {
     statusHeader: 'x-cache-status',
     vary: { normalize: true, max: 16 },
     setCookie: 'skip',
-    maxObjectBytes: Number.POSITIVE_INFINITY
+    maxObjectBytes: Number.POSITIVE_INFINITY,
+    purge: false
   })
   assert.deepEqual(resolveCacheZone({}, 'caches.z'), {
     memoryBytes: 64 << 20,

@@ -3,10 +3,11 @@ import { Readable } from 'node:stream'
 import { RouteCache } from '../../src/cache/cache'
 import type { Timers } from '../../src/cache/lock'
 import { type CacheOptions, type ResolvedRouteCache, resolveRouteCache } from '../../src/cache/options'
+import { type PurgeRequest, readPurge } from '../../src/cache/purge'
 import { createMemoryStore } from '../../src/cache/store/memory'
 import type { CacheStore } from '../../src/cache/store/store'
 import type { CacheOutcome, CacheRequest } from '../../src/cache/turn'
-import { CacheZone, type ZoneParts } from '../../src/cache/zone'
+import { CacheZone, type Purged, type ZoneParts } from '../../src/cache/zone'
 import { Abort } from '../../src/http/abort'
 import type { Body, Fields, UpstreamRequest, UpstreamResponse } from '../../src/http/message'
 import type { SpoolOptions } from '../../src/spool/spool'
@@ -123,6 +124,11 @@ export class Scene {
   async words(count: number, target = '/'): Promise<string[]> {
     const seen = await Promise.all(Array.from({ length: count }, () => this.get(target)))
     return seen.map(({ word }) => word).sort()
+  }
+
+  /** Purges what is stored under these upstreams' names. */
+  purge(what: PurgeRequest, upstreams: readonly string[] = ['app']): Promise<Purged> {
+    return this.zone.purge({ ...readPurge(what), upstreams }, this.now)
   }
 
   /** As `ask`, the body left to the test. */

@@ -210,60 +210,14 @@ test('of a variant that was announced by a purged response nothing older comes b
   const other = scene.get('/', { 'x-kind': 'b' })
   await settled()
   assert.equal(scene.requests.length, 2)
-  await scene.zone.purge({ url: 'http://example.com/', upstreams: ['app'] }, scene.now)
+  await scene.purge({ url: 'http://example.com/' })
+  scene.at(1)
   answer.open(text('b', { ...FRESH, vary: 'x-kind' }))
   source.push(null)
   await Promise.all([leading, other])
   await settled()
   scene.script = () => text('new', { ...FRESH, vary: 'x-kind' })
   assert.equal((await scene.get('/', { 'x-kind': 'b' })).body, 'new')
-})
-
-for (const [name, purge] of [
-  ['purge by URL', { url: 'http://example.com/', upstreams: ['app'] }],
-  ['ban', { all: true }]
-] as const) {
-  test(`${name}: who came before it gets its body, who comes after it a new one, fetched once`, async () => {
-    const { scene, source, leading } = await arriving()
-    const before = scene.get()
-    await settled()
-    scene.at(1)
-    await scene.zone.purge(purge, scene.now)
-    scene.at(2)
-    const answer = gate<ReturnType<typeof text>>()
-    scene.script = () => answer.promise
-    const after = [scene.get(), scene.get(), scene.get()]
-    await settled()
-    assert.equal(scene.requests.length, 2)
-    answer.open(text('new', FRESH))
-    source.push(Buffer.from('old'))
-    source.push(null)
-    assert.deepEqual([await leading, (await before).body], ['old', 'old'])
-    assert.deepEqual(new Set((await Promise.all(after)).map(({ body }) => body)), new Set(['new']))
-    await settled()
-    assert.equal((await scene.get()).body, 'new')
-    assert.equal(scene.requests.length, 2)
-  })
-}
-
-test('a purge before the head comes: those who waited fetch once more, together', async () => {
-  const scene = new Scene()
-  const answers: ReturnType<typeof gate<ReturnType<typeof text>>>[] = []
-  scene.script = () => {
-    const answer = gate<ReturnType<typeof text>>()
-    answers.push(answer)
-    return answer.promise
-  }
-  const leader = scene.get()
-  const followers = [scene.get(), scene.get(), scene.get()]
-  await settled()
-  await scene.zone.purge({ url: 'http://example.com/', upstreams: ['app'] }, scene.now)
-  answers[0]?.open(text('old', FRESH))
-  assert.equal((await leader).body, 'old')
-  await settled()
-  assert.equal(answers.length, 2)
-  answers[1]?.open(text('new', FRESH))
-  assert.deepEqual(new Set((await Promise.all(followers)).map(({ body }) => body)), new Set(['new']))
 })
 
 test('a response that is no longer fresh when somebody comes is fetched again, once', async () => {
@@ -423,7 +377,7 @@ test('a refresh beside a request is shared as well', async () => {
   assert.equal((await scene.get()).word, 'STALE')
   await settled()
   scene.at(5)
-  scene.zone.bans.add({ all: true }, scene.now - 4000)
+  scene.zone.bans.add({ of: { all: true }, at: scene.now - 4000, soft: false })
   const joined = scene.get()
   await settled()
   source.push(Buffer.from('B'))

@@ -16,7 +16,7 @@ test('purge by URL takes it at once, its variants too, and what is on its way', 
   }
   const slow = scene.get('/c')
   await settled()
-  const purge = (url: string) => scene.zone.purge({ url, upstreams: ['other', 'app'] }, scene.now)
+  const purge = (url: string) => scene.purge({ url }, ['other', 'app'])
   assert.deepEqual(await purge('http://EXAMPLE.com:80/a?x=1'), { removed: 1, banned: 0 })
   await purge('http://example.com/c')
   answer.open()
@@ -24,16 +24,6 @@ test('purge by URL takes it at once, its variants too, and what is on its way', 
   scene.script = () => text('new', FRESH)
   assert.deepEqual([(await scene.get('/a?x=1')).word, (await scene.get('/b')).word], ['MISS', 'HIT'])
   assert.equal((await scene.get('/c')).body, 'new')
-})
-
-test('purge of a URL that is not one removes nothing', async () => {
-  const scene = new Scene()
-  for (const url of ['', '/a', 'ftp://example.com/', 'http://']) {
-    assert.deepEqual(await scene.zone.purge({ url, upstreams: ['app'] }, scene.now), {
-      removed: 0,
-      banned: 0
-    })
-  }
 })
 
 for (const [name, what, gone] of [
@@ -50,7 +40,7 @@ for (const [name, what, gone] of [
       text('A', { ...FRESH, ...(path.endsWith('2') && { 'surrogate-key': 'all even', 'cache-tag': 'x, y' }) })
     for (const target of ['/a/1', '/a/2', '/b']) await scene.get(target)
     scene.at(1)
-    assert.deepEqual(await scene.zone.purge(what, scene.now), { removed: 0, banned: 1 })
+    assert.deepEqual(await scene.purge(what), { removed: 0, banned: 1 })
     scene.at(2)
     const missed = []
     for (const target of ['/a/1', '/a/2', '/b'])
@@ -70,11 +60,198 @@ test('a ban meets what was asked for before it and came after it', async () => {
   const slow = scene.get()
   await settled()
   scene.at(1)
-  await scene.zone.purge({ all: true }, scene.now)
+  await scene.purge({ all: true })
   scene.at(2)
   answer.open()
   await slow
   assert.equal((await scene.get()).word, 'MISS')
+})
+
+test('a purge by URL catches what is stored again, and what a route with a key of its own has stored for it', async () => {
+  const scene = new Scene({ key: () => 'k' })
+  const get = (target: string) => scene.ask({ target, request: { customKey: 'k' } })
+  await get('/page?utm=1')
+  assert.equal((await get('/page')).word, 'HIT')
+  scene.at(1)
+  assert.deepEqual(await scene.purge({ url: 'http://example.com/page?utm=1' }), { removed: 0, banned: 1 })
+  scene.at(2)
+  assert.equal((await get('/other')).word, 'MISS', 'it was fetched for the URL that is purged')
+  scene.at(3)
+  await scene.purge({ url: '/page' })
+  scene.at(4)
+  assert.equal((await get('/elsewhere')).word, 'HIT')
+  assert.equal((await get('/page')).word, 'MISS', 'it is asked for by the URL that is purged')
+  assert.equal((await get('/elsewhere')).word, 'HIT')
+})
+
+test('a path is purged on every host', async () => {
+  const scene = new Scene()
+  const word = async (authority: string) => (await scene.ask({ target: '/a', request: { authority } })).word
+  for (const authority of ['one.example', 'two.example']) await word(authority)
+  scene.at(1)
+  assert.deepEqual(await scene.purge({ url: '/a' }), { removed: 0, banned: 1 })
+  scene.at(2)
+  for (const authority of ['one.example', 'two.example']) assert.equal(await word(authority), 'MISS')
+})
+
+for (const what of [{ url: 'http://example.com/' }, { prefix: '/' }, { all: true }] as const) {
+  test(`purge of ${JSON.stringify(what)} frees who waits: one of them asks anew, for all`, async () => {
+    const scene = new Scene()
+    const old = gate()
+    scene.script = async () => {
+      await old.promise
+      return text('old', FRESH)
+    }
+    const leader = scene.get()
+    await settled()
+    const followers = [scene.get(), scene.get(), scene.get()]
+    await settled()
+    scene.script = () => text('new', FRESH)
+    scene.at(1)
+    const purged = scene.purge(what)
+    scene.at(2)
+    await purged
+    const bodies = (await Promise.all(followers)).map(({ body }) => body)
+    assert.deepEqual([bodies, scene.requests.length], [['new', 'new', 'new'], 2])
+    old.open()
+    assert.equal((await leader).body, 'old')
+    assert.deepEqual([(await scene.get()).body, scene.requests.length], ['new', 2])
+  })
+}
+
+test('a fetch that began before a ban of its tag is not for those who ask after it', async () => {
+  const scene = new Scene()
+  const old = gate()
+  scene.script = async () => {
+    await old.promise
+    return text('old', { ...FRESH, 'cache-tag': 'a' })
+  }
+  const leader = scene.get()
+  await settled()
+  scene.at(1)
+  await scene.purge({ tags: ['a'] })
+  const follower = scene.get()
+  await settled()
+  scene.at(2)
+  scene.script = () => text('new', FRESH)
+  old.open()
+  assert.deepEqual([(await leader).body, (await follower).body], ['old', 'new'])
+})
+
+test('soft: stale from then on, served while it is refreshed, and fresh again by a 304', async () => {
+  const scene = new Scene()
+  scene.script = () => text('A', { 'cache-control': 'max-age=600, stale-while-revalidate=30', etag: '"a"' })
+  await scene.get()
+  scene.at(100)
+  assert.deepEqual(await scene.purge({ url: 'http://example.com/', soft: true }), { removed: 0, banned: 1 })
+  scene.at(110)
+  scene.script = () => ({ status: 304, fields: { etag: '"a"' }, body: null })
+  const stale = await scene.get()
+  assert.deepEqual([stale.word, stale.body, stale.fields.age], ['STALE', 'A', '110'])
+  assert.equal(scene.sent(1).fields['if-none-match'], '"a"')
+  await settled()
+  assert.deepEqual([(await scene.get()).word, scene.requests.length], ['HIT', 2])
+})
+
+test('soft: the windows begin with the purge', async () => {
+  const scene = new Scene()
+  scene.script = () => text('A', { 'cache-control': 'max-age=600, stale-while-revalidate=30' })
+  await scene.get()
+  scene.at(100)
+  await scene.purge({ prefix: '/', soft: true })
+  scene.at(131)
+  scene.script = () => text('B', FRESH)
+  assert.equal((await scene.get()).body, 'B')
+})
+
+test('soft: what stands in for an origin that fails', async () => {
+  const scene = new Scene({ useStale: ['http_503'] })
+  await scene.get()
+  scene.at(1)
+  await scene.purge({ host: 'example.com', soft: true })
+  scene.at(2)
+  scene.script = () => text('down', {}, 503)
+  const seen = await scene.get()
+  assert.deepEqual([seen.word, seen.body], ['STALE', 'A'])
+})
+
+test('soft: must-revalidate is not served stale', async () => {
+  const scene = new Scene({ useStale: ['http_503'] })
+  scene.script = () => text('A', { 'cache-control': 'max-age=60, must-revalidate' })
+  await scene.get()
+  scene.at(1)
+  await scene.purge({ all: true, soft: true })
+  scene.at(2)
+  scene.script = () => text('down', {}, 503)
+  assert.equal((await scene.get()).status, 503)
+})
+
+test('a hard purge after a soft one takes it all the same', async () => {
+  const scene = new Scene()
+  await scene.get()
+  scene.at(1)
+  await scene.purge({ url: '/', soft: true })
+  await scene.purge({ prefix: '/' })
+  scene.at(2)
+  scene.script = () => {
+    throw new Error('down')
+  }
+  await assert.rejects(scene.get())
+})
+
+test('a 304 brings tags of its own, and keeps those that it does not speak of', async () => {
+  const scene = new Scene()
+  const fields = { 'cache-control': 'max-age=1', etag: '"a"' }
+  scene.script = () => text('A', { ...fields, 'cache-tag': 'old', 'surrogate-key': 'kept' })
+  await scene.get()
+  scene.at(5)
+  scene.script = () => ({ status: 304, fields: { ...fields, ...FRESH, 'cache-tag': 'new' }, body: null })
+  assert.equal((await scene.get()).word, 'REVALIDATED')
+  for (const [tag, word] of [
+    ['old', 'HIT'],
+    ['new', 'REVALIDATED'],
+    ['kept', 'REVALIDATED']
+  ] as const) {
+    scene.now += 10
+    await scene.purge({ tags: [tag], soft: true })
+    scene.now += 10
+    assert.equal((await scene.get()).word, word, tag)
+  }
+})
+
+test('a change invalidates the groups that it names, of its own origin', async () => {
+  const scene = new Scene()
+  const grouped = { ...FRESH, 'cache-groups': '"shop"' }
+  const get = (authority: string, target: string) => scene.ask({ target, request: { authority } })
+  scene.script = ({ path }) => text('A', path === '/c' ? FRESH : grouped)
+  for (const target of ['/a', '/c']) await get('example.com', target)
+  await get('example.org', '/a')
+  scene.at(1)
+  scene.script = () => text('changed', { 'cache-group-invalidation': '"shop"' })
+  await get('example.com', '/b')
+  assert.equal((await get('example.com', '/a')).word, 'HIT', 'the answer to a GET changes nothing')
+  await scene.ask({ method: 'POST', target: '/b' })
+  scene.at(2)
+  const words = [
+    await get('example.com', '/a'),
+    await get('example.com', '/c'),
+    await get('example.org', '/a')
+  ]
+  assert.deepEqual(
+    words.map(({ word }) => word),
+    ['MISS', 'HIT', 'HIT']
+  )
+})
+
+test('a change that failed invalidates no group', async () => {
+  const scene = new Scene()
+  scene.script = () => text('A', { ...FRESH, 'cache-groups': '"shop"' })
+  await scene.get('/a')
+  scene.at(1)
+  scene.script = () => text('no', { 'cache-group-invalidation': '"shop"' }, 422)
+  await scene.ask({ method: 'POST', target: '/b' })
+  scene.at(2)
+  assert.equal((await scene.get('/a')).word, 'HIT')
 })
 
 test('another version of the zone does not see what the one before stored', async () => {

@@ -229,8 +229,8 @@ test('purge reaches own routes by url, prefix and host', async (t) => {
     { prefix: '/ne' },
     { prefix: url },
     { host: '127.0.0.1' },
-    { zone: 'pages' }
-  ]) {
+    { all: true, zone: 'pages' }
+  ] as const) {
     await get(target)
     assert.equal(wordOf(await get(target)), 'HIT')
     const { removed, banned } = await app.sluice.purge(what)

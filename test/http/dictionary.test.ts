@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { type DictionaryValue, parseDictionary } from '../../src/http/dictionary'
+import { type DictionaryValue, parseDictionary, parseStrings } from '../../src/http/dictionary'
 
 const flag: DictionaryValue = { type: 'boolean', value: true }
 
@@ -101,3 +101,20 @@ test('parseDictionary never throws', () => {
     { numRuns: 1000 }
   )
 })
+
+for (const [text, strings] of [
+  ['', []],
+  [' "a"', ['a']],
+  ['"a","b"\t, "c" ', ['a', 'b', 'c']],
+  ['"a\\"b";x;y="z", ""', ['a"b', '']],
+  ['a', undefined],
+  ['"a", 1', undefined],
+  ['("a")', undefined],
+  ['"a",', undefined],
+  ['"a" "b"', undefined],
+  ['"a', undefined],
+  ['"a";=', undefined],
+  ['"é"', undefined]
+] as const) {
+  test(`strings: ${JSON.stringify(text)}`, () => assert.deepEqual(parseStrings(text), strings))
+}

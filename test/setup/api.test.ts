@@ -77,7 +77,7 @@ test('purge: by URL, by prefix, by host, by zone, all', async (t) => {
   for (const what of [
     { prefix: '/cached' },
     { host: '127.0.0.1' },
-    { zone: 'pages' },
+    { all: true, zone: 'pages' },
     { all: true }
   ] as const) {
     const { banned } = await sluice.purge(what)
@@ -85,9 +85,9 @@ test('purge: by URL, by prefix, by host, by zone, all', async (t) => {
     assert.equal(await word('/cached/a'), 'MISS', JSON.stringify(what))
     assert.equal(await word('/cached/a'), 'HIT')
   }
-  await assert.rejects(sluice.purge({}), /needs one of url, prefix, host, all, zone/)
+  await assert.rejects(sluice.purge({}), /needs exactly one of url, prefix, host, tags, all/)
   await assert.rejects(
-    sluice.purge({ zone: 'page' }),
+    sluice.purge({ all: true, zone: 'page' }),
     /purge\.zone: no cache named "page", did you mean "pages"/
   )
 })

@@ -16,6 +16,8 @@ export interface StoredHead {
   readonly selecting?: Record<string, string | null>
   /** Purge tags. */
   readonly tags?: readonly string[]
+  /** The URL that it was fetched for, where the key does not tell. */
+  readonly url?: string
 }
 
 /** A record under a primary key whose responses vary: the names to look at; each variant is an entry of its own. */
