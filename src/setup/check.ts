@@ -77,7 +77,7 @@ function checkRoutes(routes: readonly NamedRoute[], registry: Registry, attempt:
   for (const named of routes) {
     attempt(() => {
       for (const method of methodsOf(named)) checkMethod(named, method)
-      websocketOf(named)
+      websocketOf(named, registry)
       resolveRoute(named, { ...around, allow: shares?.get(named)?.allow ?? '' })
     })
   }

@@ -81,7 +81,7 @@ export function mount(
   registry: Registry,
   { named, route, methods, patterns, isLogDisabled }: Mounting
 ): void {
-  const websocket = websocketOf(named)
+  const websocket = websocketOf(named, registry)
   const { upgrades, catchAll } = registry.parts
   if (route.name === '/') catchAll.noteMounted()
   const tunnel = tunnelHook(upgrades, websocket)
@@ -103,9 +103,17 @@ export function mount(
   child.log.info(`${patternOf(route)} → ${destinationOf(named)}`)
 }
 
-/** The route's `websocket`, checked. */
-export function websocketOf({ options, path }: NamedRoute): ResolvedWebsocket {
-  return resolveWebsocket(options.websocket, path === '' ? 'websocket' : `${path}.websocket`)
+/** The route's `websocket`, checked; an upstream that is asked in HTTP/2 has no upgrade (RFC 9113 §8.6). */
+export function websocketOf({ options, path }: NamedRoute, registry: Registry): ResolvedWebsocket {
+  const prefix = path === '' ? '' : `${path}.`
+  const websocket = resolveWebsocket(options.websocket, `${prefix}websocket`)
+  if (!websocket.enabled || typeof options.upstream !== 'string') return websocket
+  const { protocol, name } = registry.upstreamFor(options.upstream, `${prefix}upstream`).ref
+  if (protocol === 'http1') return websocket
+  throw optionError(
+    `${prefix}websocket`,
+    `upstreams.${name}.protocol is '${protocol}', and WebSocket needs HTTP/1.1: name the same servers in a group without protocol for it`
+  )
 }
 
 function patternOf({ name, mount: { exact } }: Route): string {

@@ -109,6 +109,7 @@ export class Registry {
       name,
       group,
       secure,
+      protocol: resolved.protocol,
       authorities: new Set(servers.map(({ origin }) => origin.authority.toLowerCase())),
       optionPath: name === servers[0]?.origin.url ? undefined : resolved.optionPath,
       serverPaths: new Map(servers.map(({ origin, optionPath }) => [origin.url, optionPath]))

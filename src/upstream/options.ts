@@ -4,6 +4,7 @@ import { type Duration, durationMs } from '../units'
 import { type BreakerOptions, breakerSchema, type ResolvedBreaker, resolveBreaker } from './breaker-options'
 import { type HealthOptions, healthSchema, type ResolvedHealth, resolveHealth } from './health-options'
 import { type Origin, parseOrigin } from './origin'
+import { type Protocol, protocolSchema, resolveProtocol } from './protocol'
 
 /** One server of a group. */
 export interface ServerOptions {
@@ -43,6 +44,11 @@ export type Pem = string | Buffer | (string | Buffer)[]
 /** A group of servers. */
 export interface UpstreamOptions {
   readonly servers: readonly (string | ServerOptions)[]
+  /**
+   * What the servers are asked in: `h2` is HTTP/2 over TLS, chosen by ALPN; `h2c` is HTTP/2 without TLS, known in advance.
+   * nginx: grpc_pass grpcs:// and grpc://, proxy_http_version 2. @default 'http1'
+   */
+  protocol?: Protocol
   /** nginx: least_conn. @default 'round-robin' */
   balance?: Balance
   /** Idle connections kept per server; 0 closes each after use. nginx: keepalive. @default 32 */
@@ -90,6 +96,7 @@ export interface ResolvedTls {
 
 /** What every server of a group shares about its connections. */
 export interface ResolvedConnections {
+  readonly protocol: Protocol
   readonly keepalive: number
   readonly maxConnections: number
   readonly keepaliveTimeoutMs: number
@@ -141,6 +148,7 @@ export const upstreamsSchema = {
         required: ['servers'],
         properties: {
           servers: { type: 'array', minItems: 1, items: { anyOf: [{ type: 'string' }, server] } },
+          protocol: protocolSchema,
           balance: { enum: ['round-robin', 'least-conn'] },
           keepalive: count,
           maxConnections: count,
@@ -195,6 +203,7 @@ export function resolveUpstream(
   return {
     name,
     servers,
+    protocol: resolveProtocol(options.protocol, servers, `${path}.protocol`),
     balance: options.balance ?? 'round-robin',
     maxEjected: options.maxEjected ?? 1,
     health,
