@@ -82,6 +82,7 @@ test('a text is a group of one server with all defaults', () => {
         maxConns: 0
       }
     ],
+    protocol: 'http1',
     balance: 'round-robin',
     optionPath: 'upstreams.app',
     keepalive: 32,
