@@ -135,7 +135,13 @@ const HELD_BY: Record<string, string> = {
   'upstream/undici-connection': 'upstream/transport',
   'upstream/undici-exchange': 'upstream/lies',
   'upstream/upload': 'upstream/transport',
-  'websocket/tunnels': 'e2e/websocket-refuse'
+  'websocket/tunnels': 'e2e/websocket-refuse',
+  'upstream/http2/connect': 'upstream/http2/lies',
+  'upstream/http2/exchange': 'upstream/http2/transport',
+  'upstream/http2/request-content': 'upstream/http2/timeouts',
+  'upstream/http2/response-content': 'upstream/http2/transport',
+  'upstream/http2/session': 'upstream/http2/sessions',
+  'upstream/http2/stream-ends': 'upstream/http2/abort'
 }
 
 interface Import {

@@ -12,6 +12,7 @@ import type { ResolvedForwarded } from '../http/forwarded'
 import type { Mount } from '../http/target'
 import type { RateLimits } from '../rate-limit/hook'
 import type { Static } from '../static/handler'
+import type { Protocol } from '../upstream/protocol'
 import type { Upstream } from '../upstream/upstream'
 import type { Buffering } from './buffering'
 import type { ErrorPages } from './error-page'
@@ -26,6 +27,8 @@ export interface UpstreamRef {
   readonly group: Upstream
   /** Whether its servers are reached over TLS: decides on Host. */
   readonly secure: boolean
+  /** Decides whether it can be asked to upgrade. */
+  readonly protocol: Protocol
   /** `host:port` of its servers, for redirects that name them. */
   readonly authorities: ReadonlySet<string>
   /** The option that defines it (`upstreams.app`), and those that name its servers by URL; undefined for a URL on a route. */

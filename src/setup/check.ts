@@ -87,7 +87,7 @@ function checkRoutes({ routes, remains }: Read, registry: Registry, attempt: Att
   const shares = shareMethods(routes, METHODS, attempt)
   for (const named of [...routes, ...remains]) {
     for (const method of methodsOf(named)) attempt(() => checkMethod(named, method))
-    attempt(() => websocketOf(named))
+    attempt(() => websocketOf(named, registry))
     attempt(() => resolveRoute(named, { ...around, allow: shares.get(named)?.allow ?? '' }))
   }
 }

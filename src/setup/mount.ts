@@ -83,7 +83,7 @@ export function mount(
   registry: Registry,
   { named, route, methods, patterns, logging }: Mounting
 ): void {
-  const websocket = websocketOf(named)
+  const websocket = websocketOf(named, registry)
   const { upgrades, catchAll } = registry.parts
   if (route.name === '/') catchAll.noteMounted()
   const tunnel = tunnelHook(upgrades, websocket)
@@ -105,9 +105,17 @@ export function mount(
   child.log.info(startLine(named))
 }
 
-/** The route's `websocket`, checked. */
-export function websocketOf(named: NamedRoute): ResolvedWebsocket {
-  return resolveWebsocket(named.options.websocket, optionAt(named, 'websocket'))
+/** The route's `websocket`, checked; an upstream that is asked in HTTP/2 has no upgrade (RFC 9113 §8.6). */
+export function websocketOf(named: NamedRoute, registry: Registry): ResolvedWebsocket {
+  const { upstream } = named.options
+  const websocket = resolveWebsocket(named.options.websocket, optionAt(named, 'websocket'))
+  if (!websocket.enabled || typeof upstream !== 'string') return websocket
+  const { protocol, name } = registry.upstreamFor(upstream, optionAt(named, 'upstream')).ref
+  if (protocol === 'http1') return websocket
+  throw optionError(
+    optionAt(named, 'websocket'),
+    `upstreams.${name}.protocol is '${protocol}', and WebSocket needs HTTP/1.1: name the same servers in a group without protocol for it`
+  )
 }
 
 type Hook = (request: FastifyRequest, reply: FastifyReply, next: () => void) => void

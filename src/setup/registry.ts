@@ -164,6 +164,7 @@ export class Registry {
       name,
       group,
       secure,
+      protocol: resolved.protocol,
       get authorities() {
         return group.names.authorities
       },

@@ -1,12 +1,13 @@
 // Opens connections: name, TCP or unix socket, TLS, all within one connect timeout (nginx: proxy_connect_timeout, proxy_ssl_*).
 import { X509Certificate } from 'node:crypto'
 import { connect as connectTcp, isIP, type Socket } from 'node:net'
-import { connect as connectTls, createSecureContext, type SecureContext } from 'node:tls'
+import { connect as connectTls, createSecureContext, type SecureContext, type TLSSocket } from 'node:tls'
 import { type Phase, sluiceError } from '../errors'
 import type { Abort } from '../http/abort'
 import { failureOf, type Place } from './failure'
 import type { Pem, ResolvedTls } from './options'
 import { defaultServername, type Origin } from './origin'
+import type { Protocol } from './protocol'
 
 /** How one server's connections are opened. */
 export interface Target {
@@ -18,6 +19,8 @@ interface SecureTarget {
   readonly context: SecureContext
   readonly servername: string
   readonly rejectUnauthorized: boolean
+  /** The one protocol that is offered by ALPN. */
+  readonly alpn: 'http/1.1' | 'h2'
   /** Ticket of the last connection, so that the next one saves a round trip. */
   session: Buffer | undefined
 }
@@ -36,14 +39,15 @@ const TCP_KEEPALIVE_MS = 60_000
 const CERTIFICATE = /-----BEGIN [A-Z0-9 ]*CERTIFICATE-----[^-]*-----END [A-Z0-9 ]*CERTIFICATE-----/g
 
 /** Prepares a server's target; certificates that cannot be used fail here, at start. */
-export function createTarget(origin: Origin, tls: ResolvedTls): Target {
+export function createTarget(origin: Origin, tls: ResolvedTls, protocol: Protocol = 'http1'): Target {
   if (!origin.secure) return { origin, secure: undefined }
   const { ca, cert, key, rejectUnauthorized } = tls
   try {
     checkAuthorities(ca)
     const context = createSecureContext({ ca, cert, key, minVersion: 'TLSv1.2' })
     const servername = tls.servername ?? defaultServername(origin)
-    return { origin, secure: { context, servername, rejectUnauthorized, session: undefined } }
+    const alpn = protocol === 'h2' ? 'h2' : 'http/1.1'
+    return { origin, secure: { context, servername, rejectUnauthorized, alpn, session: undefined } }
   } catch (cause) {
     const problem = cause instanceof Error ? cause.message : String(cause)
     throw sluiceError('SLUICE_OPTIONS', { detail: `tls for ${origin.url}: ${problem}`, cause })
@@ -71,7 +75,10 @@ export function dial(target: Target, { timeoutMs, abort, dialling }: Attempt): P
       phase = 'tls'
       if (secure === undefined) succeed()
     })
-    socket.once('secureConnect', succeed)
+    socket.once('secureConnect', () => {
+      if (secure?.alpn === 'h2' && (socket as TLSSocket).alpnProtocol !== 'h2') fail(noHttp2())
+      else succeed()
+    })
     abort.listen(fail)
 
     function succeed(): void {
@@ -103,6 +110,11 @@ export function dial(target: Target, { timeoutMs, abort, dialling }: Attempt): P
   })
 }
 
+/** A server that knows no ALPN lets the handshake pass and would then be sent what it cannot read. */
+function noHttp2(): Error {
+  return Object.assign(new Error('the server did not choose h2 (ALPN)'), { code: 'ERR_NO_ALPN_H2' })
+}
+
 /** OpenSSL skips what it cannot read, and would trust nobody, or fewer than were meant. */
 function checkAuthorities(ca: Pem | undefined): void {
   for (const block of ca === undefined ? [] : [ca].flat()) {
@@ -119,13 +131,13 @@ function open({ origin, secure }: Target): Socket {
       : { path: origin.socketPath }
   const common = { ...address, noDelay: true, keepAlive: true, keepAliveInitialDelay: TCP_KEEPALIVE_MS }
   if (secure === undefined) return connectTcp(common)
-  const { context, servername, rejectUnauthorized, session } = secure
+  const { context, servername, rejectUnauthorized, alpn, session } = secure
   const socket = connectTls({
     ...common,
     secureContext: context,
     servername,
     rejectUnauthorized,
-    ALPNProtocols: ['http/1.1'],
+    ALPNProtocols: [alpn],
     ...(session && { session })
   })
   socket.on('session', (ticket) => {

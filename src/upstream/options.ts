@@ -10,6 +10,7 @@ import {
 import { type BreakerOptions, breakerSchema, type ResolvedBreaker, resolveBreaker } from './breaker-options'
 import { type HealthOptions, healthSchema, type ResolvedHealth, resolveHealth } from './health-options'
 import { type Origin, parseOrigin } from './origin'
+import { type Protocol, protocolSchema, resolveProtocol } from './protocol'
 
 /** One server of a group. */
 export interface ServerOptions {
@@ -51,6 +52,11 @@ export type Pem = string | Buffer | (string | Buffer)[]
 /** A group of servers. */
 export interface UpstreamOptions extends BalanceOptions {
   readonly servers: readonly (string | ServerOptions)[]
+  /**
+   * What the servers are asked in: `h2` is HTTP/2 over TLS, chosen by ALPN; `h2c` is HTTP/2 without TLS, known in advance.
+   * nginx: grpc_pass grpcs:// and grpc://, proxy_http_version 2. @default 'http1'
+   */
+  protocol?: Protocol
   /** Idle connections kept per server; 0 closes each after use. nginx: keepalive. @default 32 */
   keepalive?: number
   /** Connections per server, above which requests wait; 0 = no limit. @default 0 */
@@ -94,6 +100,7 @@ export interface ResolvedTls {
 
 /** What every server of a group shares about its connections. */
 export interface ResolvedConnections {
+  readonly protocol: Protocol
   readonly keepalive: number
   readonly maxConnections: number
   readonly keepaliveTimeoutMs: number
@@ -154,6 +161,7 @@ export const upstreamsSchema = {
             description: 'must be a list, and needs at least one server',
             items: serverSchema
           },
+          protocol: protocolSchema,
           ...balanceProperties,
           keepalive: count,
           maxConnections: count,
@@ -208,6 +216,7 @@ export function resolveUpstream(
   return {
     name,
     servers,
+    protocol: resolveProtocol(options.protocol, servers, `${path}.protocol`),
     ...resolveBalance(options, servers, path),
     maxEjected: options.maxEjected ?? 1,
     health,

@@ -13,3 +13,18 @@ export function noteFailure(record: Try, error: Error): void {
 export function secondsSince(startedAt: number): number {
   return Math.round(performance.now() - startedAt) / 1000
 }
+
+/** A connection, or the note of why there is none: before there is one nobody else writes the record. */
+export async function noting<T>(
+  { record }: { readonly record: Try },
+  startedAt: number,
+  connecting: T | Promise<T>
+): Promise<T> {
+  try {
+    return await connecting
+  } catch (error) {
+    noteFailure(record, error as Error)
+    record.responseTime = secondsSince(startedAt)
+    throw error
+  }
+}

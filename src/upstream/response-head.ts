@@ -1,8 +1,8 @@
 // PURE. Which response heads are refused before anything of them is used (RFC 9112 §6, §9.6; RFC 9110 §15).
 import type { Fields } from '../http/message'
 
-/** Far above what servers send, far below what would hurt. */
-const MAX_FIELDS = 1000
+/** Fields of a response: far above what servers send, far below what would hurt. */
+export const MAX_FIELDS = 1000
 
 /** Bytes of a response head, above which the parsers stop. */
 export const MAX_HEAD_BYTES = 64 * 1024

@@ -2,10 +2,11 @@
 import type { Duplex } from 'node:stream'
 import type { Abort } from '../http/abort'
 import type { Fields, Try, UpstreamRequest, UpstreamResponse } from '../http/message'
+import { openHttp2 } from './http2/transport'
 import type { ResolvedConnections } from './options'
 import type { Origin } from './origin'
 import { Pool } from './pool'
-import { noteFailure, secondsSince } from './record'
+import { noting } from './record'
 import { upgrade } from './upgrade'
 
 /** Milliseconds, 0 = off. `connect` covers TCP and TLS; `send` and `read` are idle times between two chunks (nginx's meaning). */
@@ -46,6 +47,7 @@ export interface Transport {
 
 /** One server's transport. Nothing is dialled before the first call; unusable certificates throw here. */
 export function openTransport(origin: Origin, connections: ResolvedConnections): Transport {
+  if (connections.protocol !== 'http1') return openHttp2(origin, connections)
   const pool = new Pool(origin, connections)
   return {
     send: async (call) => {
@@ -60,16 +62,5 @@ export function openTransport(origin: Origin, connections: ResolvedConnections):
     },
     close: () => pool.close(),
     destroy: (error) => pool.destroy(error)
-  }
-}
-
-/** Before there is a connection nobody else writes the record. */
-async function noting<T>({ record }: Call, startedAt: number, connecting: T | Promise<T>): Promise<T> {
-  try {
-    return await connecting
-  } catch (error) {
-    noteFailure(record, error as Error)
-    record.responseTime = secondsSince(startedAt)
-    throw error
   }
 }

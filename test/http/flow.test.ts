@@ -8,6 +8,7 @@ const ROWS: readonly [name: string, fields: Fields, word: 'yes' | 'no' | undefin
   ['another type', { 'content-type': 'text/html' }, undefined],
   ['events', { 'content-type': 'text/event-stream' }, 'no'],
   ['events in other letters, with a charset', { 'content-type': 'Text/Event-Stream; charset=utf-8' }, 'no'],
+  ['gRPC', { 'content-type': 'application/grpc+proto' }, 'no'],
   ['no', { 'x-accel-buffering': 'no' }, 'no'],
   ['NO', { 'x-accel-buffering': 'NO' }, 'no'],
   ['yes', { 'x-accel-buffering': 'yes' }, 'yes'],

@@ -83,6 +83,7 @@ test('a text is a group of one server with all defaults', () => {
         slowStartMs: 0
       }
     ],
+    protocol: 'http1',
     balance: 'round-robin',
     key: undefined,
     sticky: undefined,

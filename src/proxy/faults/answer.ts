@@ -54,13 +54,14 @@ export const ANSWER_FAULTS: readonly Fault[] = [
     name: 'HTTP/2 only',
     code: 'SLUICE_BAD_RESPONSE',
     when: ({ received = '' }) => received.startsWith('\0\0') && received[3] === '\x04',
-    option: 'server',
-    next: '{address} speaks only HTTP/2 (gRPC?), and upstreams are asked in HTTP/1.1: switch HTTP/1.1 on there, or correct {option}'
+    option: 'group.protocol',
+    next: "{address} speaks only HTTP/2 (gRPC?), and was asked in HTTP/1.1: set {option} to 'h2c'"
   },
   {
     name: 'answer head too big',
     code: 'SLUICE_BAD_RESPONSE',
-    when: ({ errno }) => errno === 'UND_ERR_HEADERS_OVERFLOW' || errno === 'HPE_HEADER_OVERFLOW',
+    when: ({ errno = '', detail }) =>
+      /^(?:UND_ERR_HEADERS|HPE_HEADER)_OVERFLOW$/.test(errno) || detail?.startsWith('a head above') === true,
     option: 'server',
     next: 'the head of the answer is above 64 KiB, which no option raises: find the field that grows, often Set-Cookie; `{curl}`'
   },

@@ -74,6 +74,13 @@ export const EDGE_FAULTS: readonly Fault[] = [
     next: 'add the method to {option} if it is wanted; files take GET and HEAD only'
   },
   {
+    name: 'WebSocket to an upstream that is asked in HTTP/2',
+    code: 'SLUICE_INTERNAL',
+    when: ({ detail }) => detail?.startsWith('websocket:') === true,
+    option: 'group.protocol',
+    next: 'WebSocket needs HTTP/1.1: let the function choose an upstream without {option}'
+  },
+  {
     name: 'file of an answer cannot be read',
     code: 'SLUICE_INTERNAL',
     when: ({ detail }) => detail !== undefined && OWN_FILE.test(detail),

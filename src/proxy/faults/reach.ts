@@ -9,6 +9,8 @@ const UNKNOWN_AUTHORITY =
 const NO_TLS =
   /^(?:EPROTO|ERR_SSL_(?:WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST|UNKNOWN_PROTOCOL))$/
 
+const NO_ALPN = /NO_APPLICATION_PROTOCOL|^ERR_NO_ALPN_H2$/
+
 /** From the particular to the general: the last row of a code matches whatever is left. */
 export const REACH_FAULTS: readonly Fault[] = [
   {
@@ -62,6 +64,13 @@ export const REACH_FAULTS: readonly Fault[] = [
     next: 'the network has no way to {address}: look at routes, firewall and network policies; `ip route get {host}`'
   },
   {
+    name: 'server without HTTP/2',
+    code: 'SLUICE_CONNECT_FAILED',
+    when: ({ detail }) => detail?.includes('HTTP/2') === true,
+    option: 'group.protocol',
+    next: '{address} takes the connection and does not answer in HTTP/2: switch it on there, leave {option} away for HTTP/1.1, or write https:// if TLS is spoken; `curl -v --http2-prior-knowledge http://{address}/`'
+  },
+  {
     name: 'no connection, for another reason',
     code: 'SLUICE_CONNECT_FAILED',
     option: 'server',
@@ -86,6 +95,13 @@ export const REACH_FAULTS: readonly Fault[] = [
     when: ({ phase }) => phase === 'tls',
     option: 'timeouts.connect',
     next: '{address} takes the connection and says nothing: it may speak no TLS at this port, or be stuck; `openssl s_client -connect {address}`'
+  },
+  {
+    name: 'server says nothing in HTTP/2',
+    code: 'SLUICE_CONNECT_TIMEOUT',
+    when: ({ detail }) => detail?.includes('HTTP/2') === true,
+    option: 'group.protocol',
+    next: '{address} takes the connection and waits for something else than HTTP/2: leave {option} away for HTTP/1.1, or correct the port; `curl -v --http2-prior-knowledge http://{address}/`'
   },
   {
     name: 'connect timeout',
@@ -127,6 +143,13 @@ export const REACH_FAULTS: readonly Fault[] = [
     when: ({ errno = '' }) => NO_TLS.test(errno),
     option: 'server',
     next: '{address} does not speak TLS: write http:// in {option}, or the port that does; `curl -v http://{address}/`'
+  },
+  {
+    name: 'server without HTTP/2 over TLS (ALPN)',
+    code: 'SLUICE_TLS',
+    when: ({ errno = '' }) => NO_ALPN.test(errno),
+    option: 'group.protocol',
+    next: '{address} does not offer h2: switch HTTP/2 on there, or leave {option} away for HTTP/1.1; `openssl s_client -connect {address} -alpn h2`'
   },
   {
     name: 'TLS handshake refused',

@@ -165,8 +165,8 @@ export const MORE_ANSWERS: readonly FaultCase[] = [
     code: 'SLUICE_BAD_RESPONSE',
     phase: 'header',
     errno: /./,
-    option: SERVER,
-    next: /speaks only HTTP\/2/
+    option: 'upstreams.app.protocol',
+    next: /speaks only HTTP\/2.*'h2c'/
   },
   {
     name: 'http:// to the TLS port of a server that says so',
