@@ -5,9 +5,9 @@ import { connect as connectTls, createSecureContext, type SecureContext, type TL
 import { type Phase, sluiceError } from '../errors'
 import type { Abort } from '../http/abort'
 import { failureOf, type Place } from './failure'
-import type { Pem, ResolvedTls } from './options'
 import { defaultServername, type Origin } from './origin'
 import type { Protocol } from './protocol'
+import type { Pem, ResolvedTls } from './tls-options'
 
 /** How one server's connections are opened. */
 export interface Target {

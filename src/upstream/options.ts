@@ -1,4 +1,4 @@
-// The `upstreams` option: groups of servers (nginx: upstream, server, keepalive, proxy_ssl_*).
+// The `upstreams` option: groups of servers (nginx: upstream, server, keepalive).
 import { optionError } from '../errors'
 import { type Duration, durationMs } from '../units'
 import {
@@ -11,6 +11,7 @@ import { type BreakerOptions, breakerSchema, type ResolvedBreaker, resolveBreake
 import { type HealthOptions, healthSchema, type ResolvedHealth, resolveHealth } from './health-options'
 import { type Origin, parseOrigin } from './origin'
 import { type Protocol, protocolSchema, resolveProtocol } from './protocol'
+import { type ResolvedTls, resolveTls, type UpstreamTlsOptions, upstreamTlsSchema } from './tls-options'
 
 /** One server of a group. */
 export interface ServerOptions {
@@ -31,23 +32,6 @@ export interface ServerOptions {
   /** After a rest, when its checks pass again, and when it joins, its weight grows from nothing within this time; '0s' = at once. nginx: slow_start. @default '0s' */
   slowStart?: Duration
 }
-
-/** TLS towards the servers. Texts are PEM, not file names. */
-export interface UpstreamTlsOptions {
-  /** Authorities to trust instead of Node's own. nginx: proxy_ssl_trusted_certificate. */
-  ca?: Pem
-  /** Client certificate. nginx: proxy_ssl_certificate. */
-  cert?: Pem
-  /** Key of the client certificate. nginx: proxy_ssl_certificate_key. */
-  key?: Pem
-  /** Name to send and to verify. nginx: proxy_ssl_name. @default the host of the server's URL */
-  servername?: string
-  /** Whether the certificate is verified. nginx: proxy_ssl_verify. @default true */
-  rejectUnauthorized?: boolean
-}
-
-/** One or more PEM blocks. */
-export type Pem = string | Buffer | (string | Buffer)[]
 
 /** A group of servers. */
 export interface UpstreamOptions extends BalanceOptions {
@@ -87,15 +71,6 @@ export interface ResolvedServer {
   readonly down: boolean
   readonly maxConns: number
   readonly slowStartMs: number
-}
-
-/** TLS options with every default applied. */
-export interface ResolvedTls {
-  readonly ca: Pem | undefined
-  readonly cert: Pem | undefined
-  readonly key: Pem | undefined
-  readonly servername: string | undefined
-  readonly rejectUnauthorized: boolean
 }
 
 /** What every server of a group shares about its connections. */
@@ -144,7 +119,7 @@ const server = {
 /** Schema of an entry of `servers`. */
 export const serverSchema = { anyOf: [{ type: 'string' }, server] } as const
 
-/** Schema of `upstreams`. A certificate's own form (text, Buffer, a list of them) is checked by `resolveUpstreams`. */
+/** Schema of `upstreams`. */
 export const upstreamsSchema = {
   type: 'object',
   additionalProperties: {
@@ -169,17 +144,7 @@ export const upstreamsSchema = {
           health: healthSchema,
           breaker: breakerSchema,
           maxEjected: { type: 'number', minimum: 0, maximum: 1 },
-          tls: {
-            type: 'object',
-            additionalProperties: false,
-            properties: {
-              ca: {},
-              cert: {},
-              key: {},
-              servername: { type: 'string', minLength: 1 },
-              rejectUnauthorized: { type: 'boolean' }
-            }
-          }
+          tls: upstreamTlsSchema
         }
       }
     ]
@@ -281,28 +246,4 @@ function resolveServers(
     throw optionError(serversPath ?? path, 'needs at least one server that is not a backup')
   }
   return servers
-}
-
-function resolveTls(options: UpstreamTlsOptions = {}, path: string): ResolvedTls {
-  const { ca, cert, key, servername, rejectUnauthorized = true } = options
-  checkPem(ca, `${path}.ca`)
-  checkPem(cert, `${path}.cert`)
-  checkPem(key, `${path}.key`)
-  if ((cert === undefined) !== (key === undefined)) {
-    throw optionError(path, 'cert and key go together')
-  }
-  return { ca, cert, key, servername, rejectUnauthorized }
-}
-
-/** A file name in place of a text would silently be no authority at all. */
-function checkPem(pem: Pem | undefined, path: string): void {
-  if (pem === undefined) return
-  for (const block of Array.isArray(pem) ? pem : [pem]) {
-    if (typeof block !== 'string' && !Buffer.isBuffer(block)) {
-      throw optionError(path, 'must be PEM text, a Buffer or a list of them')
-    }
-    if (!block.includes('-----BEGIN ')) {
-      throw optionError(path, 'is no PEM text; a file is read with fs.readFileSync(name)')
-    }
-  }
 }

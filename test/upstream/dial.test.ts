@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { createServer as createTlsServer, type TLSSocket, type TlsOptions } from 'node:tls'
-import type { UpstreamTlsOptions } from '../../src/upstream/options'
+import type { UpstreamTlsOptions } from '../../src/upstream/tls-options'
 import { makeCertificates } from './certificates'
 import { call, failureIn, ok, scripted, text, transportTo } from './scripted'
 
