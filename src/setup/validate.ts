@@ -82,7 +82,16 @@ function problemsIn(errors: readonly ErrorObject[]): Problem[] {
       )
     )
   ]
-  return problems.sort((a, b) => errors.indexOf(a.said) - errors.indexOf(b.said))
+  const place = ({ said }: Problem): number => placeOf(said, errors)
+  return problems.sort((a, b) => place(a) - place(b))
+}
+
+/** What an object lacks comes behind its unknown names: one of those is often what was meant. */
+function placeOf(said: ErrorObject, errors: readonly ErrorObject[]): number {
+  if (said.keyword !== 'required') return errors.indexOf(said)
+  const isUnknownBeside = ({ keyword, instancePath }: ErrorObject): boolean =>
+    keyword === 'additionalProperties' && instancePath === said.instancePath
+  return Math.max(errors.indexOf(said), errors.findLastIndex(isUnknownBeside) + 0.5)
 }
 
 /** Each unknown name is a problem of its own, whatever else is wrong with a value is one. */
