@@ -18,7 +18,7 @@ async function largeSite(t: TestContext, id: string, length: number) {
     return undefined
   })
   const edge = await startEdge(t, {
-    caches: { pages: { memory: '8m', maxObject: '64k', disk: { path: tempDir(t), maxSize: '256m' } } },
+    caches: { pages: { memory: '8m', maxObject: '64k', disk: { path: tempDir(t), maxSize: '512m' } } },
     routes: [{ prefix: '/', upstream: origin.url, cache: 'pages' }]
   })
   const settled = () => until('the copy is complete', () => fills(edge.app) === 0, 20_000)
@@ -26,7 +26,7 @@ async function largeSite(t: TestContext, id: string, length: number) {
 }
 
 test('large responses stream through: memory stays flat on the miss and on the hit', async (t) => {
-  const length = 96 * 1024 * 1024
+  const length = 256 * 1024 * 1024
   const { edge, settled } = await largeSite(t, 'large', length)
   const before = processMemory().rssBytes
   for (const word of ['MISS', 'HIT']) {
@@ -38,7 +38,8 @@ test('large responses stream through: memory stays flat on the miss and on the h
     await settled()
   }
   const grown = processMemory().rssBytes - before
-  assert.ok(grown < 80 * 1024 * 1024, `${Math.round(grown / 1048576)} MiB for a body of 96`)
+  // What is not yet collected counts too, of the origin and the client as well, and newer Nodes collect later.
+  assert.ok(grown < 144 * 1024 * 1024, `${Math.round(grown / 1048576)} MiB for a body of 256`)
 })
 
 test('a slow client neither holds up the fill nor the origin, and cuts no copy', async (t) => {
