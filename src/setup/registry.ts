@@ -7,7 +7,7 @@ import type { Mount } from '../http/target'
 import type { Route, UpstreamRef } from '../proxy/route'
 import type { Spill } from '../spool/spill'
 import { type ResolvedUpstream, resolveUpstream } from '../upstream/options'
-import { parseUpstreamUrl } from '../upstream/origin'
+import { isServerUrl, parseUpstreamUrl } from '../upstream/origin'
 import { openTransport } from '../upstream/transport'
 import { Upstream } from '../upstream/upstream'
 import type { ResolvedWebsocket } from '../websocket/options'
@@ -119,9 +119,11 @@ export class Registry {
     const known = this.upstreams.get(text)
     this.#used.add(`upstreams.${text}`)
     if (known !== undefined) return { ref: known, rewrite: undefined }
-    if (!/^(?:https?:\/\/|unix:)/.test(text) && /:\/\/|:\d+(?:\/|$)/.test(text)) parseUpstreamUrl(text, path)
-    if (!/^(?:https?:\/\/|unix:)/.test(text))
+    if (!isServerUrl(text)) {
+      // Its message says what a server's URL looks like.
+      if (/:\/\/|:\d+(?:\/|$)/.test(text)) parseUpstreamUrl(text, path)
       throw unknownName('upstream', text, { known: this.upstreams, path })
+    }
     const { origin, path: rewrite } = parseUpstreamUrl(text, path)
     if (this.upstreams.has(origin.hostname)) {
       throw optionError(

@@ -23,6 +23,11 @@ export interface UpstreamUrl {
 
 const HTTP_URL = /^(https?):\/\/(\[[0-9a-f:.]+\]|[^/?#@:[\]\s\\]+)(?::(\d{1,5}))?(\/[^?#\s]*)?$/i
 
+/** Whether a text is meant as a URL, not as the name of a group. */
+export function isServerUrl(text: string): boolean {
+  return /^(?:https?:\/\/|unix:)/.test(text)
+}
+
 /** Parses a route's `upstream` URL, with or without a path; `path` names the option in messages. */
 export function parseUpstreamUrl(text: string, path: string): UpstreamUrl {
   return text.startsWith('unix:') ? parseUnix(text, path) : parseHttp(text, path)
