@@ -33,17 +33,20 @@ declare module 'fastify' {
   }
 }
 
+/** As in package.json's peerDependencies. */
+const FASTIFY = '^5.11.3'
+
 const wrapped: FastifyPluginAsync<options.SluiceOptions> = fp(plugin, {
-  fastify: '^5.11.3',
+  fastify: FASTIFY,
   name: 'fastify-sluice'
 })
 
 const watchCertificates = fp(certificates.watchCertificates, {
-  fastify: '5.x',
+  fastify: FASTIFY,
   name: 'fastify-sluice-certificates'
 })
 
-const redirectToHttps = fp(redirect.redirectToHttps, { fastify: '5.x', name: 'fastify-sluice-redirect' })
+const redirectToHttps = fp(redirect.redirectToHttps, { fastify: FASTIFY, name: 'fastify-sluice-redirect' })
 
 const sluice = Object.assign(wrapped, {
   /** The plugin, for `import sluice from`. */

@@ -4,7 +4,8 @@ import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import { optionError } from '../errors'
 import { Certificates, type SecureServer } from '../tls/certificates'
 import { certificatesSchema, type WatchCertificatesOptions } from '../tls/options'
-import { furtherServers, ownSymbols } from './server'
+import { internal } from './internal'
+import { furtherServers } from './server'
 import { validator } from './validate'
 
 const validate = validator(certificatesSchema)
@@ -66,6 +67,5 @@ interface Settings {
 
 /** What Fastify was made with; where a version keeps it elsewhere, the further servers get their certificate once they listen. */
 function settingsOf(app: FastifyInstance): Settings | undefined {
-  const symbol = ownSymbols(app).find(({ description }) => description === 'fastify.options')
-  return symbol && (app as unknown as Record<symbol, Settings>)[symbol]
+  return internal(app, 'fastify.options') as Settings | undefined
 }

@@ -89,12 +89,13 @@ export function mount(
   const tunnel = tunnelHook(upgrades, websocket)
   const taken: string[] = []
   const begin = beginHook(route, logging)
+  const limit = limitHook(route, child.log)
   const extend = (more: readonly string[]): void => {
     taken.push(...more)
     for (const url of patterns) {
       addRoute(
         child,
-        fastifyRoute(child, named, { url, methods: more, route, upgrades, begin, tunnel }),
+        fastifyRoute(child, named, { url, methods: more, route, upgrades, begin, limit, tunnel }),
         named
       )
     }
@@ -125,13 +126,14 @@ interface Parts {
   readonly route: Route
   readonly upgrades: Upgrades
   readonly begin: Hook
+  readonly limit: Hook
   readonly tunnel: Hook
 }
 
 function fastifyRoute(
   child: FastifyInstance,
   { options }: NamedRoute,
-  { url, methods, route, upgrades, begin, tunnel }: Parts
+  { url, methods, route, upgrades, begin, limit, tunnel }: Parts
 ): FastifyRoute & { [kLast]: unknown } {
   const timed = (child.initialConfig as { handlerTimeout?: number }).handlerTimeout ?? 0
   const { preParsing, preValidation } = options
@@ -147,12 +149,7 @@ function fastifyRoute(
     config: { ...options.config },
     exposeHeadRoute: false,
     ...(timed > 0 && { handlerTimeout: NO_HANDLER_TIMEOUT }),
-    onRequest: [
-      giveBackHook(upgrades),
-      begin,
-      limitHook(route, child.log),
-      ...listOf(options.onRequest)
-    ] as never,
+    onRequest: [giveBackHook(upgrades), begin, limit, ...listOf(options.onRequest)] as never,
     ...(preParsing !== undefined && { preParsing }),
     ...(preValidation !== undefined && { preValidation }),
     preHandler: [restoreHook, ...listOf(options.preHandler), tunnel] as never,

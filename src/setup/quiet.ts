@@ -1,6 +1,7 @@
 // Fastify's own lines about a request on our routes (incoming, completed, errors): ours says it all in one at the end.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { RequestExchange } from '../proxy/exchange'
+import { internalSymbol } from './internal'
 
 /** Fastify's LogController, as far as we stand in front of it. */
 interface Controller {
@@ -119,13 +120,7 @@ function logAnswered(
   request.log[status >= 500 ? 'error' : 'info'](record, `${request.method} ${request.raw.url} ${status}`)
 }
 
-/** Fastify keeps the controller per instance under a symbol; where a version does not, its lines stay. A test pins it. */
+/** Fastify keeps the controller per instance; where a version does not, its lines stay. A test pins it. */
 function ownerSymbol(child: FastifyInstance): symbol | undefined {
-  for (let level: object | null = child; level !== null; level = Object.getPrototypeOf(level)) {
-    const symbol = Object.getOwnPropertySymbols(level).find(
-      ({ description }) => description === 'fastify.logController'
-    )
-    if (symbol !== undefined) return symbol
-  }
-  return undefined
+  return internalSymbol(child, 'fastify.logController')
 }

@@ -4,6 +4,7 @@ import type { FastifyPluginAsync } from 'fastify'
 import { optionError } from '../errors'
 import type { RouteDefinition, SluiceOptions } from '../options'
 import { plugin } from '../plugin'
+import { isServerUrl } from '../upstream/origin'
 import { redirectSchema } from './schema'
 import { validator } from './validate'
 
@@ -60,7 +61,7 @@ function registrationOf({ port = 443, status = 308, acme, hosts }: RedirectToHtt
 
 /** The folder of the challenges comes and goes with the ACME client; that of all its files is there. */
 function withChallenges(all: RouteDefinition, acme: string): RouteDefinition[] {
-  if (/^(?:https?:\/\/|unix:)/.test(acme)) return [{ prefix: CHALLENGES, upstream: acme }, all]
+  if (isServerUrl(acme)) return [{ prefix: CHALLENGES, upstream: acme }, all]
   if (!existsSync(acme))
     throw optionError('acme', `there is no folder ${acme}; it is the one of \`certbot --webroot -w\``)
   return [{ ...all, static: { root: acme, match: `${CHALLENGES}/`, index: false, symlinks: 'deny' } }]

@@ -8,7 +8,12 @@ import { optionError } from '../errors'
 import { compileAccess } from '../guard/access'
 import { createAuth } from '../guard/auth'
 import { createConcurrency } from '../guard/concurrency'
-import { resolveAccess, resolveAuthRequest, resolveConcurrency } from '../guard/options'
+import {
+  type ResolvedAuthRequest,
+  resolveAccess,
+  resolveAuthRequest,
+  resolveConcurrency
+} from '../guard/options'
 import { resolveForwarded } from '../http/forwarded'
 import { segmentsOf } from '../http/target'
 import type { RouteOptions } from '../options'
@@ -32,7 +37,7 @@ import { refuseOtherBackend } from './pitfalls'
 import { methodsOf } from './places'
 import { purgeZones } from './purge'
 import type { Registry } from './registry'
-import { type Attempt, atOnce, type NamedRoute } from './routes'
+import { type Attempt, atOnce, type NamedRoute, optionAt } from './routes'
 
 /** Content-Length up to which a body is sent whole (DESIGN §5.3). */
 const WHOLE_BODY_BYTES = 64 * 1024
@@ -56,6 +61,7 @@ export function resolveRoute(named: NamedRoute, around: Surroundings & { readonl
   const path = place === '' ? '' : `${place}.`
   const segments = segmentsOf(url)
   const target = part(() => resolveUpstreamOption(options, path, registry))
+  const auth = part(() => resolveAuthRequest(options.authRequest, `${path}authRequest`))
   const to = options.rewritePrefix ?? target?.rewrite
   attempt(() => refuseOtherBackend(named, (name) => registry.upstreams.has(name)))
   return {
@@ -84,9 +90,8 @@ export function resolveRoute(named: NamedRoute, around: Surroundings & { readonl
     rewriteLocation: options.rewriteLocation ?? true,
     cookies: options.cookies === undefined ? null : cookieRewrite(options.cookies),
     redirect: part(() => resolveRedirect(options, path)),
-    guards: part(() => resolveGuards(named, around)),
-    authNames:
-      part(() => resolveAuthRequest(options.authRequest, `${path}authRequest`))?.copyFields ?? new Set(),
+    guards: part(() => resolveGuards(named, auth, around)),
+    authNames: auth?.copyFields ?? new Set(),
     static: part(() => resolveStaticOption(options, path)),
     cache: part(() => resolveCacheOption(options, path, registry)),
     purge: part(() => resolvePurge(options, path, registry)),
@@ -158,7 +163,11 @@ function resolvePurge({ cache }: RouteOptions, path: string, registry: Registry)
   }
 }
 
-function resolveGuards(named: NamedRoute, { registry, limiter }: Surroundings): Guards {
+function resolveGuards(
+  named: NamedRoute,
+  auth: ResolvedAuthRequest | undefined,
+  { registry, limiter }: Surroundings
+): Guards {
   const { options, path: place } = named
   const path = place === '' ? '' : `${place}.`
   const limits = resolveRateLimit(options.rateLimit, `${path}rateLimit`)
@@ -167,7 +176,7 @@ function resolveGuards(named: NamedRoute, { registry, limiter }: Surroundings): 
     access: resolveAccess(options.access, `${path}access`) ?? null,
     rateLimits: limits.length === 0 ? null : (limiter?.forRoute(limitName(named), limits) ?? null),
     concurrency: concurrency === undefined ? null : createConcurrency(concurrency),
-    auth: resolveAuthOption(options, path, registry),
+    auth: auth === undefined ? null : authGuard(auth, named, registry),
     byAddress: limits.some(({ key }) => key === 'ip') || concurrency?.key === 'ip'
   }
 }
@@ -177,20 +186,14 @@ function limitName({ url, options: { hosts = [], methods = [] } }: NamedRoute): 
   return [url, ...hosts, ...methods].join(' ')
 }
 
-function resolveAuthOption(
-  { authRequest, timeouts }: RouteOptions,
-  path: string,
-  registry: Registry
-): Guards['auth'] {
-  const resolved = resolveAuthRequest(authRequest, `${path}authRequest`)
-  if (resolved === undefined) return null
-  const { ref, rewrite } = registry.upstreamFor(resolved.upstream, `${path}authRequest.upstream`)
-  if (rewrite !== undefined)
-    throw optionError(`${path}authRequest.upstream`, 'has a path; put it into authRequest.path')
+function authGuard(resolved: ResolvedAuthRequest, named: NamedRoute, registry: Registry): Guards['auth'] {
+  const place = optionAt(named, 'authRequest.upstream')
+  const { ref, rewrite } = registry.upstreamFor(resolved.upstream, place)
+  if (rewrite !== undefined) throw optionError(place, 'has a path; put it into authRequest.path')
   const destination = {
     upstream: ref.group,
-    timeouts: resolveTimeouts(timeouts ?? {}, `${path}timeouts`),
-    retry: resolveRetry(undefined, `${path}retry`),
+    timeouts: resolveTimeouts(named.options.timeouts ?? {}, optionAt(named, 'timeouts')),
+    retry: resolveRetry(undefined, ''),
     collect: WHOLE_BODY_BYTES
   }
   return {

@@ -3,20 +3,12 @@ import type { Server } from 'node:http'
 import type { Http2Session } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
+import { internal } from './internal'
 import type { Registry } from './registry'
 
 /** The servers that Fastify opens beside the app's own for 'localhost': known once it listens. */
 export function furtherServers(app: FastifyInstance): Server[] {
-  const symbol = ownSymbols(app).find(({ description }) => description === 'fastify.serverBindings')
-  return (symbol && (app as unknown as Record<symbol, Server[]>)[symbol]) ?? []
-}
-
-/** Where Fastify keeps what it does not show. */
-export function ownSymbols(app: FastifyInstance): symbol[] {
-  const symbols: symbol[] = []
-  for (let level: object | null = app; level !== null; level = Object.getPrototypeOf(level))
-    symbols.push(...Object.getOwnPropertySymbols(level))
-  return symbols
+  return (internal(app, 'fastify.serverBindings') as Server[] | undefined) ?? []
 }
 
 /** The HTTP/2 sessions of a server. */
