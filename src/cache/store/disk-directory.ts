@@ -14,12 +14,6 @@ const OTHERS_MAY_WRITE = 0o022
 // Looks at that many files at once: the thread pool has four threads, and requests want them too.
 const SCAN_WIDTH = 4
 
-/** A stored file as the scan finds it. */
-export interface ScannedFile {
-  readonly digest: Buffer
-  readonly bytes: number
-}
-
 /** Makes the directory usable, or throws a start-up error that says why it is not. */
 export async function prepareDirectory(io: DiskIo, root: string): Promise<void> {
   try {
@@ -53,17 +47,29 @@ export async function sweepTemporary(io: DiskIo, root: string, living: ReadonlyS
   }
 }
 
-/** Every file of ours, in no particular order. What cannot be read is left out. */
-export async function* scanDirectory(io: DiskIo, root: string): AsyncGenerator<ScannedFile> {
+/** The sizes of files that are being written, of whom `wanted` says; by `<pid>-<start>`. */
+export async function* temporaryFiles(
+  io: DiskIo,
+  root: string,
+  wanted: (id: string) => boolean
+): AsyncGenerator<number> {
+  const directory = `${root}/${TEMPORARY}`
+  for (const { name } of await listOrNothing(io, directory)) {
+    const owner = ownerOf(name)
+    if (owner === undefined || !wanted(`${owner.pid}-${owner.start}`)) continue
+    const facts = await io.stat(`${directory}/${name}`).catch(() => undefined)
+    if (facts !== undefined) yield facts.bytes
+  }
+}
+
+/** The names of all files of ours, some at a time, in no particular order. What cannot be read is left out. */
+export async function* scanDirectory(io: DiskIo, root: string): AsyncGenerator<readonly Buffer[]> {
   for (const first of await shardsIn(io, root)) {
     for (const second of await shardsIn(io, `${root}/${first}`)) {
-      const directory = `${root}/${first}/${second}`
-      const files = await listOrNothing(io, directory)
-      for (let at = 0; at < files.length; at += SCAN_WIDTH) {
-        const batch = files.slice(at, at + SCAN_WIDTH)
-        const found = await Promise.all(batch.map(({ name }) => inspect(io, directory, name)))
-        for (const file of found) if (file !== undefined) yield file
-      }
+      const listed = await listOrNothing(io, `${root}/${first}/${second}`)
+      const found = listed.map(({ name }) => digestOfName(first + second, name))
+      const digests = found.filter((digest) => digest !== undefined)
+      for (let at = 0; at < digests.length; at += SCAN_WIDTH) yield digests.slice(at, at + SCAN_WIDTH)
     }
   }
 }
@@ -103,15 +109,4 @@ async function shardsIn(io: DiskIo, directory: string): Promise<string[]> {
 
 function listOrNothing(io: DiskIo, directory: string): Promise<Listed[]> {
   return io.list(directory).catch(() => [])
-}
-
-async function inspect(io: DiskIo, directory: string, name: string): Promise<ScannedFile | undefined> {
-  const digest = digestOfName(directory.slice(-5).replace('/', ''), name)
-  if (digest === undefined) return undefined
-  try {
-    const { kind, bytes } = await io.stat(`${directory}/${name}`)
-    return kind === 'file' ? { digest, bytes } : undefined
-  } catch {
-    return undefined
-  }
 }

@@ -128,11 +128,22 @@ export class DiskFiles {
     }
   }
 
+  /** The bytes under this name; undefined when there is no file. Rejects when the disk does not say. */
+  async sizeOf(digest: Buffer): Promise<number | undefined> {
+    try {
+      const { kind, bytes } = await this.#io.stat(entryPath(this.#root, digest))
+      return kind === 'file' ? bytes : undefined
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT' || isForeign(error)) return undefined
+      throw error
+    }
+  }
+
   /** Deletes what is still no file of ours; it may have been replaced by a good one. */
-  async unlinkBad(name: FileName): Promise<void> {
+  async unlinkBad(name: FileName): Promise<boolean> {
     const opened = await this.#open(name)
     if (opened.kind === 'large') void this.#io.close(opened.fd)
-    if (opened.kind === 'bad') await this.unlink(name.digest)
+    return opened.kind === 'bad' && this.unlink(name.digest)
   }
 
   close(): void {

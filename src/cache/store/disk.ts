@@ -59,6 +59,8 @@ class Disk implements DiskStore {
       options,
       start: this.#files.start,
       create: () => this.#files.create(),
+      sizeOf: (digest) => this.#files.sizeOf(digest),
+      inOrder: (digest, task) => this.#queue.run(idOf(digest), task),
       evict: (digest) => this.#evict(digest),
       spare: (digest) => this.#watcher?.spare(idOf(digest)) ?? false
     })
@@ -171,11 +173,14 @@ class Disk implements DiskStore {
       this.#keeper.used(name.digest, found.bytes)
       return found.stored
     }
-    this.#keeper.absent(name.digest)
-    if (found.kind === 'bad') {
-      void this.#queue.run(idOf(name.digest), () => this.#files.unlinkBad(name).catch(() => undefined))
-    }
+    if (found.kind === 'bad') void this.#queue.run(idOf(name.digest), () => this.#unlinkBad(name))
+    else this.#keeper.absent(name.digest)
     return undefined
+  }
+
+  async #unlinkBad(name: FileName): Promise<void> {
+    const gone = await this.#files.unlinkBad(name).catch(() => false)
+    if (gone) this.#keeper.gone(name.digest)
   }
 
   #openWriter(key: string, record: FileRecord, length: number | undefined): DiskWriter | undefined {
@@ -207,9 +212,15 @@ class Disk implements DiskStore {
     if (writers?.delete(writer) && writers.size === 0) this.#writers.delete(id)
   }
 
-  async #publish(file: WrittenFile, digest: Buffer): Promise<Published> {
-    await this.#keeper.adding(digest, file.bytes)
-    await this.#files.publish(file, digest)
+  async #publish(file: WrittenFile, digest: Buffer): Promise<Published | undefined> {
+    let isThere = false
+    try {
+      if (!(await this.#keeper.announce(digest))) return undefined
+      await this.#files.publish(file, digest)
+      isThere = true
+    } finally {
+      if (!isThere) this.#keeper.missed(digest)
+    }
     this.#keeper.added(digest, file.bytes)
     this.#writing.succeed()
     this.#doomed.delete(idOf(digest))
