@@ -75,15 +75,15 @@ export class DiskFiles {
     }
   }
 
-  /** Renames a complete file into place. */
-  async publish(file: WrittenFile, digest: Buffer): Promise<void> {
+  /** Renames a complete file into place. False when no file of ours can be there. */
+  async publish(file: WrittenFile, digest: Buffer): Promise<boolean> {
     const target = entryPath(this.#root, digest)
     try {
-      await this.#io.rename(file.path, target)
+      await this.#rename(file.path, target)
+      return true
     } catch (error) {
-      if (errnoOf(error) !== 'ENOENT') throw error
-      await this.#io.makeDirectory(target.slice(0, target.lastIndexOf('/')))
-      await this.#io.rename(file.path, target)
+      if (isForeign(error)) return false
+      throw error
     }
   }
 
@@ -113,6 +113,9 @@ export class DiskFiles {
       if (fresh === undefined) return false
       await this.#io.write(fd, fresh.bytes, fresh.at)
       return true
+    } catch (error) {
+      if (isForeign(error)) return true
+      throw error
     } finally {
       await this.#io.close(fd)
     }
@@ -148,6 +151,16 @@ export class DiskFiles {
 
   close(): void {
     this.#idle.close()
+  }
+
+  async #rename(from: string, to: string): Promise<void> {
+    try {
+      await this.#io.rename(from, to)
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT') throw error
+      await this.#io.makeDirectory(to.slice(0, to.lastIndexOf('/')))
+      await this.#io.rename(from, to)
+    }
   }
 
   #open({ key, digest, bytes }: FileName): Promise<Opened> {

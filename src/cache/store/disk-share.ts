@@ -71,6 +71,8 @@ export class DiskShare {
   /** Looks when what was known may not hold any more. Rejects when the disk does not say. */
   async ready(): Promise<void> {
     if (this.#isLost || this.#owner?.holds === false) await this.tick()
+    // That look may have begun long ago.
+    if (this.#owner?.holds === false) await this.tick()
   }
 
   /** What may be under way now. */

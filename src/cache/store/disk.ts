@@ -6,7 +6,7 @@ import { DiskBreaker } from './disk-breaker'
 import { prepareDirectory } from './disk-directory'
 import type { FileRecord } from './disk-entry'
 import { DiskFiles, type FileName } from './disk-files'
-import { DiskIo, errnoOf, isForeign } from './disk-io'
+import { DiskIo, errnoOf } from './disk-io'
 import { DiskKeeper } from './disk-keeper'
 import { digestOf, idOf } from './disk-name'
 import type { DiskOptions, DiskStore, DiskWatcher } from './disk-options'
@@ -19,7 +19,12 @@ export type { DiskOptions, DiskStore, DiskWatcher } from './disk-options'
 /** Opens the directory; rejects with a start-up error when it cannot be used. */
 export async function openDiskStore(options: DiskOptions): Promise<DiskStore> {
   const io = new DiskIo(options.fs)
-  const prepared = prepareDirectory(io, options.path).then(() => true)
+  const prepared = prepareDirectory(io, options.path).then(
+    () => true,
+    (error: Error) => {
+      throw optionError('disk.path', error.message)
+    }
+  )
   if (!(await inTime(prepared, () => false)))
     throw optionError('disk.path', `${options.path}: the disk does not answer (ETIMEDOUT)`)
   const store = new Disk(io, options)
@@ -215,12 +220,11 @@ class Disk implements DiskStore {
   async #publish(file: WrittenFile, digest: Buffer): Promise<Published | undefined> {
     let isThere = false
     try {
-      if (!(await this.#keeper.announce(digest))) return undefined
-      await this.#files.publish(file, digest)
-      isThere = true
+      isThere = (await this.#keeper.announce(digest)) && (await this.#files.publish(file, digest))
     } finally {
       if (!isThere) this.#keeper.missed(digest)
     }
+    if (!isThere) return undefined
     this.#keeper.added(digest, file.bytes)
     this.#writing.succeed()
     this.#doomed.delete(idOf(digest))
@@ -261,7 +265,7 @@ class Disk implements DiskStore {
   }
 
   #onWriteTrouble(error: unknown): void {
-    if (!isForeign(error)) this.#writing.fail(errnoOf(error), this.#options.now())
+    this.#writing.fail(errnoOf(error), this.#options.now())
   }
 
   #onHang(breaker: DiskBreaker): undefined {
