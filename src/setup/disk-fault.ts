@@ -35,6 +35,12 @@ export const DISK_FAULTS: readonly DiskFault[] = [
     next: '{directory} is no directory, or not there any more: make it, and let this process own it; `namei -l {directory}`'
   },
   {
+    name: 'directory that is not ours',
+    errnos: ['FOREIGN'],
+    option: 'path',
+    next: '{directory} holds what this cache did not make, and nothing is deleted there: name an empty directory, or one that is not there yet, in {option}; `ls -A {directory}`'
+  },
+  {
     name: 'disk hangs',
     errnos: ['ETIMEDOUT'],
     option: 'path',

@@ -65,7 +65,7 @@ function openBans(cache: string, directory: string, { path, log }: ZonePlace): B
       if (errno === undefined)
         log.info({ cache, directory }, `cache ${cache}: purges of other processes are seen again`)
       else {
-        const facts = { cache, directory, errno, ...diskFault(errno, directory, path) }
+        const facts = { cache, directory, errno, ...diskFault(errno, directory, `${path}.disk`) }
         log.error(facts, `cache ${cache}: purges of other processes are not seen for now (${errno})`)
       }
     }

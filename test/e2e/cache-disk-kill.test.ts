@@ -1,24 +1,34 @@
 // kill -9 of the edge while it fills its directory: the next one serves no wrong byte and leaves no litter.
+// SLUICE_KILLS=500 for a long run, in which it must have been filling at 200 responses a second and more.
 import assert from 'node:assert/strict'
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
+import { Agent } from 'node:http'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { get } from '../support/http-client'
 import { startOrigin } from '../support/origin'
 import { seededBody, verifySeeded } from '../support/self-verifying'
 import { tempDir } from '../support/temp-dir'
-import { until } from '../support/waiting'
 import { wordOf } from './cached'
 
-const KILLS = 3
-const NAMES = Array.from({ length: 24 }, (_, n) => `/id${n}/${[900, 40_000, 700_000][n % 3]}`)
+const asked = process.env.SLUICE_KILLS
+const KILLS = Number(asked ?? 3)
+const LONG_RUN_RATE = 200
+const AT_ONCE = 8
+const SIZES = [900, 20_000, 3_000, 150_000]
+/** A kill comes at another moment in each round. */
+const FEWEST = 10
+const MORE_EACH = 7
+const MOST_MORE = 60
 
 function bodyOf(url = ''): Buffer {
   const [, id = '', length = '0'] = url.split('/')
   return seededBody(id, Number(length))
 }
+
+const nameOf = (round: number, n: number) => `/id${round}.${n}/${SIZES[n % SIZES.length]}`
 
 async function startChild(t: TestContext, upstream: string, dir: string) {
   const child: ChildProcess = fork(join(__dirname, 'edge-process.js'), [upstream, dir], {
@@ -34,50 +44,72 @@ async function startChild(t: TestContext, upstream: string, dir: string) {
   return { url, kill }
 }
 
-test('kill -9 during fills: what the next edge serves is right, and what was torn is gone', async (t) => {
+/** Asks for one thing after the other until the edge is gone; what was answered, whole and right. */
+async function fillUntilKilled(url: string, round: number, kill: () => Promise<void>): Promise<number> {
+  const agent = new Agent({ keepAlive: true, maxSockets: AT_ONCE })
+  const enough = FEWEST + ((round * MORE_EACH) % MOST_MORE)
+  let next = 0
+  let answered = 0
+  let killing: Promise<void> | undefined
+  const worker = async () => {
+    for (;;) {
+      const name = nameOf(round, next++)
+      const answer = await get(url + name, { agent }).catch((error: NodeJS.ErrnoException) => {
+        assert.ok(
+          killing !== undefined && /^(ECONNRESET|ECONNREFUSED|EPIPE)$/.test(`${error.code}`),
+          `${error}`
+        )
+      })
+      if (answer === undefined) return
+      assert.equal(verifySeeded(answer.body, name.split('/')[1]).ok, true, name)
+      if (++answered >= enough) killing ??= kill()
+    }
+  }
+  await Promise.all(Array.from({ length: AT_ONCE }, worker))
+  agent.destroy()
+  await killing
+  return answered
+}
+
+/** How many of what a killed edge had answered the next one has; each is right, from whichever place. */
+async function check(url: string, round: number): Promise<number> {
+  let hits = 0
+  for (let n = 0; n < FEWEST; n++) {
+    const name = nameOf(round, n)
+    const answer = await get(url + name)
+    assert.equal(verifySeeded(answer.body, name.split('/')[1]).ok, true, name)
+    if (wordOf(answer) === 'HIT') hits++
+  }
+  return hits
+}
+
+test(`kill -9 during fills, ${KILLS} times: what the next edge serves is right, and what was torn is gone`, async (t) => {
   const dir = tempDir(t)
   const origin = await startOrigin(async (request, response) => {
     const body = bodyOf(request.url)
-    response.writeHead(200, { 'cache-control': 'max-age=600', 'content-length': body.length })
+    response.writeHead(200, { 'cache-control': 'max-age=6000', 'content-length': body.length })
     // In two parts, so that a kill falls between them.
     response.write(body.subarray(0, body.length / 2))
     await new Promise((resolve) => setImmediate(resolve))
     response.end(body.subarray(body.length / 2))
   })
   t.after(origin.close)
+  let [fills, ms, hits] = [0, 0, 0]
   for (let round = 0; round < KILLS; round++) {
     const child = await startChild(t, origin.url, dir)
-    let answered = 0
-    const asked = NAMES.map((name) =>
-      get(child.url + name).then(
-        ({ body }) => {
-          answered += 1
-          assert.equal(verifySeeded(body, name.split('/')[1]).ok, true, name)
-        },
-        (error: NodeJS.ErrnoException) =>
-          assert.ok(error.code === 'ECONNRESET' || error.code === 'ECONNREFUSED', `${error}`)
-      )
-    )
-    await until('some are answered and stored', () => answered >= 3 + round * 3 && entries(dir) >= 2, 20_000)
-    await child.kill()
-    await Promise.all(asked)
+    assert.deepEqual(litter(dir), [], 'nothing half-written is left')
+    if (round > 0) hits += await check(child.url, round - 1)
+    const began = performance.now()
+    fills += await fillUntilKilled(child.url, round, child.kill)
+    ms += performance.now() - began
   }
   const last = await startChild(t, origin.url, dir)
-  const words = new Set<string>()
-  for (const name of NAMES) {
-    const answer = await get(last.url + name)
-    words.add(wordOf(answer))
-    assert.equal(verifySeeded(answer.body, name.split('/')[1]).ok, true, name)
-  }
-  assert.ok(words.has('HIT'), 'some copies have survived')
-  await until('nothing half-written is left', () => litter(dir).length === 0, 20_000)
+  hits += await check(last.url, KILLS - 1)
+  assert.ok(hits > KILLS, 'copies have survived')
+  const rate = Math.round((fills * 1000) / ms)
+  t.diagnostic(`${KILLS} kills, ${fills} fills at ${rate} a second, ${hits} of ${KILLS * FEWEST} found again`)
+  if (asked !== undefined) assert.ok(rate >= LONG_RUN_RATE, `${rate} fills a second`)
 })
-
-/** Complete copies. */
-function entries(dir: string): number {
-  return readdirSync(dir, { recursive: true, encoding: 'utf8' }).filter((name) => /[0-9a-f]{64}$/.test(name))
-    .length
-}
 
 /** Files that are neither entries nor known by name. */
 function litter(dir: string): string[] {

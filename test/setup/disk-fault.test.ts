@@ -10,6 +10,7 @@ const CASES: [errno: string, option: string, next: RegExp][] = [
   ],
   ['EROFS', 'caches.pages.disk.path', /must own and be able to write caches\.pages\.disk\.path/],
   ['ENOENT', 'caches.pages.disk.path', /\/var\/c is no directory, or not there any more/],
+  ['FOREIGN', 'caches.pages.disk.path', /name an empty directory.* in caches\.pages\.disk\.path; `ls -A/],
   ['EMFILE', 'caches.pages.disk.path', /ulimit -n/],
   ['ETIMEDOUT', 'caches.pages.disk.path', /disk of \/var\/c does not answer/],
   ['EIO', 'caches.pages.disk.path', /disk of \/var\/c fails/]

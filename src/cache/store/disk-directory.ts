@@ -1,5 +1,4 @@
 // The cache directory: made and marked at start, temporary files of dead processes swept, entries listed.
-import { optionError } from '../../errors'
 import { isTemporaryName } from '../../spool/temporary-file'
 import { type DiskIo, errnoOf, type Listed } from './disk-io'
 import { digestOfName, isShard, ownerOf } from './disk-name'
@@ -11,31 +10,27 @@ export const TEMPORARY = 'tmp'
 // A mount point may hold it.
 const HARMLESS = 'lost+found'
 const OTHERS_MAY_WRITE = 0o022
+/** In place of an errno: what is in the directory is not ours. */
+const FOREIGN = 'FOREIGN'
 // Looks at that many files at once: the thread pool has four threads, and requests want them too.
 const SCAN_WIDTH = 4
 
-/** A stored file as the scan finds it. */
-export interface ScannedFile {
-  readonly digest: Buffer
-  readonly bytes: number
-}
-
-/** Makes the directory usable, or throws a start-up error that says why it is not. */
+/** Makes the directory usable; rejects with what is wrong with it, and an errno. */
 export async function prepareDirectory(io: DiskIo, root: string): Promise<void> {
   try {
     await io.makeDirectory(root)
     // The dot follows a link: the operator may have put one there.
     const facts = await io.stat(`${root}/.`)
     if ((facts.mode & OTHERS_MAY_WRITE) !== 0) {
-      throw refusal(root, 'other users may write to it; use a directory of its own inside it')
+      throw refusal(root, 'other users may write to it; use a directory of its own inside it', 'EPERM')
     }
     const owner = process.getuid?.()
-    if (owner !== undefined && owner !== facts.uid) throw refusal(root, 'it belongs to another user')
+    if (owner !== undefined && owner !== facts.uid) throw refusal(root, 'it belongs to another user', 'EPERM')
     await claim(io, root)
     await io.makeDirectory(`${root}/${TEMPORARY}`)
   } catch (error) {
-    if (error instanceof Error && 'statusCode' in error) throw error
-    throw refusal(root, `it cannot be used (${errnoOf(error)})`)
+    if (error instanceof Error && 'refused' in error) throw error
+    throw refusal(root, `it cannot be used (${errnoOf(error)})`, errnoOf(error))
   }
 }
 
@@ -53,17 +48,29 @@ export async function sweepTemporary(io: DiskIo, root: string, living: ReadonlyS
   }
 }
 
-/** Every file of ours, in no particular order. What cannot be read is left out. */
-export async function* scanDirectory(io: DiskIo, root: string): AsyncGenerator<ScannedFile> {
+/** The sizes of files that are being written, of whom `wanted` says; by `<pid>-<start>`. */
+export async function* temporaryFiles(
+  io: DiskIo,
+  root: string,
+  wanted: (id: string) => boolean
+): AsyncGenerator<number> {
+  const directory = `${root}/${TEMPORARY}`
+  for (const { name } of await listOrNothing(io, directory)) {
+    const owner = ownerOf(name)
+    if (owner === undefined || !wanted(`${owner.pid}-${owner.start}`)) continue
+    const facts = await io.stat(`${directory}/${name}`).catch(() => undefined)
+    if (facts !== undefined) yield facts.bytes
+  }
+}
+
+/** The names of all files of ours, some at a time, in no particular order. What cannot be read is left out. */
+export async function* scanDirectory(io: DiskIo, root: string): AsyncGenerator<readonly Buffer[]> {
   for (const first of await shardsIn(io, root)) {
     for (const second of await shardsIn(io, `${root}/${first}`)) {
-      const directory = `${root}/${first}/${second}`
-      const files = await listOrNothing(io, directory)
-      for (let at = 0; at < files.length; at += SCAN_WIDTH) {
-        const batch = files.slice(at, at + SCAN_WIDTH)
-        const found = await Promise.all(batch.map(({ name }) => inspect(io, directory, name)))
-        for (const file of found) if (file !== undefined) yield file
-      }
+      const listed = await listOrNothing(io, `${root}/${first}/${second}`)
+      const found = listed.map(({ name }) => digestOfName(first + second, name))
+      const digests = found.filter((digest) => digest !== undefined)
+      for (let at = 0; at < digests.length; at += SCAN_WIDTH) yield digests.slice(at, at + SCAN_WIDTH)
     }
   }
 }
@@ -71,7 +78,9 @@ export async function* scanDirectory(io: DiskIo, root: string): AsyncGenerator<S
 async function claim(io: DiskIo, root: string): Promise<void> {
   const names = (await io.list(root)).filter(({ name }) => name !== HARMLESS)
   if (names.some(({ name, kind }) => name === MARKER && kind === 'file')) return
-  if (names.length > 0) throw refusal(root, `it is not empty and holds no ${MARKER}; name an empty directory`)
+  if (names.length > 0) {
+    throw refusal(root, `it is not empty and holds no ${MARKER}; name an empty directory`, FOREIGN)
+  }
   try {
     await io.close(await io.open(`${root}/${MARKER}`, 'create'))
   } catch (error) {
@@ -80,8 +89,8 @@ async function claim(io: DiskIo, root: string): Promise<void> {
   }
 }
 
-function refusal(root: string, problem: string): Error {
-  return optionError('disk.path', `${root}: ${problem}`)
+function refusal(root: string, problem: string, code: string): Error {
+  return Object.assign(new Error(`${root}: ${problem}`), { code, refused: true })
 }
 
 /** Whether the process of this name still runs; `living` are the stores of this one. */
@@ -103,15 +112,4 @@ async function shardsIn(io: DiskIo, directory: string): Promise<string[]> {
 
 function listOrNothing(io: DiskIo, directory: string): Promise<Listed[]> {
   return io.list(directory).catch(() => [])
-}
-
-async function inspect(io: DiskIo, directory: string, name: string): Promise<ScannedFile | undefined> {
-  const digest = digestOfName(directory.slice(-5).replace('/', ''), name)
-  if (digest === undefined) return undefined
-  try {
-    const { kind, bytes } = await io.stat(`${directory}/${name}`)
-    return kind === 'file' ? { digest, bytes } : undefined
-  } catch {
-    return undefined
-  }
 }

@@ -23,6 +23,8 @@ const SLOT_ALIGN = 128
 // Larger than any head or key that Node's HTTP parser lets through; a damaged length never becomes a large allocation.
 const MAX_SLOT_BYTES = 1 << 20
 const MAX_KEY_BYTES = 1 << 18
+// What file systems give out: a file of one byte takes as much.
+const ALLOCATION_BYTES = 4096
 
 type Kind = 'response' | 'vary'
 const KINDS: readonly Kind[] = ['response', 'vary']
@@ -91,6 +93,11 @@ export function planLayout(json: Buffer, key: string): Layout | undefined {
 /** How many bytes the whole file takes. */
 export function fileBytes(layout: Layout, contentBytes: number): number {
   return layout.contentAt + contentBytes + tableBytesOf(contentBytes)
+}
+
+/** What a file of so many bytes takes: it is counted in whole blocks. */
+export function takenBytes(bytes: number): number {
+  return Math.ceil(bytes / ALLOCATION_BYTES) * ALLOCATION_BYTES
 }
 
 /** What the start of a file is made of. */

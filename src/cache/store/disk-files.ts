@@ -75,15 +75,15 @@ export class DiskFiles {
     }
   }
 
-  /** Renames a complete file into place. */
-  async publish(file: WrittenFile, digest: Buffer): Promise<void> {
+  /** Renames a complete file into place. False when no file of ours can be there. */
+  async publish(file: WrittenFile, digest: Buffer): Promise<boolean> {
     const target = entryPath(this.#root, digest)
     try {
-      await this.#io.rename(file.path, target)
+      await this.#rename(file.path, target)
+      return true
     } catch (error) {
-      if (errnoOf(error) !== 'ENOENT') throw error
-      await this.#io.makeDirectory(target.slice(0, target.lastIndexOf('/')))
-      await this.#io.rename(file.path, target)
+      if (isForeign(error)) return false
+      throw error
     }
   }
 
@@ -113,6 +113,9 @@ export class DiskFiles {
       if (fresh === undefined) return false
       await this.#io.write(fd, fresh.bytes, fresh.at)
       return true
+    } catch (error) {
+      if (isForeign(error)) return true
+      throw error
     } finally {
       await this.#io.close(fd)
     }
@@ -128,15 +131,36 @@ export class DiskFiles {
     }
   }
 
+  /** The bytes under this name; undefined when there is no file. Rejects when the disk does not say. */
+  async sizeOf(digest: Buffer): Promise<number | undefined> {
+    try {
+      const { kind, bytes } = await this.#io.stat(entryPath(this.#root, digest))
+      return kind === 'file' ? bytes : undefined
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT' || isForeign(error)) return undefined
+      throw error
+    }
+  }
+
   /** Deletes what is still no file of ours; it may have been replaced by a good one. */
-  async unlinkBad(name: FileName): Promise<void> {
+  async unlinkBad(name: FileName): Promise<boolean> {
     const opened = await this.#open(name)
     if (opened.kind === 'large') void this.#io.close(opened.fd)
-    if (opened.kind === 'bad') await this.unlink(name.digest)
+    return opened.kind === 'bad' && this.unlink(name.digest)
   }
 
   close(): void {
     this.#idle.close()
+  }
+
+  async #rename(from: string, to: string): Promise<void> {
+    try {
+      await this.#io.rename(from, to)
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT') throw error
+      await this.#io.makeDirectory(to.slice(0, to.lastIndexOf('/')))
+      await this.#io.rename(from, to)
+    }
   }
 
   #open({ key, digest, bytes }: FileName): Promise<Opened> {

@@ -1,7 +1,8 @@
 // A process that shares a cache directory but does not evict: it writes within a window, and reports what it wrote.
 import type { DiskIo } from './disk-io'
 import { decodeStatus, type LockStatus } from './disk-lock'
-import { encodeReport, NO_DIGEST, placeOf, type ReportRecord, RING_RECORDS, roomAt } from './disk-report'
+import { idOf } from './disk-name'
+import { encodeReport, placeOf, type ReportRecord, RING_RECORDS, roomAt, seenBeat } from './disk-report'
 
 /** Where reports lie: `<pid>-<start>-<session>`. */
 export const REPORTS = 'peers'
@@ -23,6 +24,8 @@ export interface GuestParts {
   /** `<pid>-<start>`. */
   readonly self: string
   readonly now: () => number
+  /** What this process has under way. */
+  readonly reservedBytes: () => number
 }
 
 interface Numbered {
@@ -36,10 +39,14 @@ export class DiskGuest {
   #status: LockStatus | undefined
   #aliveAt = Number.NEGATIVE_INFINITY
   #listedAt = 0
+  /** When it said last what it holds, and which window it had seen. */
   #beatAt = 0
+  #saidWindowBytes = 0
   #ring: { readonly fd: number; readonly path: string; readonly session: number } | undefined
   #sequence = 0
   #waiting: Numbered[] = []
+  /** About to be put in place. */
+  readonly #coming = new Map<string, Buffer>()
   #unheard: Numbered[] = []
   #unheardBytes = 0
   #flushing: Promise<void> | undefined
@@ -55,10 +62,17 @@ export class DiskGuest {
 
   /** How much may be under way, what is reported and not heard already taken off. */
   get freeBytes(): number {
+    return this.#isHeard ? this.#windowBytes - this.#unheardBytes : 0
+  }
+
+  /** Whoever evicts lives, and reads what is said here. */
+  get #isHeard(): boolean {
     const age = this.#parts.now() - this.#aliveAt
-    if (age < 0 || age >= LEASE_MS || this.#ring === undefined) return 0
-    const grant = this.#status?.grants[this.#parts.self]
-    return grant === undefined ? 0 : grant.windowBytes - this.#unheardBytes
+    return age >= 0 && age < LEASE_MS && this.#ring !== undefined
+  }
+
+  get #windowBytes(): number {
+    return this.#status?.grants[this.#parts.self]?.windowBytes ?? 0
   }
 
   /** Whether there is something to say or to hear soon. */
@@ -77,13 +91,35 @@ export class DiskGuest {
     this.#aliveAt = this.#parts.now()
   }
 
-  report(kind: ReportRecord['kind'], digest: Buffer, bytes = 0): void {
-    if (kind === 'use' && this.#waiting.length >= MAX_WAITING_USES) return
-    const numbered = { sequence: ++this.#sequence, record: { kind, digest, bytes } }
-    this.#waiting.push(numbered)
-    if (kind !== 'add') return
-    this.#unheard.push(numbered)
+  /** A file is about to be put in place; false: it must not be, for it would not be counted. */
+  async announce(digest: Buffer): Promise<boolean> {
+    this.#coming.set(idOf(digest), digest)
+    this.#say({ kind: 'add', digest, bytes: 0 })
+    await this.flush()
+    return this.#isHeard
+  }
+
+  /** It is in place, and what was reserved for it is held for it. */
+  added(digest: Buffer, bytes: number): void {
+    this.#coming.delete(idOf(digest))
+    this.#unheard.push(this.#say({ kind: 'added', digest, bytes }))
     this.#unheardBytes += bytes
+  }
+
+  /** It is not there, or was not put in place. */
+  gone(digest: Buffer): void {
+    this.#coming.delete(idOf(digest))
+    this.#say({ kind: 'gone', digest, bytes: 0 })
+  }
+
+  used(digest: Buffer): void {
+    if (this.#waiting.length < MAX_WAITING_USES) this.#say({ kind: 'use', digest, bytes: 0 })
+  }
+
+  #say(record: ReportRecord): Numbered {
+    const numbered = { sequence: ++this.#sequence, record }
+    this.#waiting.push(numbered)
+    return numbered
   }
 
   /** Resolves when all that was reported before is in the file. */
@@ -109,8 +145,8 @@ export class DiskGuest {
     if (grants[self] !== undefined) this.#listedAt = askedAt
     const unlisted = Math.abs(askedAt - this.#listedAt) > UNLISTED_MS
     if (this.#ring?.session !== session || unlisted) await this.#introduce(session)
-    if (this.#waiting.length === 0 && Math.abs(askedAt - this.#beatAt) >= BEAT_MS)
-      this.report('beat', NO_DIGEST)
+    const due = Math.abs(askedAt - this.#beatAt) >= BEAT_MS
+    if (due || this.#windowBytes !== this.#saidWindowBytes) this.#beat(this.#status.beat)
     if (this.#waiting.length > 0) await this.flush()
   }
 
@@ -129,8 +165,20 @@ export class DiskGuest {
     await this.leave()
     this.#status = undefined
     this.#waiting = []
+    this.#coming.clear()
     this.#unheard = []
     this.#unheardBytes = 0
+  }
+
+  /** From here on it takes no more than this beat, or a later one, grants. */
+  #beat(seen: number): void {
+    this.#say({
+      kind: 'beat',
+      digest: seenBeat(seen),
+      bytes: this.#parts.reservedBytes() + this.#unheardBytes
+    })
+    this.#beatAt = this.#parts.now()
+    this.#saidWindowBytes = this.#windowBytes
   }
 
   #heard(status: LockStatus, askedAt: number): void {
@@ -153,8 +201,10 @@ export class DiskGuest {
     await io.unlink(path)
     const fd = await io.open(path, 'create')
     this.#sequence = 0
-    this.#unheard = this.#unheard.map(({ record }) => ({ sequence: ++this.#sequence, record }))
-    this.#waiting = [...this.#unheard]
+    this.#waiting = []
+    this.#beat(0)
+    for (const digest of this.#coming.values()) this.#say({ kind: 'add', digest, bytes: 0 })
+    this.#unheard = this.#unheard.map(({ record }) => this.#say(record))
     this.#ring = { fd, path, session }
     this.#listedAt = now()
   }
@@ -174,7 +224,6 @@ export class DiskGuest {
         this.#waiting.unshift(...some)
         throw error
       })
-      this.#beatAt = this.#parts.now()
     }
   }
 }

@@ -1,12 +1,12 @@
 // Keeps count of what is on disk: loads the index, shares the directory with other processes, and makes files leave.
-import { type ScannedFile, scanDirectory, sweepTemporary } from './disk-directory'
+import { scanDirectory, sweepTemporary } from './disk-directory'
+import { takenBytes } from './disk-entry'
 import { DiskIndex } from './disk-index'
 import type { DiskIo } from './disk-io'
 import type { DiskOptions } from './disk-options'
-import type { ReportRecord } from './disk-report'
 import { DiskShare } from './disk-share'
 import { markPartial, readSnapshot, SNAPSHOT, writeSnapshot } from './disk-snapshot'
-import { DiskSpace, takenBytes } from './disk-space'
+import { DiskSpace } from './disk-space'
 import { VersionSweep } from './disk-version'
 import type { StoreStats } from './store'
 
@@ -26,6 +26,10 @@ export interface KeeperParts {
   /** Of this store: 16 hex digits. */
   readonly start: string
   readonly create: () => Promise<{ readonly path: string; readonly fd: number }>
+  /** The bytes under this name; undefined when there is no file. Rejects when the disk does not say. */
+  readonly sizeOf: (digest: Buffer) => Promise<number | undefined>
+  /** Runs a task in its turn among those that change this file. */
+  readonly inOrder: (digest: Buffer, task: () => Promise<void>) => Promise<void>
   /** Deletes a file to make room; false when that failed. */
   readonly evict: (digest: Buffer) => Promise<boolean>
   /** True: in use above. */
@@ -56,7 +60,9 @@ export class DiskKeeper {
     this.space = new DiskSpace({
       index: this.#index,
       maxBytes,
+      ready: () => this.#share.ready(),
       share: () => this.#share.share(),
+      excessBytes: () => this.#share.excessBytes,
       unlink: async ({ digest }) => evict(digest),
       spare
     })
@@ -67,7 +73,9 @@ export class DiskKeeper {
       maxBytes,
       living,
       self: `${process.pid}-${start}`,
-      apply: (record) => this.#apply(record),
+      check: (digest, said) => this.#check(digest, 'warm', said),
+      use: (digest) => this.#use(digest),
+      reservedBytes: () => this.space.reservedBytes,
       settle: () => this.#settle(),
       totals: () => ({ entries: this.#index.size, bytes: this.space.bytes }),
       onLost: () => sweepTemporary(io, root, living),
@@ -101,38 +109,40 @@ export class DiskKeeper {
 
   /** A file was read. */
   used(digest: Buffer, fileBytes: number): void {
-    const now = this.#parts.options.now()
-    this.expire(now)
-    if (!this.#share.isOwner) {
-      void this.#share.report('use', digest)
-      return
-    }
-    const known = this.#index.get(digest)
-    this.#index.set(digest, takenBytes(fileBytes), now)
-    if (known === undefined && this.#isCounted) void this.space.trim()
+    this.expire(this.#parts.options.now())
+    this.#share.used(digest)
+    if (this.#share.isOwner) this.#use(digest, takenBytes(fileBytes))
   }
 
-  /** A file is about to come, within room that was reserved for it. */
-  async adding(digest: Buffer, fileBytes: number): Promise<void> {
-    await this.#share.report('add', digest, takenBytes(fileBytes))
+  /** A file is about to come, within room that was reserved for it; false: it must not. */
+  announce(digest: Buffer): Promise<boolean> {
+    return this.#share.announce(digest)
   }
 
+  /** It is there. In its turn, as `gone`. */
   added(digest: Buffer, fileBytes: number): void {
     const bytes = takenBytes(fileBytes)
     if (this.#share.isOwner) this.#index.set(digest, bytes, this.#parts.options.now())
+    this.#share.added(digest, bytes)
     this.space.release(bytes)
   }
 
-  /** There is no file to be found. */
+  /** There is no file to be found: perhaps it has come since. */
   absent(digest: Buffer): void {
     this.expire(this.#parts.options.now())
-    if (this.#share.isOwner) this.#index.delete(digest)
+    if (this.#share.isOwner && this.#index.get(digest) !== undefined) void this.#check(digest, 'warm')
+  }
+
+  /** It has not come, for whatever reason. */
+  missed(digest: Buffer): void {
+    if (this.#share.isOwner) void this.#check(digest, 'warm')
+    this.#share.gone(digest)
   }
 
   /** A file was deleted. */
   gone(digest: Buffer): void {
     if (this.#share.isOwner) this.#index.delete(digest)
-    else void this.#share.report('gone', digest)
+    this.#share.gone(digest)
   }
 
   /** Deletes some of what is not used any more, and saves the order of use now and then. */
@@ -180,15 +190,30 @@ export class DiskKeeper {
     this.#index.clear()
   }
 
-  #apply({ kind, digest, bytes }: ReportRecord): void {
-    const now = this.#parts.options.now()
-    if (kind === 'add') this.#index.set(digest, bytes, now)
-    else if (kind === 'gone') this.#index.delete(digest)
-    else if (kind === 'use') this.#index.touch(digest, now)
+  /** What was read is believed to be there only if it is what is counted. */
+  #use(digest: Buffer, bytes = this.#index.get(digest)): void {
+    this.#index.touch(digest, this.#parts.options.now())
+    if (bytes !== undefined && this.#index.get(digest) === bytes) return
+    void this.#check(digest, 'warm').then(() => this.#isCounted && this.space.trim())
+  }
+
+  /** Counts what is there, in its turn: whatever changes it afterwards counts it again. Never rejects. */
+  #check(digest: Buffer, place: 'warm' | 'cold', said = 0): Promise<void> {
+    const epoch = this.#epoch
+    return this.#parts.inOrder(digest, async () => {
+      const size = await this.#parts.sizeOf(digest).catch(() => Math.max(said, this.#index.get(digest) ?? 0))
+      if (epoch !== this.#epoch) return
+      const now = this.#parts.options.now()
+      if (size === undefined) this.#index.delete(digest)
+      else if (place === 'warm') this.#index.set(digest, takenBytes(size), now)
+      else this.#index.found(digest, takenBytes(size), now)
+    })
   }
 
   async #load(epoch: number): Promise<void> {
-    const { now } = this.#parts.options
+    const { io, options } = this.#parts
+    const { now, path } = options
+    await sweepTemporary(io, path, living)
     this.#saveAt = now() + SAVE_EVERY_MS
     await this.#sweep.begin(now() + EXPIRE_EVERY_MS)
     const complete = await this.#loadSnapshot().catch(() => false)
@@ -213,12 +238,12 @@ export class DiskKeeper {
 
   async #scan(epoch: number): Promise<boolean> {
     const { io, options } = this.#parts
-    const now = options.now()
     let count = 0
-    for await (const { digest, bytes } of scanDirectory(io, options.path) as AsyncIterable<ScannedFile>) {
+    for await (const digests of scanDirectory(io, options.path) as AsyncIterable<readonly Buffer[]>) {
       if (this.#closed || epoch !== this.#epoch) return false
-      this.#index.found(digest, takenBytes(bytes), now)
-      if (++count === COUNTED_AT_START) this.#onFirst()
+      await Promise.all(digests.map((digest) => this.#check(digest, 'cold')))
+      count += digests.length
+      if (count >= COUNTED_AT_START) this.#onFirst()
     }
     return true
   }

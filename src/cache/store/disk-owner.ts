@@ -1,23 +1,26 @@
 // The process that evicts: it holds the lock file, counts what the others report, and grants them windows.
 import { randomInt } from 'node:crypto'
 import { hostname } from 'node:os'
-import { prepareDirectory } from './disk-directory'
+import { prepareDirectory, temporaryFiles } from './disk-directory'
+import { takenBytes } from './disk-entry'
 import { REPORTS } from './disk-guest'
 import { type DiskIo, errnoOf } from './disk-io'
 import { encodeStatus, type Grant, generationOf, lockName, newestGeneration } from './disk-lock'
 import { peerOf } from './disk-name'
-import { decodeReport, placeOf, RECORD_BYTES, type ReportRecord, roomAt } from './disk-report'
+import { DiskPeer } from './disk-peer'
+import { DiskWindows } from './disk-windows'
 
 const BEAT_MS = 1_000
 /** Shorter than what others wait before they take over: whoever was stopped for long looks before it writes. */
 const HOLD_MS = 4_000
-/** A newcomer writes when the windows that the others knew before have run out. */
-const JOIN_MS = 3_000
+/** Nothing is granted before whoever knew another owner can have said what it holds. */
+const GREET_MS = 3_000
 /** Whoever says nothing for so long is gone. */
 const SILENT_MS = 10_000
 /** The others together may be so much ahead of what is counted: a tenth of the maximum. */
 const AHEAD_SHARE = 10
-const READ_RECORDS = 512
+/** Files that are reported are looked at within one turn, if none of them has to wait for its own. */
+const CHECK_MS = 20
 const LARGEST_SESSION = 2 ** 47
 
 /** What an owner is made with. */
@@ -28,8 +31,10 @@ export interface OwnerParts {
   readonly self: string
   readonly now: () => number
   readonly maxBytes: number
-  /** What was reported. */
-  readonly apply: (record: ReportRecord) => void
+  /** Counts what is there under this name; `bytes` when the disk does not say. Never rejects. */
+  readonly check: (digest: Buffer, bytes: number) => Promise<void>
+  /** A file was read. */
+  readonly use: (digest: Buffer) => void
   /** Deletes until the maximum is kept; false while it is not. */
   readonly settle: () => Promise<boolean>
   readonly totals: () => { readonly entries: number; readonly bytes: number }
@@ -37,27 +42,22 @@ export interface OwnerParts {
   readonly onLost: () => Promise<void>
 }
 
-interface Peer {
-  readonly fd: number
-  readonly joinedAt: number
-  heardAt: number
-  /** Read, and said to be. */
-  read: number
-  heard: number
-}
-
 /** One ownership, from the creation of its lock file on. */
 export class DiskOwner {
   readonly #parts: OwnerParts
   readonly #generation: number
   readonly #session = randomInt(1, LARGEST_SESSION)
-  readonly #peers = new Map<string, Peer>()
+  readonly #peers = new Map<string, DiskPeer>()
+  readonly #windows: DiskWindows
+  readonly #startedAt: number
   #beat = 0
   #beatAt = Number.NEGATIVE_INFINITY
 
   constructor(parts: OwnerParts, generation: number) {
     this.#parts = parts
     this.#generation = generation
+    this.#windows = new DiskWindows(Math.floor(parts.maxBytes / AHEAD_SHARE))
+    this.#startedAt = parts.now()
   }
 
   /** Whether nobody can have taken over. */
@@ -68,6 +68,11 @@ export class DiskOwner {
 
   get isAlone(): boolean {
     return this.#peers.size === 0
+  }
+
+  /** What others hold beyond what they may: so much less is for this process. */
+  get excessBytes(): number {
+    return this.#windows.excessBytes
   }
 
   /** Whether it is time for a beat. */
@@ -83,11 +88,14 @@ export class DiskOwner {
       if (!(await this.#isNewest())) return false
       await this.#meet(now)
     }
-    let heard = false
-    for (const peer of this.#peers.values()) if (await this.#listen(peer, now)) heard = true
+    const peers = [...this.#peers.values()]
+    for (const peer of peers) await peer.listen(now)
+    await soon(Promise.all(peers.map(({ checking }) => checking)))
+    const ahead = peers.some(({ isAhead }) => isAhead)
+    for (const peer of peers) peer.settle()
     // Nothing is said to be counted before there is room for it.
-    const settled = (heard || due) && (await this.#parts.settle())
-    if (settled) for (const peer of this.#peers.values()) peer.heard = peer.read
+    const settled = (ahead || due) && (await this.#parts.settle())
+    if (settled) for (const peer of peers) peer.settled()
     if (due || settled) await this.#tell(now)
     if (due) this.#beatAt = now
     return true
@@ -97,8 +105,9 @@ export class DiskOwner {
   async end(): Promise<void> {
     const { io, root } = this.#parts
     await io.unlink(`${root}/${lockName(this.#generation)}`).catch(() => false)
-    for (const peer of this.#peers.values()) await io.close(peer.fd)
+    const peers = [...this.#peers.values()]
     this.#peers.clear()
+    await Promise.all(peers.map((peer) => peer.close()))
   }
 
   async #isNewest(): Promise<boolean> {
@@ -126,54 +135,38 @@ export class DiskOwner {
     for (const id of present) if (!this.#peers.has(id)) await this.#join(id, now)
     for (const [id, peer] of this.#peers) {
       if (present.has(id) && Math.abs(now - peer.heardAt) < SILENT_MS) continue
-      await this.#listen(peer, now)
+      await peer.listen(now)
       this.#peers.delete(id)
-      await io.close(peer.fd)
       await io.unlink(`${directory}/${id}-${this.#session}`)
       await this.#parts.onLost()
+      void peer.end()
     }
+    this.#windows.strangerBytes = await this.#countStrangers()
+  }
+
+  /** What is being written by who has not said what it holds. */
+  async #countStrangers(): Promise<number> {
+    const { io, root, self } = this.#parts
+    const isStrange = (id: string) => id !== self && !this.#peers.get(id)?.holder.isKnown
+    let bytes = 0
+    for await (const file of temporaryFiles(io, root, isStrange)) bytes += takenBytes(file)
+    return bytes
   }
 
   async #join(id: string, now: number): Promise<void> {
     const { io, root } = this.#parts
     const fd = await io.open(`${root}/${REPORTS}/${id}-${this.#session}`, 'read')
-    this.#peers.set(id, { fd, joinedAt: now, heardAt: now, read: 0, heard: 0 })
-  }
-
-  async #listen(peer: Peer, now: number): Promise<boolean> {
-    const before = peer.read
-    for (let more = true; more; ) {
-      const first = peer.read + 1
-      const wanted = Math.min(READ_RECORDS, roomAt(first))
-      const bytes = Buffer.allocUnsafe(wanted * RECORD_BYTES)
-      const got = await this.#parts.io.read(peer.fd, bytes, placeOf(first))
-      const records = bytes.subarray(0, got)
-      more = this.#take(peer, records) === wanted
-    }
-    if (peer.read > before) peer.heardAt = now
-    return peer.read > before
-  }
-
-  #take(peer: Peer, records: Buffer): number {
-    let count = 0
-    for (;;) {
-      const record = decodeReport(records, count * RECORD_BYTES, peer.read + 1)
-      if (record === undefined) return count
-      this.#parts.apply(record)
-      peer.read++
-      count++
-    }
+    const { check, use } = this.#parts
+    this.#peers.set(id, new DiskPeer({ io, windows: this.#windows, fd, check, use }, now))
   }
 
   async #tell(now: number): Promise<void> {
-    const { io, root, self, maxBytes, totals } = this.#parts
-    const windowBytes = Math.floor(maxBytes / AHEAD_SHARE / Math.max(1, this.#peers.size))
+    const { io, root, self, totals } = this.#parts
+    const beat = ++this.#beat
+    if (Math.abs(now - this.#startedAt) >= GREET_MS) this.#windows.grant(beat)
     const grants: Record<string, Grant> = {}
-    for (const [id, { joinedAt, heard }] of this.#peers) {
-      grants[id] = { heard, windowBytes: now - joinedAt >= JOIN_MS ? windowBytes : 0 }
-    }
-    const session = this.#session
-    const status = { owner: self, host: hostname(), session, beat: ++this.#beat, ...totals(), grants }
+    for (const [id, { heard, holder }] of this.#peers) grants[id] = { heard, windowBytes: holder.windowBytes }
+    const status = { owner: self, host: hostname(), session: this.#session, beat, ...totals(), grants }
     // Not held open: a file system with a file open for writing cannot be set to read-only.
     const fd = await io.open(`${root}/${lockName(this.#generation)}`, 'update')
     await io.write(fd, encodeStatus(status), 0).finally(() => io.close(fd))
@@ -190,4 +183,14 @@ async function listAgain(io: DiskIo, path: string): ReturnType<DiskIo['list']> {
     else await prepareDirectory(io, path)
     return io.list(path)
   }
+}
+
+/** Waits a little, not for as long as it takes. */
+async function soon(work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, CHECK_MS)
+  })
+  await Promise.race([work, late])
+  clearTimeout(timer)
 }

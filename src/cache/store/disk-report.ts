@@ -1,7 +1,7 @@
 // PURE. What a process that does not evict tells the one that does: a ring of records in a file, each with number and sum.
 import { crc32 } from 'node:zlib'
 
-const KINDS = ['beat', 'add', 'gone', 'use'] as const
+const KINDS = ['beat', 'add', 'gone', 'use', 'added'] as const
 const DIGEST_BYTES = 32
 const SUM_AT = 13 + DIGEST_BYTES
 /** A record takes this much of the file. */
@@ -9,15 +9,27 @@ export const RECORD_BYTES = SUM_AT + 4
 /** So many are kept: more than that are never on their way. */
 export const RING_RECORDS = 4096
 
-/** `add`: a file was written or replaced. `gone`: deleted. `use`: read. `beat`: the process lives. */
+/**
+ * `add`: a file is about to be put in place. `added`: it is there, of so many bytes. `gone`: a file is not there, or
+ * was not put in place. `use`: read. `beat`: the process lives, and holds so many bytes.
+ */
 export interface ReportRecord {
   readonly kind: (typeof KINDS)[number]
   readonly digest: Buffer
   readonly bytes: number
 }
 
-/** Stands for no file. */
-export const NO_DIGEST: Buffer = Buffer.alloc(DIGEST_BYTES)
+/** In place of a digest: the last beat that was seen. */
+export function seenBeat(beat: number): Buffer {
+  const digest = Buffer.alloc(DIGEST_BYTES)
+  digest.writeUIntLE(beat, 0, 6)
+  return digest
+}
+
+/** The beat that such a record names. */
+export function seenIn(digest: Buffer): number {
+  return digest.readUIntLE(0, 6)
+}
 
 /** Where the record with this number is, counted from 1. */
 export function placeOf(sequence: number): number {

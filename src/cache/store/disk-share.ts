@@ -1,12 +1,11 @@
 // Several processes on one directory: one evicts, by a lock file that is taken over when its owner falls silent.
 import { hostname } from 'node:os'
 import { isAlive, prepareDirectory } from './disk-directory'
-import { DiskGuest, REPORTS } from './disk-guest'
+import { DiskGuest, type GuestParts, REPORTS } from './disk-guest'
 import { errnoOf } from './disk-io'
 import { decodeStatus, lockName, newestGeneration } from './disk-lock'
 import { ownerOf } from './disk-name'
 import { DiskOwner, type OwnerParts } from './disk-owner'
-import type { ReportRecord } from './disk-report'
 
 /** How often who has something to say or to hear looks. */
 const TICK_MS = 100
@@ -15,7 +14,7 @@ const CALM_TICKS = 5
 const STATUS_BYTES = 65_536
 
 /** What sharing needs from its store. */
-export interface ShareParts extends OwnerParts {
+export interface ShareParts extends OwnerParts, GuestParts {
   /** The stores of this process that are open. */
   readonly living: ReadonlySet<string>
   /** Whether every file is known. */
@@ -69,18 +68,43 @@ export class DiskShare {
     this.#timer = setInterval(() => this.#onTimer(), TICK_MS).unref()
   }
 
-  /** What may be under way now. Rejects when the disk does not say. */
-  async share(): Promise<Share> {
+  /** Looks when what was known may not hold any more. Rejects when the disk does not say. */
+  async ready(): Promise<void> {
     if (this.#isLost || this.#owner?.holds === false) await this.tick()
+    // That look may have begun long ago.
+    if (this.#owner?.holds === false) await this.tick()
+  }
+
+  /** What may be under way now. */
+  share(): Share {
     if (this.#owner === undefined) return this.#guest.freeBytes
     return this.#owner.holds && this.#parts.isCounted() ? 'all' : 0
   }
 
-  /** Of a process that does not evict; it is in the file when this resolves. */
-  async report(kind: ReportRecord['kind'], digest: Buffer, bytes?: number): Promise<void> {
-    if (this.#owner !== undefined) return
-    this.#guest.report(kind, digest, bytes)
-    if (kind === 'add') await this.#guest.flush()
+  /** What others hold beyond what they may. */
+  get excessBytes(): number {
+    return this.#owner?.excessBytes ?? 0
+  }
+
+  /** A file is about to be put in place; false: it must not be, for it would not be counted. */
+  async announce(digest: Buffer): Promise<boolean> {
+    await this.ready()
+    return this.#owner === undefined ? this.#guest.announce(digest) : this.#owner.holds
+  }
+
+  /** It is there. */
+  added(digest: Buffer, bytes: number): void {
+    if (this.#owner === undefined) this.#guest.added(digest, bytes)
+  }
+
+  /** It is not there, or was not put in place. */
+  gone(digest: Buffer): void {
+    if (this.#owner === undefined) this.#guest.gone(digest)
+  }
+
+  /** It was read. */
+  used(digest: Buffer): void {
+    if (this.#owner === undefined) this.#guest.used(digest)
   }
 
   /** One look at what the others do; whoever comes while it lasts waits for the same one. */

@@ -2,15 +2,16 @@
 import type { DiskIndex, IndexedFile } from './disk-index'
 import type { Share } from './disk-share'
 
-// What file systems give out: a file of one byte takes as much.
-const ALLOCATION_BYTES = 4096
-
 /** What the space is counted from. */
 export interface SpaceParts {
   readonly index: DiskIndex
   readonly maxBytes: number
+  /** Looks what this process may take when it cannot know. Rejects when the disk does not say. */
+  readonly ready: () => Promise<void>
   /** What this process may take; nothing before every file is known, for then nothing can be promised. */
-  readonly share: () => Promise<Share>
+  readonly share: () => Share
+  /** So much of the maximum is held by others. */
+  readonly excessBytes: () => number
   /** Deletes the file; false when that failed. */
   readonly unlink: (file: IndexedFile) => Promise<boolean>
   /** True: in use elsewhere, take another one if there is one. */
@@ -21,11 +22,6 @@ export interface SpaceParts {
 const MAX_SPARED = 32
 // Files that have not been used are removed so many at a time.
 const EXPIRE_BATCH = 100
-
-/** What a file of so many bytes takes: it is counted in whole blocks. */
-export function takenBytes(fileBytes: number): number {
-  return Math.ceil(fileBytes / ALLOCATION_BYTES) * ALLOCATION_BYTES
-}
 
 /** Files, files being written and files being deleted never add up to more than the maximum. */
 export class DiskSpace {
@@ -41,6 +37,11 @@ export class DiskSpace {
     this.#parts = parts
   }
 
+  /** What this process has under way. */
+  get reservedBytes(): number {
+    return this.#reservedBytes
+  }
+
   get bytes(): number {
     return this.#parts.index.bytes + this.#reservedBytes + this.#leavingBytes
   }
@@ -48,14 +49,16 @@ export class DiskSpace {
   /** Room for so many bytes, others deleted for it if need be; false when there is none. */
   async reserve(bytes: number): Promise<boolean> {
     if (bytes > this.#parts.maxBytes) return false
-    const share = await this.#parts.share()
+    await this.#parts.ready()
+    const share = this.#parts.share()
     if (share !== 'all') {
       if (this.#reservedBytes + bytes > share) return false
       this.#reservedBytes += bytes
       return true
     }
     this.#wantedBytes += bytes
-    const granted = await this.#shrink()
+    // While others made room, this process may have lost the directory.
+    const granted = (await this.#shrink()) && this.#parts.share() === 'all'
     this.#wantedBytes -= bytes
     if (granted) this.#reservedBytes += bytes
     return granted
@@ -67,7 +70,7 @@ export class DiskSpace {
 
   /** Deletes until the maximum is kept: after the start, and when another process has added files. False: it is not. */
   async trim(): Promise<boolean> {
-    return this.bytes <= this.#parts.maxBytes || this.#shrink()
+    return this.bytes <= this.#mostBytes || this.#shrink()
   }
 
   /** Deletes some of the files that were last used before this time, here and elsewhere. */
@@ -81,17 +84,20 @@ export class DiskSpace {
     }
   }
 
+  get #mostBytes(): number {
+    return this.#parts.maxBytes - this.#parts.excessBytes()
+  }
+
   async #shrink(): Promise<boolean> {
-    const { maxBytes } = this.#parts
-    while (this.bytes + this.#wantedBytes > maxBytes) {
-      while (this.bytes - this.#leavingBytes + this.#wantedBytes > maxBytes) {
+    while (this.bytes + this.#wantedBytes > this.#mostBytes) {
+      while (this.bytes - this.#leavingBytes + this.#wantedBytes > this.#mostBytes) {
         const file = this.#victim()
         if (file === undefined) break
         void this.#drop(file)
       }
       if (this.#leaving.size === 0) return false
       const gone = await Promise.all(this.#leaving)
-      if (gone.includes(false)) return this.bytes + this.#wantedBytes <= maxBytes
+      if (gone.includes(false)) return this.bytes + this.#wantedBytes <= this.#mostBytes
     }
     return true
   }
@@ -115,7 +121,7 @@ export class DiskSpace {
       this.#leavingBytes -= file.bytes
       if (gone) this.evictions++
       // It still takes its place, but must not be the next to fail.
-      else index.set(file.digest, file.bytes)
+      else if (index.get(file.digest) === undefined) index.set(file.digest, file.bytes)
       return gone
     })
     this.#leaving.add(leaving)

@@ -1,8 +1,16 @@
 // Writes one response to a temporary file: content first, header last, so that what is not complete is no file of ours.
 import { randomBytes } from 'node:crypto'
-import { encodePrefix, encodeRecord, type FileRecord, fileBytes, type Layout, planLayout } from './disk-entry'
+import {
+  encodePrefix,
+  encodeRecord,
+  type FileRecord,
+  fileBytes,
+  type Layout,
+  planLayout,
+  takenBytes
+} from './disk-entry'
 import type { DiskIo } from './disk-io'
-import { type DiskSpace, takenBytes } from './disk-space'
+import type { DiskSpace } from './disk-space'
 import { BLOCK_BYTES, BlockSums } from './disk-sums'
 import type { EntryWriter, StoredEntry } from './store'
 
@@ -37,8 +45,8 @@ export interface WriteParts {
   readonly create: () => Promise<{ readonly path: string; readonly fd: number }>
   /** Runs a task in its turn among those that change this file. */
   readonly inOrder: <T>(task: () => Promise<T>) => Promise<T>
-  /** Renames it into place and takes over its reserved bytes. */
-  readonly publish: (file: WrittenFile) => Promise<Published>
+  /** Renames it into place and takes over its reserved bytes; undefined when it may not. */
+  readonly publish: (file: WrittenFile) => Promise<Published | undefined>
   readonly onTrouble: (error: unknown) => void
   /** Called once, when nothing is left to do. */
   readonly onClose: (writer: DiskWriter) => void
@@ -143,12 +151,12 @@ export class DiskWriter implements EntryWriter {
       await this.#pumping
       const file = this.#isWanted() ? await this.#finish() : undefined
       if (file !== undefined && file.fd === undefined) await this.#closeFile()
-      if (file !== undefined && this.#isWanted()) {
-        const { entry } = await this.#parts.publish(file)
+      const published = file !== undefined && this.#isWanted() ? await this.#parts.publish(file) : undefined
+      if (published !== undefined) {
         this.#reserved = 0
         this.#temporary = undefined
         this.#parts.onClose(this)
-        return entry
+        return published.entry
       }
     } catch (error) {
       this.#parts.onTrouble(error)

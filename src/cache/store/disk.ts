@@ -6,7 +6,7 @@ import { DiskBreaker } from './disk-breaker'
 import { prepareDirectory } from './disk-directory'
 import type { FileRecord } from './disk-entry'
 import { DiskFiles, type FileName } from './disk-files'
-import { DiskIo, errnoOf, isForeign } from './disk-io'
+import { DiskIo, errnoOf } from './disk-io'
 import { DiskKeeper } from './disk-keeper'
 import { digestOf, idOf } from './disk-name'
 import type { DiskOptions, DiskStore, DiskWatcher } from './disk-options'
@@ -19,7 +19,12 @@ export type { DiskOptions, DiskStore, DiskWatcher } from './disk-options'
 /** Opens the directory; rejects with a start-up error when it cannot be used. */
 export async function openDiskStore(options: DiskOptions): Promise<DiskStore> {
   const io = new DiskIo(options.fs)
-  const prepared = prepareDirectory(io, options.path).then(() => true)
+  const prepared = prepareDirectory(io, options.path).then(
+    () => true,
+    (error: Error) => {
+      throw optionError('disk.path', error.message)
+    }
+  )
   if (!(await inTime(prepared, () => false)))
     throw optionError('disk.path', `${options.path}: the disk does not answer (ETIMEDOUT)`)
   const store = new Disk(io, options)
@@ -59,6 +64,8 @@ class Disk implements DiskStore {
       options,
       start: this.#files.start,
       create: () => this.#files.create(),
+      sizeOf: (digest) => this.#files.sizeOf(digest),
+      inOrder: (digest, task) => this.#queue.run(idOf(digest), task),
       evict: (digest) => this.#evict(digest),
       spare: (digest) => this.#watcher?.spare(idOf(digest)) ?? false
     })
@@ -171,11 +178,14 @@ class Disk implements DiskStore {
       this.#keeper.used(name.digest, found.bytes)
       return found.stored
     }
-    this.#keeper.absent(name.digest)
-    if (found.kind === 'bad') {
-      void this.#queue.run(idOf(name.digest), () => this.#files.unlinkBad(name).catch(() => undefined))
-    }
+    if (found.kind === 'bad') void this.#queue.run(idOf(name.digest), () => this.#unlinkBad(name))
+    else this.#keeper.absent(name.digest)
     return undefined
+  }
+
+  async #unlinkBad(name: FileName): Promise<void> {
+    const gone = await this.#files.unlinkBad(name).catch(() => false)
+    if (gone) this.#keeper.gone(name.digest)
   }
 
   #openWriter(key: string, record: FileRecord, length: number | undefined): DiskWriter | undefined {
@@ -207,9 +217,14 @@ class Disk implements DiskStore {
     if (writers?.delete(writer) && writers.size === 0) this.#writers.delete(id)
   }
 
-  async #publish(file: WrittenFile, digest: Buffer): Promise<Published> {
-    await this.#keeper.adding(digest, file.bytes)
-    await this.#files.publish(file, digest)
+  async #publish(file: WrittenFile, digest: Buffer): Promise<Published | undefined> {
+    let isThere = false
+    try {
+      isThere = (await this.#keeper.announce(digest)) && (await this.#files.publish(file, digest))
+    } finally {
+      if (!isThere) this.#keeper.missed(digest)
+    }
+    if (!isThere) return undefined
     this.#keeper.added(digest, file.bytes)
     this.#writing.succeed()
     this.#doomed.delete(idOf(digest))
@@ -250,7 +265,7 @@ class Disk implements DiskStore {
   }
 
   #onWriteTrouble(error: unknown): void {
-    if (!isForeign(error)) this.#writing.fail(errnoOf(error), this.#options.now())
+    this.#writing.fail(errnoOf(error), this.#options.now())
   }
 
   #onHang(breaker: DiskBreaker): undefined {

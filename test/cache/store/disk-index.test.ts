@@ -4,10 +4,11 @@ import fc from 'fast-check'
 import { DiskIndex } from '../../../src/cache/store/disk-index'
 import { digestOf } from '../../../src/cache/store/disk-name'
 
-// Few first bytes, so that searches collide and slots are moved back.
+// Few first bytes and two tables, so that searches collide and slots are moved back.
 function digest(n: number): Buffer {
   const bytes = Buffer.alloc(32, n)
   bytes.writeUInt32LE((n % 3) + 2045, 0)
+  bytes[4] = n % 2
   return bytes
 }
 
@@ -62,6 +63,20 @@ test('the index grows, and finds everything', () => {
   assert.equal(index.size, 13_333)
   for (const [n, one] of digests.entries()) if (n % 3 === 0) index.set(one, 7, n)
   assert.equal(index.size, 20_000)
+})
+
+test('what is forgotten makes room for others, and a cleared index is a new one', () => {
+  const index = new DiskIndex()
+  for (let round = 0; round < 3; round++) {
+    for (let n = 0; n < 10_000; n++) index.set(digestOf(`${round} ${n}`), 1, n)
+    assert.deepEqual([index.size, index.bytes], [10_000, 10_000])
+    assert.ok(index.coldest()?.digest.equals(digestOf(`${round} 0`)))
+    if (round === 1) index.clear()
+    else for (let n = 0; n < 10_000; n++) index.delete(digestOf(`${round} ${n}`))
+    assert.deepEqual([index.size, index.bytes, index.coldest()], [0, 0, undefined])
+    index.rewind()
+    assert.equal(index.next(), undefined)
+  }
 })
 
 test('only what has not been used since is offered', () => {

@@ -62,7 +62,7 @@ test('a complete snapshot is believed: the files are not counted', async (t) => 
   const second = await open(t, path)
   assert.equal(second.stats().entries, 5)
   assert.equal(await second.find('k2'), undefined)
-  assert.equal(second.stats().entries, 4)
+  await until('it was looked for', () => second.stats().entries === 4)
 })
 
 test('without a snapshot, or with another file in its place, the files are counted', async (t) => {

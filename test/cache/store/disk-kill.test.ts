@@ -1,18 +1,19 @@
 // kill -9 at any moment leaves nothing wrong: this file runs itself as the process that fills, and kills it.
-// SLUICE_KILLS=500 for a long run.
+// SLUICE_KILLS=500 for a long run, in which it must have been filling at 200 responses a second and more.
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
 import { test } from 'node:test'
 import { openDiskStore } from '../../../src/cache/store/disk'
 import { bytesOf, collect, entryOf, fill, headOf, tempDir } from './support'
 
-const ROUNDS = Number(process.env.SLUICE_KILLS ?? 20)
+const asked = process.env.SLUICE_KILLS
+const ROUNDS = Number(asked ?? 20)
 const KEYS = 40
 const MAX_BYTES = 3_000_000
-/** At each turn so many fills at once, and a short wait: about 200 a second. */
-const AT_ONCE = 4
-const TURN_MS = 20
+const AT_ONCE = 6
+const LONG_RUN_RATE = 200
 const path = process.env.SLUICE_KILL_DIRECTORY
 
 // The content tells its own length and seed: entry n has sizeOf(n) bytes of bytesOf(…, n).
@@ -27,20 +28,39 @@ async function fillForEver(directory: string): Promise<void> {
     await store.freshen(`k${(n + 5) % KEYS}`, headOf({ 'x-number': 'fresh' }))
     if (n % 7 === 0) await store.remove(`k${(n + 3) % KEYS}`)
   }
-  for (let n = 0; ; n += AT_ONCE) {
-    await Promise.all(Array.from({ length: AT_ONCE }, (_, more) => one(n + more)))
-    if (n === 0) process.stdout.write('filling')
-    await new Promise((resolve) => setTimeout(resolve, TURN_MS))
+  let next = 0
+  const worker = async () => {
+    for (;;) {
+      await one(next++)
+      // A byte for each: a pipe is written to at once, so that what was filled is told before the kill.
+      process.stdout.write('.')
+    }
   }
+  await Promise.all(Array.from({ length: AT_ONCE }, worker))
 }
 
-function killedAfter(directory: string, ms: number): Promise<void> {
+/** What was filled until then, and in how long. */
+interface Filled {
+  readonly fills: number
+  readonly ms: number
+}
+
+async function killedAfter(directory: string, ms: number): Promise<Filled> {
   const child = spawn(process.execPath, [__filename], {
     env: { ...process.env, SLUICE_KILL_DIRECTORY: directory, NODE_TEST_CONTEXT: '' },
     stdio: ['ignore', 'pipe', 'inherit']
   })
-  child.stdout.once('data', () => setTimeout(() => child.kill('SIGKILL'), ms))
-  return new Promise((resolve) => child.once('exit', () => resolve()))
+  let fills = 0
+  let firstAt = 0
+  child.stdout.on('data', (dots: Buffer) => {
+    if (firstAt === 0) {
+      firstAt = performance.now()
+      setTimeout(() => child.kill('SIGKILL'), ms)
+    }
+    fills += dots.length
+  })
+  await once(child, 'close')
+  return { fills, ms: performance.now() - firstAt }
 }
 
 async function checkAll(directory: string): Promise<number> {
@@ -68,10 +88,17 @@ if (path !== undefined) {
   test(`killed ${ROUNDS} times while it fills: what is found is right, nothing is left over`, async (t) => {
     const directory = tempDir(t)
     let found = 0
+    let fills = 0
+    let ms = 0
     for (let round = 0; round < ROUNDS; round++) {
-      await killedAfter(directory, (round * 13) % 120)
+      const filled = await killedAfter(directory, (round * 13) % 120)
+      fills += filled.fills
+      ms += filled.ms
       found += await checkAll(directory)
     }
     assert.ok(found > ROUNDS)
+    const rate = Math.round((fills * 1000) / ms)
+    t.diagnostic(`${ROUNDS} kills, ${fills} fills at ${rate} a second, ${found} responses found and right`)
+    if (asked !== undefined) assert.ok(rate >= LONG_RUN_RATE, `${rate} fills a second`)
   })
 }
