@@ -128,7 +128,9 @@ export class Admit {
     length: number | undefined
   ): Selection | 'none' {
     if (client === undefined || client.reason !== undefined) return 'none'
-    return select(request, { validators: validators(response.status, response.fields), length }, responseTime)
+    const { maxRanges } = this.#policy
+    const target = { validators: validators(response.status, response.fields), length, maxRanges }
+    return select(request, target, responseTime)
   }
 
   #whole({ request, response, client }: Arrival, parts: Split): Taken {

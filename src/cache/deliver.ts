@@ -1,7 +1,8 @@
 // What the client that a response was fetched for gets of it as it comes: whole, a part, or only its head.
 import type { Body, UpstreamResponse } from '../http/message'
+import { partialFields } from '../http/partial'
 import type { Span } from '../http/range'
-import { partialFields, type Selection, withoutContent } from './serve'
+import { type Selection, withoutContent } from './serve'
 import type { CacheRequest } from './turn'
 
 /** A response and what its client wants of it; `none`: nobody waits for it. */

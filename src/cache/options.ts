@@ -1,5 +1,6 @@
 // What a user may say about caching, per route (proxy_cache*) and per zone (proxy_cache_path), and its resolved form.
 import { optionError } from '../errors'
+import { DEFAULT_MAX_RANGES } from '../http/range'
 import { type Duration, durationMs, type Size, sizeBytes } from '../units'
 import { TARGETED } from './directives'
 import type { UseStale } from './reuse'
@@ -58,6 +59,8 @@ export interface CacheOptions {
   readonly setCookie?: 'skip' | 'store'
   /** Largest content stored for this route; the zone's limits hold as well. */
   readonly maxObject?: Size
+  /** A Range with more ranges than this gets the whole (`max_ranges`); `1`: no multipart/byteranges, `0`: Range is ignored. @default 16 */
+  readonly maxRanges?: number
   /** Takes the method PURGE from these addresses, in order; from no other (`proxy_cache_purge`). @default false */
   readonly purge?: false | PurgeOptions
 }
@@ -97,6 +100,7 @@ export interface ResolvedRouteCache {
   readonly vary: { readonly normalize: boolean; readonly max: number }
   readonly setCookie: 'skip' | 'store'
   readonly maxObjectBytes: number
+  readonly maxRanges: number
   readonly purge: false | PurgeOptions
 }
 
@@ -140,6 +144,7 @@ export function resolveRouteCache(
     vary: { normalize, max },
     setCookie,
     maxObjectBytes: resolveMaxObject(cache.maxObject, `${path}.maxObject`),
+    maxRanges: cache.maxRanges ?? DEFAULT_MAX_RANGES,
     purge: cache.purge ?? false
   }
 }

@@ -159,7 +159,7 @@ export class Responses {
     if (before !== undefined) return before
     const prepared: Prepared = {
       freshness: freshness(entry.head, this.#policy),
-      representation: represent(entry.head, entry.length),
+      representation: represent(entry.head, entry.length, this.#policy),
       bans: -1,
       second: -1,
       fields: {},

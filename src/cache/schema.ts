@@ -79,6 +79,7 @@ export const CACHE_SCHEMA = {
     },
     setCookie: { enum: ['skip', 'store'] },
     maxObject: SIZE,
+    maxRanges: { type: 'integer', minimum: 0 },
     purge: { anyOf: [{ const: false }, PURGE] }
   }
 } as const

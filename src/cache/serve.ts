@@ -1,18 +1,10 @@
 // The answer from a stored response: whole, 304, 412, 206 or 416, always with Age and Content-Length (RFC 9110 §13–14, RFC 9111 §4).
-import { randomBytes } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { evaluate, rangeApplies } from '../http/conditional'
 import { firstLine } from '../http/fields'
-import type { Body, Fields, UpstreamResponse } from '../http/message'
-import {
-  contentRange,
-  parseRange,
-  partHead,
-  partsLength,
-  partsTail,
-  type Span,
-  unsatisfiedRange
-} from '../http/range'
+import type { Fields, UpstreamResponse } from '../http/message'
+import { type Byteranges, byteranges, partialFields } from '../http/partial'
+import { parseRange, type Span, unsatisfiedRange } from '../http/range'
 import type { StoredHead } from './store/store'
 
 /** What the client asked for, as far as an answer depends on it. */
@@ -45,6 +37,8 @@ export interface Representation {
   readonly status: number
   readonly fields: Fields
   readonly validators: Validators
+  /** Most ranges that one request is given; 0 = none. */
+  readonly maxRanges: number
 }
 
 interface Validators {
@@ -66,18 +60,26 @@ const CONTENT_FIELDS = new Set([
   'content-encoding',
   'content-language',
   'content-range',
+  'content-digest',
+  'content-md5',
   'accept-ranges'
 ])
 
 /** Prepares a stored head for all its answers. */
-export function represent(head: StoredHead, length: number | undefined): Representation {
+export function represent(
+  head: StoredHead,
+  length: number | undefined,
+  { maxRanges }: { readonly maxRanges: number }
+): Representation {
   const fields: Fields = {}
   for (const [name, value] of Object.entries(head.fields)) {
     if (name !== 'age' && name !== '__proto__') fields[name] = value
   }
   if (length !== undefined && head.status !== 204) fields['content-length'] = String(length)
-  if (length !== undefined && head.status === 200) fields['accept-ranges'] = 'bytes'
-  return { status: head.status, fields, validators: validators(head.status, fields) }
+  // It is the edge that answers, whatever the origin said.
+  if (maxRanges === 0) delete fields['accept-ranges']
+  else if (length !== undefined && head.status === 200) fields['accept-ranges'] = 'bytes'
+  return { status: head.status, fields, validators: validators(head.status, fields), maxRanges }
 }
 
 /** The validators of a response, as preconditions compare them. */
@@ -93,12 +95,13 @@ export function validators(status: number, fields: Fields): Validators {
   }
 }
 
-/** Preconditions, then Range (RFC 9110 §13.2.2). `length` undefined = not known yet: no ranges. */
-export function select(
-  request: ServeRequest,
-  target: { readonly validators: Validators; readonly length: number | undefined },
-  now: number
-): Selection {
+/** What a request is held against. `length` undefined = not known yet: no ranges. */
+export interface Target extends Pick<Representation, 'validators' | 'maxRanges'> {
+  readonly length: number | undefined
+}
+
+/** Preconditions, then Range (RFC 9110 §13.2.2). */
+export function select(request: ServeRequest, target: Target, now: number): Selection {
   const { fields, method } = request
   const { status } = target.validators
   if (status < 200 || status > 299) return WHOLE
@@ -110,7 +113,7 @@ export function select(
   if (fields.range === undefined || status !== 200 || method !== 'GET' || target.length === undefined)
     return WHOLE
   if (fields['if-range'] !== undefined && !rangeApplies(fields, target.validators, now)) return WHOLE
-  const range = parseRange(firstLine(fields, 'range'), target.length)
+  const range = parseRange(firstLine(fields, 'range'), target.length, target.maxRanges)
   if (range.kind === 'unsatisfiable') return UNSATISFIABLE
   return range.kind === 'spans' ? range : WHOLE
 }
@@ -122,7 +125,8 @@ export function serve(
   now: number
 ): UpstreamResponse {
   const { entry, representation, fields } = stored
-  const selection = select(request, { validators: representation.validators, length: entry.length }, now)
+  const { validators, maxRanges } = representation
+  const selection = select(request, { validators, maxRanges, length: entry.length }, now)
   if (selection.kind === 'spans' && isCuttable(entry, selection.spans)) {
     return partial(entry, fields, selection.spans)
   }
@@ -163,62 +167,23 @@ export function withoutContent(
   return { status: 416, fields: kept, body: null }
 }
 
-/** The fields of a 206 with one span. */
-export function partialFields(fields: Fields, span: Span, length: number): Fields {
-  return {
-    ...fields,
-    'content-range': contentRange(span, length),
-    'content-length': String(span.end - span.start + 1)
-  }
-}
-
 function partial(entry: Cuttable, fields: Fields, spans: readonly Span[]): UpstreamResponse {
+  const { buffer, length } = entry
   const [first, second] = spans
   if (first !== undefined && second === undefined) {
-    const body = entry.buffer?.subarray(first.start, first.end + 1) ?? entry.read(first.start, first.end)
-    return { status: 206, fields: partialFields(fields, first, entry.length), body }
+    const body = buffer?.subarray(first.start, first.end + 1) ?? entry.read(first.start, first.end)
+    return { status: 206, fields: partialFields(fields, first, length), body }
   }
-  return multipart(entry, fields, spans)
+  const parts = byteranges(fields, spans, length)
+  const body = buffer === null ? streamed(parts, entry) : parts.cut(buffer)
+  return { status: 206, fields: parts.fields, body }
 }
 
-function multipart(entry: Cuttable, fields: Fields, spans: readonly Span[]): UpstreamResponse {
-  const boundary = randomBytes(12).toString('hex')
-  const type = firstLine(fields, 'content-type')
-  const heads = spans.map((span) => Buffer.from(partHead(boundary, type, span, entry.length), 'latin1'))
-  const tail = Buffer.from(partsTail(boundary), 'latin1')
-  return {
-    status: 206,
-    fields: {
-      ...fields,
-      'content-type': `multipart/byteranges; boundary=${boundary}`,
-      'content-length': String(partsLength(boundary, type, spans, entry.length))
-    },
-    body: joinParts(entry, { spans, heads, tail })
-  }
-}
-
-interface Parts {
-  readonly spans: readonly Span[]
-  readonly heads: readonly Buffer[]
-  readonly tail: Buffer
-}
-
-function joinParts(entry: Cuttable, { spans, heads, tail }: Parts): Body {
-  const { buffer } = entry
-  if (buffer === null) return Readable.from(readParts(entry, { spans, heads, tail }), { objectMode: false })
-  const pieces = spans.flatMap((span, i) => [
-    heads[i] ?? tail.subarray(0, 0),
-    buffer.subarray(span.start, span.end + 1)
-  ])
-  return Buffer.concat([...pieces, tail])
-}
-
-async function* readParts(entry: Cuttable, { spans, heads, tail }: Parts): AsyncGenerator<Buffer> {
-  for (const [i, span] of spans.entries()) {
-    yield heads[i] ?? tail.subarray(0, 0)
-    yield* entry.read(span.start, span.end)
-  }
-  yield tail
+function streamed(parts: Byteranges, entry: Cuttable): Readable {
+  return Readable.from(
+    parts.read((start, end) => entry.read(start, end)),
+    { objectMode: false }
+  )
 }
 
 /** Whether a request carries a precondition that a cache answers. */

@@ -1,5 +1,5 @@
-// Range requests (RFC 9110 §14): which bytes, and the heads of partial answers. PURE.
-import { listMembers } from './fields'
+// Range requests (RFC 9110 §14; nginx: max_ranges): which bytes are sent of those that were asked for. PURE.
+import { trimOws } from './fields'
 
 /** First and last byte, both included. */
 export interface Span {
@@ -7,32 +7,42 @@ export interface Span {
   readonly end: number
 }
 
-/** `whole`: answer as if there were no Range. */
+/** `whole`: answer as if there were no Range. `spans`: disjoint, in the order in which they were asked for. */
 export type RangeResult =
   | { readonly kind: 'whole' }
   | { readonly kind: 'unsatisfiable' }
-  | { readonly kind: 'spans'; readonly spans: Span[] }
+  | { readonly kind: 'spans'; readonly spans: readonly Span[] }
+
+/** More than any player or download tool asks for: every part costs a read of its own, however small it is. */
+export const DEFAULT_MAX_RANGES = 16
 
 const WHOLE: RangeResult = { kind: 'whole' }
 const UNSATISFIABLE: RangeResult = { kind: 'unsatisfiable' }
-/** More parts than any player or download tool asks for; many small ones are an attack (§17.15). */
-const MAX_SPANS = 16
-/** The longest Range that can name that many spans of a safe integer each. */
-const MAX_LENGTH = 1024
+/** What a part of its own costs about, in bytes (§15.3.7.2): a gap that is smaller is sent along. */
+const PART_COST_BYTES = 80
 
-/** Reads a Range field. What is wrong, overlaps, or would send more than the whole, gives the whole. */
-export function parseRange(value: string | undefined, size: number): RangeResult {
-  if (value === undefined || value.length > MAX_LENGTH || !/^bytes=/i.test(value)) return WHOLE
-  const members = listMembers(value.slice('bytes='.length))
-  if (members.length === 0 || members.length > MAX_SPANS) return WHOLE
-  const spans: Span[] = []
-  for (const member of members) {
-    const span = parseSpan(member, size)
+/** Reads a Range field. What is wrong, too many, or comes to more than the whole (§17.15), gives the whole. */
+export function parseRange(value: string | undefined, size: number, maxRanges: number): RangeResult {
+  if (value === undefined || !/^bytes=/i.test(value)) return WHOLE
+  const specs = rangeSpecs(value.slice('bytes='.length), maxRanges)
+  if (specs === undefined) return WHOLE
+  const asked: Span[] = []
+  let askedBytes = 0
+  for (const spec of specs) {
+    const span = spanOf(spec, size)
     if (span === 'wrong') return WHOLE
-    if (span !== 'outside') spans.push(span)
+    if (span === 'outside') continue
+    asked.push(span)
+    askedBytes += spanLength(span)
   }
-  if (spans.length === 0) return size === 0 && members.some(isSuffix) ? WHOLE : UNSATISFIABLE
-  return overlap(spans) ? WHOLE : { kind: 'spans', spans }
+  if (askedBytes > size) return WHOLE
+  if (asked.length > 0) return { kind: 'spans', spans: coalesce(asked) }
+  return size === 0 && specs.some(isSuffix) ? WHOLE : UNSATISFIABLE
+}
+
+/** How many bytes it is. */
+export function spanLength({ start, end }: Span): number {
+  return end - start + 1
 }
 
 /** Content-Range of a 206, or of one part. */
@@ -45,44 +55,26 @@ export function unsatisfiedRange(size: number): string {
   return `bytes */${size}`
 }
 
-/** What stands before the bytes of one part of multipart/byteranges; latin1. */
-export function partHead(
-  boundary: string,
-  contentType: string | undefined,
-  span: Span,
-  size: number
-): string {
-  const type = contentType === undefined ? '' : `Content-Type: ${contentType}\r\n`
-  return `\r\n--${boundary}\r\n${type}Content-Range: ${contentRange(span, size)}\r\n\r\n`
-}
-
-/** What stands after the last part; latin1. */
-export function partsTail(boundary: string): string {
-  return `\r\n--${boundary}--\r\n`
-}
-
-/** Content-Length of the whole multipart/byteranges content. */
-export function partsLength(
-  boundary: string,
-  contentType: string | undefined,
-  spans: readonly Span[],
-  size: number
-): number {
-  let length = partsTail(boundary).length
-  for (const span of spans) {
-    length += partHead(boundary, contentType, span, size).length + span.end - span.start + 1
+/** The members of the list; undefined when there is none, or one more than is allowed. */
+function rangeSpecs(set: string, max: number): string[] | undefined {
+  const specs: string[] = []
+  for (let start = 0; start <= set.length; ) {
+    const comma = set.indexOf(',', start)
+    const end = comma === -1 ? set.length : comma
+    const spec = trimOws(set.slice(start, end))
+    if (spec !== '' && specs.push(spec) > max) return undefined
+    start = end + 1
   }
-  return length
+  return specs.length === 0 ? undefined : specs
 }
 
-function parseSpan(member: string, size: number): Span | 'wrong' | 'outside' {
-  const match = /^(\d*)-(\d*)$/.exec(member)
+function spanOf(spec: string, size: number): Span | 'wrong' | 'outside' {
+  const match = /^(\d*)-(\d*)$/.exec(spec)
   if (match === null) return 'wrong'
-  const first = String(match[1])
-  const last = String(match[2])
+  const [, first = '', last = ''] = match
   if (first === '') return last === '' ? 'wrong' : suffixSpan(Number(last), size)
-  // Beyond the safe integers the comparison is inexact, and both are outside of any file.
-  if (last !== '' && Number(last) < Number(first)) return 'wrong'
+  if (last !== '' && isLess(last, first)) return 'wrong'
+  // Beyond the safe integers a number is inexact, and outside of any content.
   const start = Number(first)
   const end = last === '' ? size - 1 : Math.min(Number(last), size - 1)
   return start < size ? { start, end } : 'outside'
@@ -92,14 +84,30 @@ function suffixSpan(length: number, size: number): Span | 'outside' {
   return length === 0 || size === 0 ? 'outside' : { start: Math.max(0, size - length), end: size - 1 }
 }
 
-/** A suffix of something empty is all of it, and has no Content-Range. */
-function isSuffix(member: string): boolean {
-  return /^-0*[1-9]/.test(member)
+/** Compares digits of any number: two that are the same as doubles may be the wrong way round. */
+function isLess(a: string, b: string): boolean {
+  const left = a.replace(/^0+/, '')
+  const right = b.replace(/^0+/, '')
+  return left.length === right.length ? left < right : left.length < right.length
 }
 
-/** Without overlap the spans together are never larger than the whole. */
-function overlap(spans: readonly Span[]): boolean {
-  if (spans.length === 1) return false
-  const sorted = [...spans].sort((a, b) => a.start - b.start)
-  return sorted.some((span, i) => i > 0 && span.start <= (sorted[i - 1]?.end ?? -1))
+/** A suffix of something empty is all of it, and has no Content-Range. */
+function isSuffix(spec: string): boolean {
+  return /^-0*[1-9]/.test(spec)
+}
+
+/** Spans that overlap, touch or nearly do become one, which stands where the first of them was asked for (§15.3.7.2). */
+function coalesce(asked: readonly Span[]): readonly Span[] {
+  if (asked.length === 1) return asked
+  const sorted = asked.map((span, place) => ({ ...span, place })).sort((a, b) => a.start - b.start)
+  const joined: typeof sorted = []
+  for (const next of sorted) {
+    const last = joined.at(-1)
+    if (last === undefined || next.start - last.end - 1 >= PART_COST_BYTES) joined.push(next)
+    else {
+      last.end = Math.max(last.end, next.end)
+      last.place = Math.min(last.place, next.place)
+    }
+  }
+  return joined.sort((a, b) => a.place - b.place).map(({ start, end }) => ({ start, end }))
 }

@@ -1,7 +1,7 @@
 // After the app's onSend hooks: content that they have made must not pass for the upstream's (RFC 9110 §8.8.1; as nginx's gzip does).
-import { ReadStream } from 'node:fs'
 import type { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { isFileStream } from '../static/file-stream'
 
 /** What was given to Fastify to be sent; of a file, only that it is one: @fastify/static opens it. */
 export type SentContent = Buffer | Readable | 'file'
@@ -33,7 +33,7 @@ export function alteredHook(
 
 function isAltered(content: SentContent, payload: unknown): boolean {
   if (payload === content || payload === null || payload === undefined) return false
-  if (content === 'file') return !(payload instanceof ReadStream)
+  if (content === 'file') return !isFileStream(payload)
   return !(Buffer.isBuffer(content) && isBytes(payload) && content.equals(Buffer.from(payload as string)))
 }
 

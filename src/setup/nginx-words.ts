@@ -35,6 +35,7 @@ const COUNTERPARTS: Readonly<Record<string, string>> = {
   proxy_no_cache: '`cache.noStore`',
   proxy_cache_min_uses: '`cache.minUses`',
   proxy_cache_methods: '`cache.methods`',
+  max_ranges: '`cache.maxRanges` and `static.maxRanges`',
   proxy_redirect: '`rewriteLocation`',
   proxy_cookie_domain: '`cookies.domain`',
   proxy_cookie_path: '`cookies.path`',

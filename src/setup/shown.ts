@@ -161,7 +161,7 @@ function showGuards(options: RouteOptions): object {
 }
 
 function showStatic(options: StaticOptions): object {
-  const { root, index, dotfiles, codings, symlinks, rules } = resolveStatic(options, '')
+  const { root, index, dotfiles, codings, symlinks, maxRanges, rules } = resolveStatic(options, '')
   return {
     root,
     match: options.match,
@@ -173,6 +173,7 @@ function showStatic(options: StaticOptions): object {
     precompressed: codings,
     missing: rules.at(-1)?.missing,
     symlinks,
+    maxRanges,
     rules: options.rules ?? []
   }
 }

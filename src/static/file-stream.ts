@@ -1,6 +1,7 @@
 // Watches the stream that @fastify/static opens: the file looked up is the one that is sent, whole, or the client sees that it is not.
 import { fstatSync, ReadStream, type Stats } from 'node:fs'
 import { constants, type Http2ServerResponse } from 'node:http2'
+import type { Readable } from 'node:stream'
 import type { FastifyReply } from 'fastify'
 import { type SluiceError, sluiceError } from '../errors'
 import type { Found } from './lookup'
@@ -39,6 +40,22 @@ export function endWithReply(reply: FastifyReply): void {
   }
 }
 
+const ofFiles = new WeakSet<object>()
+
+/** Hands over a stream of a file that is not @fastify/static's. */
+export function sendFileStream(reply: FastifyReply, source: Readable, fail: Watched['fail']): void {
+  ofFiles.add(source)
+  watchErrors(source, reply, fail)
+  reply.raw.once('close', () => source.destroy())
+  // As @fastify/static, which opens the file first: whoever counts the bytes listens by then.
+  setImmediate(() => reply.send(source))
+}
+
+/** Whether the content is a file's as it lies there: no hook has put another in its place. */
+export function isFileStream(payload: unknown): boolean {
+  return payload instanceof ReadStream || (payload instanceof Object && ofFiles.has(payload))
+}
+
 function watch(source: ReadStream, reply: FastifyReply, { file, length, fail }: Watched): void {
   source.once('open', (descriptor: number) => {
     // Of an open file, this reads memory and no disk; asynchronously, the first bytes would be under way before the answer.
@@ -49,7 +66,14 @@ function watch(source: ReadStream, reply: FastifyReply, { file, length, fail }: 
   source.prependListener('end', () => {
     if (source.bytesRead < length) breakOff(reply)
   })
-  source.prependListener('error', (error: NodeJS.ErrnoException) => fail(disguise(error)))
+  watchErrors(source, reply, fail)
+}
+
+function watchErrors(source: Readable, reply: FastifyReply, fail: Watched['fail']): void {
+  source.prependListener('error', (error: NodeJS.ErrnoException) => {
+    fail(disguise(error))
+    if (reply.raw.headersSent) breakOff(reply)
+  })
 }
 
 /** On HTTP/2, `destroy` would end the stream without an error code, and so as if it were complete. */

@@ -79,6 +79,7 @@ export function createStatic(options: ResolvedStatic, environment: StaticEnviron
           file: match.file,
           lifetime,
           negotiated: options.codings.length > 0,
+          maxRanges: options.maxRanges,
           now: clock()
         })
       }

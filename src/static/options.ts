@@ -1,6 +1,7 @@
 // The `static` option of a route: what the user writes, its schema, and what it comes to (nginx `root`, `try_files`, `expires`).
 import { resolve } from 'node:path'
 import { optionError } from '../errors'
+import { DEFAULT_MAX_RANGES } from '../http/range'
 import { type Duration, parseDuration } from '../units'
 import type { Coding } from './accept-encoding'
 import { type Lifetime, lifetimeFor } from './cache-control'
@@ -51,6 +52,8 @@ export interface StaticOptions {
   missing?: 404 | 'next'
   /** Links that end inside the root are followed; `'deny'` follows none (`disable_symlinks on`), `'follow'` all (`off`). @default 'inside' */
   symlinks?: 'inside' | 'deny' | 'follow'
+  /** A Range with more ranges than this gets the whole file: nginx `max_ranges`. `1`: no multipart/byteranges, `0`: Range is ignored. @default 16 */
+  maxRanges?: number
   /** Exceptions, the first that matches counts. */
   rules?: readonly StaticRule[]
 }
@@ -67,6 +70,7 @@ export interface ResolvedStatic {
   readonly dotfiles: Dotfiles
   readonly codings: readonly Coding[]
   readonly symlinks: 'inside' | 'deny' | 'follow'
+  readonly maxRanges: number
 }
 
 const CODINGS: readonly Coding[] = ['br', 'zstd', 'gzip']
@@ -97,6 +101,7 @@ export const staticSchema = {
       ]
     },
     symlinks: { enum: ['inside', 'deny', 'follow'] },
+    maxRanges: { type: 'integer', minimum: 0 },
     rules: {
       type: 'array',
       items: { type: 'object', additionalProperties: false, required: ['match'], properties: ruleProperties }
@@ -128,7 +133,8 @@ export function resolveStatic(options: StaticOptions, path: string): ResolvedSta
     tries,
     dotfiles: options.dotfiles ?? 'deny',
     codings: precompressed === true ? CODINGS : precompressed === false ? [] : precompressed,
-    symlinks: options.symlinks ?? 'inside'
+    symlinks: options.symlinks ?? 'inside',
+    maxRanges: options.maxRanges ?? DEFAULT_MAX_RANGES
   }
 }
 

@@ -5,9 +5,11 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { evaluate, rangeApplies } from '../http/conditional'
 import { formatHttpDate } from '../http/date'
 import type { Fields } from '../http/message'
-import { contentRange, parseRange, unsatisfiedRange } from '../http/range'
+import { byteranges } from '../http/partial'
+import { contentRange, parseRange, type Span, spanLength, unsatisfiedRange } from '../http/range'
 import { expiresAt, type Lifetime } from './cache-control'
-import { assertUnchanged, endWithReply, watchStream } from './file-stream'
+import { filePartsStream } from './file-parts'
+import { assertUnchanged, endWithReply, sendFileStream, watchStream } from './file-stream'
 import type { Found } from './lookup'
 
 /** What is sent, and for how long it may be kept. */
@@ -16,22 +18,21 @@ export interface Sending {
   readonly lifetime: Lifetime | undefined
   /** Another Accept-Encoding could have been given another file. */
   readonly negotiated: boolean
+  /** Most ranges that one request is given; 0 = none. */
+  readonly maxRanges: number
   readonly now: number
 }
 
-interface Span {
-  readonly start: number
-  readonly end: number
-}
-
-type Answer = { readonly status: 200 | 304 | 412 | 416 } | { readonly status: 206; readonly span: Span }
+type Answer =
+  | { readonly status: 200 | 304 | 412 | 416 }
+  | { readonly status: 206; readonly spans: readonly Span[] }
 
 /** Starts the answer; the caller returns the reply to Fastify. */
 export function sendFile(request: FastifyRequest, reply: FastifyReply, sending: Sending): void {
   const { file, now } = sending
   // A time in the future would make every later condition false (RFC 9110 §8.8.2.1).
   const lastModified = formatHttpDate(Math.min(file.mtimeMs, now))
-  const answer = decide(request, file, { lastModified, now })
+  const answer = decide(request, sending, lastModified)
   reply.code(answer.status)
   if (sending.negotiated) addVary(reply, 'Accept-Encoding')
   // An error must not be kept as long as the file, nor pass for it.
@@ -40,46 +41,60 @@ export function sendFile(request: FastifyRequest, reply: FastifyReply, sending: 
   const before = reply.getHeader('cache-control')
   reply.headers({ etag: file.etag, 'last-modified': lastModified, ...lifetimeFields(sending) })
   if (answer.status === 304) return void reply.send()
-  reply.headers({ 'content-type': file.type, 'accept-ranges': 'bytes' })
-  if (file.coding !== undefined) reply.header('content-encoding', file.coding)
+  if (sending.maxRanges > 0) reply.header('accept-ranges', 'bytes')
+  reply.headers(contentFields(file))
   if (request.method === 'HEAD' || file.size === 0) {
     return void reply.header('content-length', file.size).send()
   }
-  sendContent(request, reply, { file, answer, takeBack: () => takeBack(reply, before) })
+  const fail = (error: Error): Error => {
+    takeBack(reply, before)
+    return error
+  }
+  const spans = answer.status === 206 ? answer.spans : []
+  if (spans.length > 1) sendParts(reply, { file, spans, fail })
+  else sendContent(request, reply, { file, span: spans[0], fail })
 }
 
-/** Several ranges, which nginx sends as multipart, get the whole file: RFC 9110 §14.2 leaves it open, and no browser asks. */
-function decide(request: FastifyRequest, file: Found, at: { lastModified: string; now: number }): Answer {
+/** Conditions, then Range (RFC 9110 §13.2.2). */
+function decide(request: FastifyRequest, { file, maxRanges, now }: Sending, lastModified: string): Answer {
   const fields = request.headers as Fields
-  const validators = { etag: file.etag, lastModified: at.lastModified }
-  const verdict = evaluate({ method: request.method, fields }, { status: 200, ...validators }, at.now)
+  const validators = { etag: file.etag, lastModified }
+  const verdict = evaluate({ method: request.method, fields }, { status: 200, ...validators }, now)
   if (verdict !== 'proceed') return { status: verdict === 'not-modified' ? 304 : 412 }
   const ranged = request.method === 'GET' && request.headers.range !== undefined
-  if (!ranged || !rangeApplies(fields, validators, at.now)) return { status: 200 }
-  const range = parseRange(request.headers.range, file.size)
+  if (!ranged || !rangeApplies(fields, validators, now)) return { status: 200 }
+  const range = parseRange(request.headers.range, file.size, maxRanges)
   if (range.kind === 'unsatisfiable') return { status: 416 }
-  const span = range.kind === 'spans' && range.spans.length === 1 ? range.spans[0] : undefined
-  return span === undefined ? { status: 200 } : { status: 206, span }
+  return range.kind === 'whole' ? { status: 200 } : { status: 206, spans: range.spans }
+}
+
+function contentFields({ type, coding }: Found): Record<string, string> {
+  return { 'content-type': type, ...(coding !== undefined && { 'content-encoding': coding }) }
+}
+
+interface Parts {
+  readonly file: Found
+  readonly spans: readonly Span[]
+  fail(error: Error): Error
+}
+
+function sendParts(reply: FastifyReply, { file, spans, fail }: Parts): void {
+  const parts = byteranges(contentFields(file), spans, file.size)
+  reply.removeHeader('content-encoding')
+  reply.headers(parts.fields)
+  sendFileStream(reply, filePartsStream(file, parts), fail)
 }
 
 interface Content {
   readonly file: Found
-  readonly answer: Answer
-  takeBack(): void
+  /** Undefined: all of it. */
+  readonly span: Span | undefined
+  fail(error: Error): Error
 }
 
-function sendContent(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  { file, answer, takeBack }: Content
-): void {
-  const span = answer.status === 206 ? answer.span : undefined
+function sendContent(request: FastifyRequest, reply: FastifyReply, { file, span, fail }: Content): void {
   if (span !== undefined) reply.header('content-range', contentRange(span, file.size))
-  const fail = (error: Error): Error => {
-    takeBack()
-    return error
-  }
-  watchStream(reply, { file, length: span === undefined ? file.size : span.end - span.start + 1, fail })
+  watchStream(reply, { file, length: span === undefined ? file.size : spanLength(span), fail })
   endWithReply(reply)
   // @fastify/static knows a weak tag only, and would fail these two although they have been met.
   delete request.raw.headers['if-match']

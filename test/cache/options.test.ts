@@ -40,6 +40,7 @@ test('the defaults', () => {
     vary: { normalize: true, max: 16 },
     setCookie: 'skip',
     maxObjectBytes: Number.POSITIVE_INFINITY,
+    maxRanges: 16,
     purge: false
   })
   assert.deepEqual(resolveCacheZone({}, 'caches.z'), {

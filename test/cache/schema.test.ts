@@ -31,7 +31,8 @@ test('the schema takes every option at once', () => {
     statusHeader: 'x-cache',
     vary: { normalize: false, max: 2 },
     setCookie: 'store',
-    maxObject: '1m'
+    maxObject: '1m',
+    maxRanges: 0
   }
   for (const options of [false, 'z', cache])
     assert.equal(routeCache(options), true, JSON.stringify(routeCache.errors))
@@ -42,6 +43,8 @@ for (const [name, options] of [
   ['no zone', { valid: '1s' }],
   ['a bare number', { zone: 'z', keep: 60 }],
   ['a method that is not cached', { zone: 'z', methods: ['POST'] }],
+  ['a number of ranges below none', { zone: 'z', maxRanges: -1 }],
+  ['half a range', { zone: 'z', maxRanges: 0.5 }],
   ['an unknown stale word', { zone: 'z', useStale: ['always'] }],
   ['true', true]
 ] as const) {

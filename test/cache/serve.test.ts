@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { represent, select, serve, validators } from '../../src/cache/serve'
 import type { StoredEntry, StoredHead } from '../../src/cache/store/store'
 import type { Fields } from '../../src/http/message'
+import { partsOf } from '../support/multipart'
 import { read, Scene, START } from './scene'
 
 const HEAD: StoredHead = {
@@ -21,7 +22,8 @@ const HEAD: StoredHead = {
   requestTime: START,
   responseTime: START
 }
-const CONTENT = '0123456789'
+const CONTENT = '0123456789'.repeat(20)
+const LIMITS = { maxRanges: 4 }
 
 /** The same response, from memory or from disk. */
 function entries(head = HEAD): StoredEntry[] {
@@ -36,7 +38,7 @@ function entries(head = HEAD): StoredEntry[] {
 
 for (const entry of entries()) {
   const where = entry.buffer === null ? 'on disk' : 'in memory'
-  const representation = represent(entry.head, entry.length)
+  const representation = represent(entry.head, entry.length, LIMITS)
   const ask = (fields: Fields = {}, method = 'GET') =>
     serve(
       { method, fields },
@@ -47,12 +49,12 @@ for (const entry of entries()) {
   test(`${where}: whole, with Age, Content-Length and Accept-Ranges, the rest as received`, async () => {
     const { status, fields, body } = ask()
     assert.deepEqual([status, await read(body)], [200, CONTENT])
-    assert.deepEqual(fields, { ...HEAD.fields, age: '7', 'content-length': '10', 'accept-ranges': 'bytes' })
+    assert.deepEqual(fields, { ...HEAD.fields, age: '7', 'content-length': '200', 'accept-ranges': 'bytes' })
   })
 
   test(`${where}: HEAD has the fields and no content`, () => {
     const { status, fields, body } = ask({ range: 'bytes=0-1' }, 'HEAD')
-    assert.deepEqual([status, fields['content-length'], body], [200, '10', null])
+    assert.deepEqual([status, fields['content-length'], body], [200, '200', null])
   })
 
   for (const fields of [
@@ -81,10 +83,12 @@ for (const entry of entries()) {
   }
 
   for (const [range, contentRange, content] of [
-    ['bytes=0-3', 'bytes 0-3/10', '0123'],
-    ['bytes=7-', 'bytes 7-9/10', '789'],
-    ['bytes=-2', 'bytes 8-9/10', '89'],
-    ['bytes=5-99', 'bytes 5-9/10', '56789']
+    ['bytes=0-3', 'bytes 0-3/200', '0123'],
+    ['bytes=197-', 'bytes 197-199/200', '789'],
+    ['bytes=-2', 'bytes 198-199/200', '89'],
+    ['bytes=195-299', 'bytes 195-199/200', '56789'],
+    ['bytes=4-5, 0-1', 'bytes 0-5/200', '012345'],
+    ['bytes=0-1, 200-', 'bytes 0-1/200', '01']
   ] as const) {
     test(`${where}: 206 for ${range}`, async () => {
       const { status, fields, body } = ask({ range })
@@ -94,18 +98,32 @@ for (const entry of entries()) {
   }
 
   test(`${where}: several spans as multipart/byteranges of the announced length`, async () => {
-    const { status, fields, body } = ask({ range: 'bytes=0-1, 5-6' })
-    const boundary = /^multipart\/byteranges; boundary=(\w+)$/.exec(String(fields['content-type']))?.[1]
+    const { status, fields, body } = ask({ range: 'bytes=100-101, 5-6, -3' })
     const content = await read(body)
     assert.deepEqual([status, fields['content-length']], [206, String(content.length)])
-    const part = (span: string, bytes: string) =>
-      `\r\n--${boundary}\r\nContent-Type: text/plain\r\nContent-Range: bytes ${span}/10\r\n\r\n${bytes}`
-    assert.equal(content, `${part('0-1', '01')}${part('5-6', '56')}\r\n--${boundary}--\r\n`)
+    assert.deepEqual([fields.etag, fields.age, fields['content-range']], ['"a"', '7', undefined])
+    assert.deepEqual(
+      partsOf(fields['content-type'], Buffer.from(content)).map(({ fields: of, content: bytes }) => [
+        of['content-type'],
+        of['content-range'],
+        bytes.toString()
+      ]),
+      [
+        ['text/plain', 'bytes 100-101/200', '01'],
+        ['text/plain', 'bytes 5-6/200', '56'],
+        ['text/plain', 'bytes 197-199/200', '789']
+      ]
+    )
+  })
+
+  test(`${where}: more ranges than allowed get the whole`, async () => {
+    const five = ask({ range: 'bytes=0-0,1-1,2-2,3-3,4-4' })
+    assert.deepEqual([five.status, await read(five.body)], [200, CONTENT])
   })
 
   test(`${where}: 416 with the length, 412 when If-Match fails, neither with content or its fields`, () => {
-    const beyond = ask({ range: 'bytes=10-' })
-    assert.deepEqual([beyond.status, beyond.fields['content-range'], beyond.body], [416, 'bytes */10', null])
+    const beyond = ask({ range: 'bytes=200-' })
+    assert.deepEqual([beyond.status, beyond.fields['content-range'], beyond.body], [416, 'bytes */200', null])
     const failed = ask({ 'if-match': '"b"' })
     assert.deepEqual([failed.status, failed.fields.etag, failed.body], [412, undefined, null])
     assert.deepEqual([beyond.fields['content-length'], failed.fields['content-length']], ['0', '0'])
@@ -117,9 +135,38 @@ for (const entry of entries()) {
   })
 }
 
+test('maxRanges 0: no ranges, and nobody is told that there are', () => {
+  const head = { ...HEAD, fields: { ...HEAD.fields, 'accept-ranges': 'bytes' } }
+  for (const entry of entries(head)) {
+    const representation = represent(head, entry.length, { maxRanges: 0 })
+    const stored = { entry, representation, fields: representation.fields }
+    const answer = serve({ method: 'GET', fields: { range: 'bytes=0-1' } }, stored, START)
+    assert.deepEqual([answer.status, answer.fields['accept-ranges']], [200, undefined])
+  }
+})
+
+test('what speaks of the content as a whole is not said of a part, nor of none', () => {
+  const fields = { ...HEAD.fields, 'content-digest': 'sha-256=:AAAA:', 'content-md5': 'AAAA' }
+  for (const entry of entries({ ...HEAD, fields })) {
+    const representation = represent(entry.head, entry.length, LIMITS)
+    const stored = { entry, representation, fields: representation.fields }
+    for (const [asked, status, digest] of [
+      [{}, 200, 'sha-256=:AAAA:'],
+      [{ range: 'bytes=0-1' }, 206, undefined],
+      [{ range: 'bytes=0-1,-1' }, 206, undefined],
+      [{ 'if-none-match': '*' }, 304, undefined],
+      [{ range: 'bytes=200-' }, 416, undefined]
+    ] as const) {
+      const answer = serve({ method: 'GET', fields: asked }, stored, START)
+      assert.deepEqual([answer.status, answer.fields['content-digest']], [status, digest])
+      if (status !== 200) assert.equal(answer.fields['content-md5'], undefined)
+    }
+  }
+})
+
 test('conditions and ranges mean nothing to a stored error', () => {
   for (const status of [301, 404, 502]) {
-    const target = { validators: validators(status, { etag: '"a"' }), length: 10 }
+    const target = { validators: validators(status, { etag: '"a"' }), length: 10, ...LIMITS }
     for (const fields of [{ 'if-none-match': '"a"' }, { 'if-match': '"b"' }, { range: 'bytes=0-1' }]) {
       assert.deepEqual(select({ method: 'GET', fields }, target, START), { kind: 'whole' })
     }

@@ -134,6 +134,7 @@ export const HONEST: Readonly<Record<string, Make>> = {
   'etag-weak': ok('ETag: W/"a"', MODIFIED),
   modified: ok(MODIFIED),
   ranges: ok('ETag: "a"', 'Accept-Ranges: bytes'),
+  'large-ranges': keep(reply('200 OK', [PLAIN, 'ETag: "a"', 'Accept-Ranges: bytes', MODIFIED], LARGE)),
   'vary-encoding': ok('Vary: Accept-Encoding', 'Cache-Control: max-age=60'),
   'content-coding': ok('Content-Encoding: gzip', 'Vary: Accept-Encoding'),
   via: ok('Via: 1.1 other'),

@@ -1,4 +1,5 @@
 // What differs between two outcomes of one case, as single facts with a stable wording. PURE.
+import { partsOf } from '../support/multipart'
 import type { Outcome, Seen } from './ask'
 import type { Received } from './origin'
 
@@ -117,8 +118,17 @@ function isMultipart({ fields }: Seen): boolean {
   return fields.some(([name, value]) => name === 'content-type' && value.startsWith('multipart/byteranges'))
 }
 
+/** Of several parts what they say and hold, not how they are framed. */
 function bodyOf(seen: Seen): string {
-  return isMultipart(seen) ? seen.body.replace(/--\w[^\r]*/g, '--…') : seen.body
+  if (!isMultipart(seen)) return seen.body
+  const type = valuesOf(seen.fields, 'content-type')
+  return partsOf(type, Buffer.from(seen.body, 'latin1'))
+    .map(({ fields, content }) => {
+      const { 'content-type': of = '', 'content-range': range, ...rest } = fields
+      const about = [of.replace('; charset=utf-8', ''), range, ...Object.entries(rest).flat()]
+      return `${about.join(' | ')}\n${content.toString('latin1')}`
+    })
+    .join('\n')
 }
 
 function valuesOf(lines: Lines, name: string): string {

@@ -75,7 +75,7 @@ export const ALWAYS: readonly Difference[] = [
     name: 'precondition-body',
     reason: 'RFC 9110 §15.5.13, §15.5.17: no content needed',
     aspect: /^(error page|body|field content-(type|length))$/,
-    cases: /If-Match|If-Unmodified-Since|Range: bytes=(99-|-0)$/
+    cases: /If-Match|If-Unmodified-Since|Range: bytes=(99-|-0)$|^two ranges outside/
   },
   {
     name: 'no-host-body',

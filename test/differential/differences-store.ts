@@ -52,10 +52,36 @@ export const FILES: readonly Difference[] = [
     sluice: /^405$/
   },
   {
-    name: 'several-ranges',
-    reason: 'RFC 9110 §14.2: a server MAY ignore Range; multipart/byteranges is not made (decision 20)',
+    name: 'near-ranges',
+    reason: 'RFC 9110 §15.3.7.2: a gap that costs less than a part of its own is sent along',
+    aspect: /^(field content-(range|length|type)|body)$/,
+    cases: /^GET \| \/digits\.txt \| Range: bytes=0-1, ?4-5|^near ranges|^halves that touch/
+  },
+  {
+    name: 'overlapping-ranges',
+    reason: 'RFC 9110 §15.3.7.2: no byte is sent twice; nginx makes a part of each range',
+    aspect: /^(field content-(range|length|type)|body)$/,
+    cases: /^overlapping ranges/
+  },
+  {
+    name: 'list-of-ranges',
+    reason: 'RFC 9110 §5.6.1: tabs around a comma and empty members are part of a list',
     aspect: 'status',
-    cases: /Range: bytes=0-1, ?4-5|Range: bytes=0-1 \| Range/
+    cases: /^(three ranges and spaces|empty members)/,
+    nginx: /416/,
+    sluice: /206/
+  },
+  {
+    name: 'many-ranges',
+    reason: 'maxRanges is 16; nginx has no limit unless max_ranges sets one',
+    aspect: 'status',
+    cases: /^17 ranges/
+  },
+  {
+    name: 'range-twice',
+    reason: 'RFC 9110 §5.3: Range is no list; two lines of it are an invalid one, which is ignored',
+    aspect: 'status',
+    cases: /Range: bytes=0-1 \| Range/
   },
   {
     name: 'range-with-head',

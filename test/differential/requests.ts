@@ -4,10 +4,11 @@ import type { Case, StreamCase } from './ask'
 import { ANSWERS } from './requests-answers'
 import { BLOCKS, FILE_MODIFIED } from './requests-blocks'
 import { ODD } from './requests-odd'
+import { SEVERAL_RANGES } from './requests-ranges'
 import { names } from './requests-words'
 
 /** Every case over HTTP/1. */
-export const CASES: readonly Case[] = [...ANSWERS, ...ODD, ...BLOCKS]
+export const CASES: readonly Case[] = [...ANSWERS, ...ODD, ...BLOCKS, ...SEVERAL_RANGES]
 
 /** Every case over HTTP/2. */
 export const STREAMS: readonly StreamCase[] = [
@@ -45,6 +46,7 @@ export const STREAMS: readonly StreamCase[] = [
     headers: { 'x-forwarded-for': '1.2.3.4', forwarded: 'for=1.2.3.4' }
   },
   { name: 'h2 range', path: '/digits.txt', headers: { range: 'bytes=2-4' } },
+  { name: 'h2 ranges', path: '/large.bin', headers: { range: 'bytes=-5,0-9,1000-1009' } },
   { name: 'h2 condition', path: '/digits.txt', headers: { 'if-modified-since': FILE_MODIFIED } },
   { name: 'h2 cached', path: '/cached/max-age?h2' },
   { name: 'h2 cached again', path: '/cached/max-age?h2' },

@@ -1,8 +1,12 @@
 // Conditional requests and ranges that the edge answers itself: 304, 412, 206 of one and of several parts, 416.
 import assert from 'node:assert/strict'
+import { readdirSync } from 'node:fs'
 import { type TestContext, test } from 'node:test'
 import { connectH2 } from '../support/h2'
-import type { GetOptions } from '../support/http-client'
+import { type GetOptions, get, getOpen } from '../support/http-client'
+import { partsOf } from '../support/multipart'
+import { tempDir } from '../support/temp-dir'
+import { until } from '../support/waiting'
 import { startCached, wordOf } from './cached'
 
 const DATE = 'Sat, 01 Jan 2022 00:00:00 GMT'
@@ -81,20 +85,105 @@ test('byte ranges of a stored response', async (t) => {
   assert.equal(origin.requests.length, 1)
 })
 
-test('several ranges are multipart/byteranges', async (t) => {
+const LONG = Buffer.from(Array.from({ length: 300_000 }, (_, i) => (i * 7) % 251))
+const SEVERAL = 'bytes=299990-, 0-9, 100-99999'
+
+/** From memory, from the disk alone, and from a disk behind a memory that has no room for it. */
+const ZONES: readonly [name: string, zone: (t: TestContext) => object][] = [
+  ['memory', () => ({})],
+  ['a disk', (t) => ({ memory: '64k', maxObject: '1k', disk: { path: tempDir(t), maxSize: '8m' } })]
+]
+
+for (const [name, zone] of ZONES) {
+  for (const protocol of ['HTTP/1.1', 'HTTP/2']) {
+    test(`several ranges from ${name} over ${protocol}: multipart/byteranges, in the order asked for`, async (t) => {
+      const answer = { fields: { ...fields, 'content-length': String(LONG.length) }, body: LONG }
+      const fastify = protocol === 'HTTP/2' ? { http2: true } : {}
+      const { edge, origin } = await startCached(t, answer, {}, { zone: zone(t), fastify })
+      const ask = await asking(t, edge.url, protocol)
+      await ask({})
+      const { status, headers, body } = await ask({ range: SEVERAL })
+      assert.deepEqual([status, headers['x-cache-status']], [206, 'HIT'])
+      assert.deepEqual([headers.etag, headers['content-range']], ['"v1"', undefined])
+      assert.equal(Number(headers['content-length']), body.length)
+      const parts = partsOf(headers['content-type'], body)
+      assert.deepEqual(
+        parts.map((part) => part.fields),
+        ['299990-299999', '0-9', '100-99999'].map((span) => ({
+          'content-type': 'text/plain',
+          'content-range': `bytes ${span}/300000`
+        }))
+      )
+      for (const [index, [start, end]] of [
+        [299_990, 300_000],
+        [0, 10],
+        [100, 100_000]
+      ].entries()) {
+        assert.ok(parts[index]?.content.equals(LONG.subarray(start, end)), `part ${index}`)
+      }
+      const head = await ask({ range: SEVERAL }, 'HEAD')
+      assert.deepEqual([head.status, head.headers['content-length'], head.body.length], [200, '300000', 0])
+      const other = await ask({ range: SEVERAL, 'if-range': '"v2"' })
+      assert.deepEqual([other.status, other.body.equals(LONG)], [200, true])
+      assert.equal(origin.requests.length, 1)
+    })
+  }
+}
+
+interface Ranged {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  readonly body: Buffer
+}
+
+async function asking(
+  t: TestContext,
+  url: string,
+  protocol: string
+): Promise<(headers: Record<string, string>, method?: string) => Promise<Ranged>> {
+  if (protocol === 'HTTP/1.1') return (headers, method = 'GET') => get(`${url}/`, { headers, method })
+  const client = await connectH2(url)
+  t.after(() => client.session.destroy())
+  return (headers, method = 'GET') => client.get('/', { headers, method })
+}
+
+test('a client that leaves in the middle of several parts leaves nothing open', async (t) => {
+  const answer = { fields: { ...fields, 'content-length': String(LONG.length) }, body: LONG }
+  const [, [, zone]] = ZONES as [unknown, (typeof ZONES)[number]]
+  const { edge, ask } = await startCached(t, answer, {}, { zone: zone(t) })
+  await ask('/')
+  const before = readdirSync('/proc/self/fd').length
+  for (let n = 0; n < 5; n++) {
+    const { message } = await getOpen(`${edge.url}/`, { headers: { range: SEVERAL } })
+    message.destroy()
+  }
+  await until('descriptors closed', () => readdirSync('/proc/self/fd').length <= before + 2, 30_000)
+  assert.equal((await ask('/', { headers: { range: 'bytes=0-0' } })).status, 206)
+})
+
+test('ranges that are near are one, ranges that come to more than the whole are none', async (t) => {
   const { ask } = await warm(t)
-  const answer = await ask({ range: 'bytes=0-1,5-6' })
-  assert.equal(answer.status, 206)
-  const boundary = /^multipart\/byteranges; boundary=(\S+)$/.exec(String(answer.headers['content-type']))?.[1]
-  assert.ok(boundary)
-  assert.equal(Number(answer.headers['content-length']), answer.body.length)
-  const parts = answer.text.split(`--${boundary}`).slice(1, -1)
-  assert.deepEqual(
-    parts.map((part) => part.trim().split('\r\n\r\n')[1]),
-    ['01', '56']
-  )
-  assert.match(parts[0] ?? '', /content-range: bytes 0-1\/10/i)
-  assert.match(parts[0] ?? '', /content-type: text\/plain/i)
+  const near = await ask({ range: 'bytes=5-6,0-1' })
+  assert.deepEqual([near.status, near.text, near.headers['content-range']], [206, '0123456', 'bytes 0-6/10'])
+  for (const range of ['bytes=0-,0-', 'bytes=0-5,5-9', `bytes=${'0-,'.repeat(1000)}0-`]) {
+    const answer = await ask({ range })
+    assert.deepEqual([answer.status, answer.text, answer.headers['content-range']], [200, BODY, undefined])
+  }
+})
+
+test('maxRanges: one, and none (max_ranges)', async (t) => {
+  const answer = { fields, body: LONG }
+  for (const [maxRanges, one, two, accepts] of [
+    [2, 206, 206, 'bytes'],
+    [1, 206, 200, 'bytes'],
+    [0, 200, 200, undefined]
+  ] as const) {
+    const { ask } = await startCached(t, answer, { maxRanges })
+    await ask('/')
+    const single = await ask('/', { headers: { range: 'bytes=0-9' } })
+    assert.deepEqual([single.status, single.headers['accept-ranges']], [one, accepts])
+    assert.equal((await ask('/', { headers: { range: 'bytes=0-9,1000-1009' } })).status, two)
+  }
 })
 
 test('If-Range: the part when the validator is the same, else the whole', async (t) => {

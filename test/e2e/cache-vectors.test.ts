@@ -243,15 +243,15 @@ test('HEAD, then GET: MISS fetched as GET, HIT', async (t) => {
   )
 })
 
-test('Range on a miss: 206; several on a miss: the whole or all parts; several on a hit: 206', async (t) => {
-  const body = '0123456789'
+test('Range on a miss: 206; several on a miss: the whole; several on a hit: 206', async (t) => {
+  const body = '0123456789'.repeat(20)
   const { ask } = await startCached(t, {
-    fields: { 'cache-control': 'max-age=60', 'content-length': '10' },
+    fields: { 'cache-control': 'max-age=60', 'content-length': '200' },
     body
   })
-  const one = await ask('/one', { headers: { range: 'bytes=4-' } })
+  const one = await ask('/one', { headers: { range: 'bytes=194-' } })
   assert.deepEqual([one.status, one.text, wordOf(one)], [206, '456789', 'MISS'])
-  const several = { headers: { range: 'bytes=0-1,4-5' } }
+  const several = { headers: { range: 'bytes=0-1,-2' } }
   const miss = await ask('/several', several)
   assert.deepEqual([miss.status, miss.text, wordOf(miss)], [200, body, 'MISS'])
   const hit = await ask('/several', several)

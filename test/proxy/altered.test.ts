@@ -6,6 +6,7 @@ import { PassThrough, type Readable, Transform } from 'node:stream'
 import { test } from 'node:test'
 import { startEdge } from '../support/edge'
 import { get } from '../support/http-client'
+import { partsOf } from '../support/multipart'
 import { startOrigin } from '../support/origin'
 import { tempDir } from '../support/temp-dir'
 import { until } from '../support/waiting'
@@ -32,6 +33,7 @@ async function scene(t: Parameters<typeof startEdge>[0] & { after: unknown }, ho
   t.after(origin.close)
   const root = tempDir(t as never)
   writeFileSync(join(root, 'file'), SMALL)
+  writeFileSync(join(root, 'large'), LARGE)
   const options = {
     routes: [
       { prefix: '/', upstream: origin.url },
@@ -54,6 +56,19 @@ test('the same content, seen or handed on, keeps all', async (t) => {
     for (const [name, value] of Object.entries(FIELDS)) assert.equal(headers[name], value, name)
     assert.equal(headers['content-length'], String(content?.length))
   }
+})
+
+test('parts of a file, untouched, keep all and are counted', async (t) => {
+  const edge = await scene(t, (payload) => payload)
+  const headers = { range: 'bytes=-5,0-1' }
+  const answer = await get(`${edge.url}/files/large`, { headers })
+  assert.equal(answer.status, 206)
+  assert.equal(partsOf(answer.headers['content-type'], answer.body).length, 2)
+  assert.equal(answer.headers['content-length'], String(answer.body.length))
+  assert.match(String(answer.headers.etag), /^"/)
+  assert.equal(answer.headers['accept-ranges'], 'bytes')
+  await until('the record', () => edge.log.some(({ url }) => url === '/files/large'))
+  assert.equal(edge.log.find(({ url }) => url === '/files/large')?.bytesOut, answer.body.length)
 })
 
 test('other bytes: a weak tag, no ranges, no digest, their own length', async (t) => {

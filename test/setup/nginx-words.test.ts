@@ -24,6 +24,7 @@ const DIRECTIVES: readonly [name: string, counterpart: RegExp][] = [
   ['expires', /`static\.expires`/],
   ['try_files', /`static\.tryFiles`/],
   ['return', /`redirect`/],
+  ['max_ranges', /`cache\.maxRanges` and `static\.maxRanges`/],
   ['proxy_read_timeout', /`timeouts\.read`/]
 ]
 

@@ -156,6 +156,7 @@ test('units come back, functions have their names, defaults are merged, and it i
     precompressed: ['br', 'zstd', 'gzip'],
     missing: 'next',
     symlinks: 'inside',
+    maxRanges: 16,
     rules: []
   })
   assert.deepEqual(options.securityHeaders, {

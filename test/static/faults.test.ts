@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
-import { chmodSync, readdirSync, renameSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { chmodSync, renameSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { connect as connectHttp2 } from 'node:http2'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { type FileSystem, nodeFileSystem } from '../../src/static/lookup'
+import { openFiles } from './open-files'
 import { site } from './serve'
 
 const LARGE = 'x'.repeat(32 * 1024 * 1024)
@@ -158,18 +159,4 @@ test('static: a client that leaves half way leaves no file open', { timeout: 10_
 function replace(path: string): void {
   writeFileSync(`${path}.new`, 'another')
   renameSync(`${path}.new`, path)
-}
-
-function openFiles(inode: number): number | undefined {
-  try {
-    return readdirSync('/proc/self/fd').filter((descriptor) => {
-      try {
-        return statSync(`/proc/self/fd/${descriptor}`).ino === inode
-      } catch {
-        return false
-      }
-    }).length
-  } catch {
-    return undefined
-  }
 }

@@ -123,7 +123,8 @@ test('static options: defaults', () => {
     ],
     dotfiles: 'deny',
     codings: [],
-    symlinks: 'inside'
+    symlinks: 'inside',
+    maxRanges: 16
   })
 })
 
