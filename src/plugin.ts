@@ -27,6 +27,7 @@ import { readRegistration } from './setup/schema'
 import { allSessions, furtherServers, refuseSelf, type Sessions, watchSessions } from './setup/server'
 import { asRouted, openUpgrades } from './setup/tunnel'
 import { warnAbout } from './setup/warnings'
+import { warnWithoutPrimary } from './setup/workers'
 import { openZone } from './setup/zone'
 import { fastifyStaticOptions } from './static/handler'
 import { fastifyStatic } from './static/library'
@@ -101,6 +102,7 @@ function install(app: FastifyInstance, registry: Registry): void {
     drain.start()
     const unused = registry.unused()
     if (unused.length > 0) app.log.warn(`defined and used by no route: ${unused.join(', ')}`)
+    void warnWithoutPrimary(app.log, registry.memoryCaches)
   })
   app.addHook('preClose', async () => {
     drain.close()
@@ -121,7 +123,9 @@ async function define(
   for (const [name, options] of Object.entries(caches)) {
     const path = `caches.${name}`
     registry.refuseKnownCache(name)
-    registry.defineCache(name, await openZone(name, resolveCacheZone(options, path), { path, log }))
+    const resolved = resolveCacheZone(options, path)
+    registry.defineCache(name, await openZone(name, resolved, { path, log }))
+    if (resolved.disk === undefined) registry.memoryCaches.push(name)
   }
 }
 

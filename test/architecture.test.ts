@@ -12,6 +12,7 @@ const LAYERS: Record<string, 0 | 1 | 2 | 3> = {
   errors: 0,
   units: 0,
   http: 0,
+  cluster: 0,
   spool: 0,
   upstream: 1,
   cache: 1,
@@ -60,6 +61,8 @@ const IMPURE =
 const HELD_BY: Record<string, string> = {
   index: 'package/pack',
   plugin: 'e2e/registrations',
+  primary: 'e2e/cluster-purge',
+  'setup/workers': 'e2e/cluster-purge',
   'proxy/balance': 'e2e/sticky',
   'proxy/error-page': 'e2e/error-pages',
   'proxy/forward': 'e2e/retry-next-upstream',

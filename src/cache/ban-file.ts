@@ -3,6 +3,7 @@ import { constants } from 'node:fs'
 import { type FileHandle, lstat, open, rename, unlink } from 'node:fs/promises'
 import { decodeBan, encodeBan } from './ban-line'
 import type { Ban } from './bans'
+import { Batch } from './batch'
 import type { Timers } from './lock'
 import type { BanList, Spread } from './spread'
 
@@ -45,6 +46,9 @@ export class BanFile implements Spread {
   #compactAt: number
   #damaged = false
   #errno: string | undefined
+  /** Lines of this process that it has not read: it knows them. */
+  readonly #own = new Set<string>()
+  readonly #batch = new Batch((lines) => this.#write(Buffer.from(lines)))
   #timer: unknown
   #work: Promise<void> = Promise.resolve()
   #closed = false
@@ -64,7 +68,17 @@ export class BanFile implements Spread {
   }
 
   async publish(ban: Ban): Promise<void> {
-    const lines = Buffer.from(encodeBan(ban))
+    const lines = encodeBan(ban)
+    for (const line of lines.split('\n')) if (line !== '') this.#own.add(line)
+    try {
+      await this.#batch.add(lines)
+    } catch (error) {
+      this.#own.clear()
+      throw error
+    }
+  }
+
+  async #write(lines: Buffer): Promise<void> {
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const handle = await open(this.#path, O_WRONLY | O_APPEND | O_CREAT | NO_TRAPS, FILE_MODE)
       try {
@@ -131,6 +145,8 @@ export class BanFile implements Spread {
   }
 
   #begin(file: string): void {
+    // Another file has them in another form; in the first one they are yet to be read.
+    if (this.#file !== '') this.#own.clear()
     this.#file = file
     this.#offset = 0
     this.#size = 0
@@ -151,6 +167,7 @@ export class BanFile implements Spread {
   }
 
   #addLine(line: string): void {
+    if (this.#own.delete(line)) return
     const ban = decodeBan(line)
     if (ban === undefined) this.#noteDamage()
     else this.#bans?.add(ban)

@@ -8,8 +8,9 @@ const SUM_DIGITS = 8
 const TAGS_PER_LINE = 50
 
 /** The lines of a ban. */
-export function encodeBan({ of, at, soft }: Ban): string {
-  if (!('tags' in of) || of.tags.length <= TAGS_PER_LINE) return encodeLine({ of, at, soft })
+export function encodeBan(ban: Ban): string {
+  const { of, at, soft } = ban
+  if (!('tags' in of) || of.tags.length <= TAGS_PER_LINE) return encodeLine(ban)
   let lines = ''
   for (let index = 0; index < of.tags.length; index += TAGS_PER_LINE) {
     lines += encodeLine({ of: { tags: of.tags.slice(index, index + TAGS_PER_LINE) }, at, soft })
@@ -23,14 +24,15 @@ export function decodeBan(line: string): Ban | undefined {
   if (line.slice(0, SUM_DIGITS + 1) !== `${sumOf(json)} `) return undefined
   const value = parse(json)
   if (typeof value !== 'object' || value === null) return undefined
-  const { v, at, soft, of } = value as Record<string, unknown>
+  const { v, at, soft, of, change } = value as Record<string, unknown>
   if (typeof at !== 'number') return undefined
-  if (v === VERSION && typeof soft === 'boolean' && isBanOf(of)) return { of, at, soft }
+  if (v === VERSION && typeof soft === 'boolean' && isBanOf(of))
+    return { of, at, soft, ...(change === true && { change }) }
   return { of: { all: true }, at, soft: false }
 }
 
-function encodeLine({ of, at, soft }: Ban): string {
-  const json = JSON.stringify({ v: VERSION, at, soft, of })
+function encodeLine({ of, at, soft, change }: Ban): string {
+  const json = JSON.stringify({ v: VERSION, at, soft, of, change })
   return `\n${sumOf(json)} ${json}\n`
 }
 

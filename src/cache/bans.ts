@@ -32,6 +32,8 @@ export interface Ban {
   readonly of: BanOf
   readonly at: number
   readonly soft: boolean
+  /** Of a URL that an unsafe request changed (RFC 9111 §4.4): the oldest of too many are forgotten, or clients could empty the cache. */
+  readonly change?: true
 }
 
 /** What the bans say about a stored response. */
@@ -58,6 +60,8 @@ interface PrefixBan extends Mark {
 export class Bans {
   /** By kind and name: `u` URL or path, `h` host, `t` tag, `g` origin and group. */
   #names = new Map<string, Mark>()
+  /** URLs that were changed, in the order of the last time. */
+  readonly #changes = new Map<string, number>()
   /** In the order of their sequence. */
   #prefixes: PrefixBan[] = []
   #all: Mark = unmarked()
@@ -73,7 +77,7 @@ export class Bans {
 
   /** How many different things are banned. */
   get size(): number {
-    return this.#names.size + this.#prefixes.length
+    return this.#names.size + this.#changes.size + this.#prefixes.length
   }
 
   /** False when it was known: the same ban may be told any number of times. */
@@ -107,9 +111,11 @@ export class Bans {
     yield* bansOf({ tags: [] }, this.#anyTag)
     for (const [key, mark] of this.#names) yield* bansOf(ofKey(key), mark)
     for (const ban of this.#prefixes) yield* bansOf({ prefix: ban.prefix }, ban)
+    for (const [url, at] of this.#changes) yield { of: { url }, at, soft: false, change: true }
   }
 
-  #raise({ of, at, soft }: Ban): boolean {
+  #raise({ of, at, soft, change }: Ban): boolean {
+    if (change && 'url' in of) return this.#raiseChange(of.url, at)
     const ban = soft ? { hard: NEVER, soft: at } : { hard: at, soft: NEVER }
     if ('all' in of) return this.#raiseAll(ban)
     if ('prefix' in of) return this.#raisePrefix(of.prefix, ban)
@@ -124,6 +130,15 @@ export class Bans {
     const isCovered = (mark: Mark): boolean => mark.hard <= hard && mark.soft <= Math.max(hard, soft)
     for (const [key, mark] of this.#names) if (isCovered(mark)) this.#names.delete(key)
     this.#prefixes = this.#prefixes.filter((prefix) => !isCovered(prefix))
+    for (const [url, at] of this.#changes) if (at <= hard) this.#changes.delete(url)
+    return true
+  }
+
+  #raiseChange(url: string, at: number): boolean {
+    if (at <= Math.max(this.#changes.get(url) ?? NEVER, this.#all.hard)) return false
+    this.#changes.delete(url)
+    this.#changes.set(url, at)
+    if (this.#changes.size > MAX_NAMES) this.#changes.delete(this.#changes.keys().next().value as string)
     return true
   }
 
@@ -155,6 +170,7 @@ export class Bans {
     for (const key of [`u${target}`, `u${origin}${target}`, `h${name}`, `h${name}${port}`]) {
       raise(met, this.#names.get(key))
     }
+    met.hard = Math.max(met.hard, this.#changes.get(origin + target) ?? NEVER)
     for (let index = this.#prefixes.length - 1; index >= 0; index--) {
       const ban = this.#prefixes[index] as PrefixBan
       if (ban.sequence <= compared) break

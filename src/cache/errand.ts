@@ -108,7 +108,7 @@ export class Errands {
     const spared = this.#spared(errand, ticket)
     if (spared !== undefined) return spared
     const validation = place.stored && conditionalFields(place.stored.entry.head)
-    const requestTime = turn.call.now()
+    const requestTime = this.#zone.requestTime(turn.call.now())
     let response: UpstreamResponse
     try {
       response = await turn.call.fetch(storeRequest(turn.upstream, validation), lifeLine(turn.call, errand))

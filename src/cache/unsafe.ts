@@ -12,7 +12,7 @@ import { cacheStatus } from './status'
 import { invalidatedGroups } from './tags'
 import type { CacheAnswer, CacheRequest, Turn } from './turn'
 import { clearConditional } from './validation'
-import type { CacheZone } from './zone'
+import type { CacheZone, Purge } from './zone'
 
 /** Asks the rule itself, so that there is one list of safe methods. */
 export function isUnsafe(method: string): boolean {
@@ -24,13 +24,11 @@ export function isUnsafe(method: string): boolean {
 export class Unsafe {
   readonly #zone: CacheZone
   readonly #policy: ResolvedRouteCache
-  readonly #responses: Responses
   readonly #admit: Admit
 
   constructor(zone: CacheZone, policy: ResolvedRouteCache, responses: Responses) {
     this.#zone = zone
     this.#policy = policy
-    this.#responses = responses
     this.#admit = new Admit(zone, policy, responses)
   }
 
@@ -40,27 +38,29 @@ export class Unsafe {
     const answer = await pass(turn, 'BYPASS', 'method')
     const { request, primary } = turn
     const targets = invalidates(request, answer.response)
-    // The caller does not wait for a disk: while a removal is under way the zone finds nothing under the key.
-    const removed = targets.length > 0 ? this.#zone.remove(primary) : undefined
-    const { customKey: _own, ...place } = request
-    for (const target of targets) void this.#zone.remove(this.#responses.primaryKey({ ...place, target }))
-    if (targets.length > 0) this.#invalidateGroups(turn, answer)
+    if (targets.length > 0) this.#invalidate(turn, answer, targets)
     if (!this.#isPage(request, answer.response)) return answer
-    await removed
+    await this.#zone.remove(primary)
     return this.#store(turn, answer, requestTime)
   }
 
-  /** What belongs to a group of the same origin goes with it (RFC 9875). */
-  #invalidateGroups({ request, call }: Turn, { response }: CacheAnswer): void {
+  /** Purges what was changed, here at once. The caller waits neither for a disk nor for other processes. */
+  #invalidate({ request, primary, call }: Turn, { response }: CacheAnswer, targets: readonly string[]): void {
+    if (request.customKey !== undefined) void this.#zone.remove(primary)
+    const upstreams = [request.upstream]
+    const purges: Purge[] = targets.map((target) => ({
+      of: { url: urlOf({ ...request, target }) },
+      soft: false,
+      upstreams,
+      change: true
+    }))
     const groups = invalidatedGroups(response.fields)
-    if (groups.length === 0) return
-    const origin = urlOf({ ...request, target: '' })
-    const purge = { of: { groups, origin }, soft: false, upstreams: [] }
-    this.#zone.purge(purge, call.now()).catch((error) => {
-      call.log?.warn(
-        { err: error, zone: this.#zone.name },
-        'Cache-Group-Invalidation reached this process only'
-      )
+    // What belongs to a group of the same origin goes with it (RFC 9875).
+    if (groups.length > 0)
+      purges.push({ of: { groups, origin: urlOf({ ...request, target: '' }) }, soft: false, upstreams })
+    Promise.all(purges.map((purge) => this.#zone.purge(purge, call.now()))).catch((error) => {
+      const { name: zone } = this.#zone
+      call.log?.warn({ err: error, zone }, 'what an unsafe request changed is invalid in this process only')
     })
   }
 
@@ -82,15 +82,17 @@ export class Unsafe {
     const fields = clearConditional(turn.request.fields)
     // Its content counts as credentials (decision 21): the origin has to say that the page is for all.
     const request = { ...turn.request, method: 'GET', fields, hasBody: false, private: true }
+    const now = call.now()
     const admission = this.#admit.admit({
       request,
       facts: request,
       primary,
       record: undefined,
       response,
-      requestTime,
-      responseTime: call.now(),
-      ticket: this.#zone.admit(primary, requestTime),
+      // Newer than the change that it comes of; its age counts from the request all the same.
+      requestTime: this.#zone.requestTime(now),
+      responseTime: requestTime,
+      ticket: this.#zone.admit(primary, now),
       mayStore: true,
       client: call.abort,
       shared: false,

@@ -6,6 +6,7 @@ import type { Fill } from './fill'
 import { type KeyFacts, keyPlace, primaryKey } from './key'
 import { type Flight, Lock, NODE_TIMERS, type Timers } from './lock'
 import { Marks } from './marks'
+import { elsewhere, Moments } from './moments'
 import { placeOf } from './purge'
 import { Refreshes } from './refreshes'
 import type { Spread } from './spread'
@@ -19,6 +20,8 @@ export interface Purge {
   readonly of: BanOf
   readonly soft: boolean
   readonly upstreams: readonly string[]
+  /** By an unsafe request, of its own URL (RFC 9111 §4.4). */
+  readonly change?: true
 }
 
 /** What became of it. */
@@ -86,6 +89,7 @@ export class CacheZone {
   readonly #refreshes = new Refreshes()
   readonly #jobs = new Set<Promise<void>>()
   readonly #spread: Spread | undefined
+  readonly #moments = new Moments()
   /** A route has a key of its own: one response may be stored for many URLs. */
   #ownKeys = false
   /** Removals that the store has not finished: what it still finds under these keys is gone already. */
@@ -104,7 +108,10 @@ export class CacheZone {
 
   /** Before the first request: what was purged while no process of this one's was there stays purged. */
   async start(): Promise<void> {
-    await this.#spread?.subscribe({ add: (ban) => this.#ban(ban), list: () => this.bans.list() })
+    await this.#spread?.subscribe({
+      add: (ban) => this.#ban({ ...ban, at: elsewhere(ban.at) }),
+      list: () => this.bans.list()
+    })
   }
 
   /** The key of a URL in this zone, all its variants together. */
@@ -122,9 +129,14 @@ export class CacheZone {
     this.#ownKeys = true
   }
 
+  /** When a request is sent whose response may be stored: later than every purge until then. */
+  requestTime(now: number): number {
+    return this.#moments.ask(now)
+  }
+
   /** Opens a fetch for a key, and for those who wait for it; `release` it when nothing of it can reach the store any more. */
   admit(primary: string, now: number, flight?: Flight): Ticket {
-    const ticket: Ticket = { primary, openedAt: now, flight, revoked: this.#closed }
+    const ticket: Ticket = { primary, openedAt: this.requestTime(now), flight, revoked: this.#closed }
     this.#tickets.add(ticket)
     return ticket
   }
@@ -184,12 +196,12 @@ export class CacheZone {
   }
 
   /** Purges up to this moment: a URL at once, anything wider, or soft, as a ban that entries meet when they are looked up. */
-  async purge({ of, soft, upstreams }: Purge, now: number): Promise<Purged> {
+  async purge({ of, soft, upstreams, change }: Purge, now: number): Promise<Purged> {
     const place = 'url' in of && !soft ? placeOf(of.url) : undefined
     const keys =
       place === undefined ? [] : upstreams.map((upstream) => this.primaryKey({ ...place, upstream }))
     const removals = keys.map((key) => this.remove(key))
-    const ban = { of, at: now, soft }
+    const ban: Ban = { of, at: this.#moments.purge(now), soft, ...(change && { change }) }
     this.#ban(ban)
     const [removed] = await Promise.all([Promise.all(removals), this.#tell(ban)])
     if (place === undefined) return { removed: 0, banned: 1 }

@@ -59,6 +59,8 @@ export class Registry {
   readonly viaId = `sluice-${randomBytes(6).toString('hex')}`
   readonly upstreams = new Map<string, UpstreamRef>()
   readonly caches = new Map<string, CacheZone>()
+  /** Those without a disk. */
+  readonly memoryCaches: string[] = []
   /** By their absolute path. */
   readonly spills = new Map<string, Spill>()
   readonly mounts: Mount[] = []

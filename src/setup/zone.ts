@@ -10,6 +10,7 @@ import { CacheZone } from '../cache/zone'
 import { isSluiceError, optionError } from '../errors'
 import { openTemporaryFile } from '../spool/temporary-file'
 import { diskFault } from './disk-fault'
+import { spreadToWorkers } from './workers'
 
 /** Where a zone is defined, and where its disk's troubles are told. */
 export interface ZonePlace {
@@ -26,7 +27,11 @@ export async function openZone(
 ): Promise<CacheZone> {
   const { memoryBytes, maxObjectBytes, disk, version } = options
   const memory = createMemoryStore({ maxBytes: memoryBytes, maxObjectBytes })
-  if (disk === undefined) return new CacheZone(name, memory, { version, objectBytes: maxObjectBytes })
+  if (disk === undefined) {
+    const spread = spreadToWorkers(name)
+    const parts = { version, objectBytes: maxObjectBytes, ...(spread && { spread }) }
+    return started(new CacheZone(name, memory, parts))
+  }
   const onState = reporter(name, disk.path, place)
   try {
     const store = await openDiskStore({ ...disk, version, now: Date.now, onState })

@@ -53,6 +53,7 @@ class Process {
   }
 
   async publish(of: BanOf, at = 10, soft = false): Promise<void> {
+    this.bans.add({ of, at, soft })
     await this.file.publish({ of, at, soft })
   }
 
@@ -78,6 +79,32 @@ test('what one publishes the others see, and those that start later', async (t) 
     assert.equal(each.bans.judge({ ...PLACE, target: '/b' }, { requestTime: 11 }).staleAt, 11)
   }
   assert.equal(statSync(join(dir, 'bans')).mode & 0o777, 0o600)
+})
+
+test('what it has written itself it does not hear again, what others write of the same thing it does', async (t) => {
+  const dir = tempDir(t)
+  const heard: Ban[] = []
+  const a = new Process(t, dir)
+  await a.file.subscribe({ add: (ban) => void heard.push(ban), list: () => a.bans.list() })
+  const b = await new Process(t, dir).start()
+  await a.file.publish({ of: { url: '/a' }, at: 10, soft: false })
+  await a.file.publish({
+    of: { tags: Array.from({ length: 120 }, (_, tag) => String(tag)) },
+    at: 10,
+    soft: false
+  })
+  await b.publish({ url: '/a' })
+  await a.look()
+  assert.deepEqual(heard, [{ of: { url: '/a' }, at: 10, soft: false }])
+})
+
+test('many purges at one time are few writes', async (t) => {
+  const dir = tempDir(t)
+  const [a, b] = await Promise.all([new Process(t, dir).start(), new Process(t, dir).start()])
+  const urls = Array.from({ length: 500 }, (_, index) => `/${index}`)
+  await Promise.all(urls.map((url) => a.publish({ url })))
+  await b.look()
+  for (const url of urls) assert.ok(b.gone(url), url)
 })
 
 test('a look at a file that has not changed reads nothing', async (t) => {

@@ -33,6 +33,11 @@ test('a ban is one line, and comes back as it was', () => {
   )
 })
 
+test('a change says so', () => {
+  const change = { of: { url: 'http://one.example/' }, at: 1.5, soft: false, change: true } as const
+  assert.deepEqual(decodeBan(encodeBan(change).trim()), change)
+})
+
 test('a long list of tags is several lines', () => {
   const tags = Array.from({ length: 120 }, (_, index) => `t${index}`)
   const lines = encodeBan({ of: { tags }, at: 1, soft: true }).split('\n').filter(Boolean)

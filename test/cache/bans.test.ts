@@ -167,3 +167,28 @@ test('the list of bans makes the same judge', () => {
     }
   }
 })
+
+test('a change is of its one URL, and goes with a ban of everything', () => {
+  const bans = new Bans()
+  const url = 'http://one.example/a'
+  const gone = (target: string) =>
+    bans.judge({ scheme: 'http', authority: 'ONE.example:80', target }, { requestTime: 10 }).gone
+  assert.ok(bans.add({ of: { url }, at: 10, soft: false, change: true }))
+  assert.ok(!bans.add({ of: { url }, at: 10, soft: false, change: true }))
+  assert.deepEqual([gone('/a'), gone('/b'), bans.size], [true, false, 1])
+  assert.deepEqual([...bans.list()], [{ of: { url }, at: 10, soft: false, change: true }])
+  bans.add({ of: { all: true }, at: 11, soft: false })
+  assert.ok(!bans.add({ of: { url }, at: 10, soft: false, change: true }))
+  assert.equal(bans.size, 0)
+})
+
+test('of too many changes the oldest are forgotten: clients that make them do not empty the cache', () => {
+  const bans = new Bans()
+  const place = (target: string) => ({ scheme: 'http', authority: 'one.example', target })
+  for (let index = 0; index < 20_000; index++)
+    bans.add({ of: { url: `http://one.example/${index}` }, at: 10, soft: false, change: true })
+  assert.equal(bans.size, 16_384)
+  assert.equal(bans.judge(place('/kept'), { requestTime: 5 }).gone, false)
+  assert.equal(bans.judge(place('/0'), { requestTime: 5 }).gone, false)
+  assert.equal(bans.judge(place('/19999'), { requestTime: 5 }).gone, true)
+})

@@ -65,11 +65,14 @@ interface Fetched {
   readonly host: string
   readonly target: string
   readonly at: number
+  /** Its place in the order of all that happens. */
+  readonly order: number
 }
 
 interface Told {
   readonly what: PurgeRequest
   readonly at: number
+  readonly order: number
   /** Processes that know of it. */
   readonly known: Set<number>
 }
@@ -92,6 +95,7 @@ class World {
   /** What each process has served last, by URL. */
   readonly #last: Map<string, number>[] = [new Map(), new Map()]
   #now = START
+  #order = 0
 
   constructor(dir: string) {
     this.#dir = dir
@@ -136,7 +140,7 @@ class World {
   ): Promise<void> {
     const scene = this.#scene(index)
     scene.script = async () => {
-      const id = this.#fetched.push({ host: name, target: path, at: this.#now }) - 1
+      const id = this.#fetched.push({ host: name, target: path, at: this.#now, order: ++this.#order }) - 1
       await meanwhile?.()
       const tags = TAGGED[path]?.join(', ')
       return text(String(id), { 'cache-control': 'max-age=86400', ...(tags && { 'cache-tag': tags }) })
@@ -148,23 +152,24 @@ class World {
     if (word === 'HIT') this.#judge(index, Number(body))
     else if (before !== undefined)
       assert.ok(
-        this.#isPurged(before, () => true),
+        // Another process, or a later start, cannot tell the order within a millisecond.
+        this.#isPurged(before, (told, fetched) => told.at >= fetched.at),
         `${name}${path} was fetched again`
       )
   }
 
   #judge(index: number, id: number): void {
-    const known = this.#isPurged(id, (told) => told.known.has(index))
+    const known = this.#isPurged(id, (told, { order }) => told.order > order && told.known.has(index))
     assert.equal(known, false, `${JSON.stringify(this.#fetched[id])} was served after it was purged`)
   }
 
-  #isPurged(id: number, counts: (told: Told) => boolean): boolean {
+  #isPurged(id: number, counts: (told: Told, fetched: Fetched) => boolean): boolean {
     const fetched = this.#fetched[id] ?? assert.fail('no such response')
-    return this.#told.some((told) => told.at >= fetched.at && counts(told) && isMeant(told.what, fetched))
+    return this.#told.some((told) => counts(told, fetched) && isMeant(told.what, fetched))
   }
 
   async #purge(index: number, request: PurgeRequest): Promise<void> {
-    this.#told.push({ what: request, at: this.#now, known: new Set([index]) })
+    this.#told.push({ what: request, at: this.#now, order: ++this.#order, known: new Set([index]) })
     await this.#scene(index).purge(request)
   }
 

@@ -136,19 +136,29 @@ for (const index of [0, 1]) {
   }
 }
 
-test('a purge of another page, or one from before the fetch, disturbs nobody', async () => {
+test('a purge of another page, or one elsewhere from before the fetch, disturbs nobody', async () => {
   const { scene, purges } = await withOthers()
+  const [, [, purgeElsewhere]] = purges as [unknown, (typeof purges)[0]]
   scene.at(5)
   const { bodies, end } = await streaming(scene)
   for (const [, purge] of purges) await purge({ url: 'http://example.com/other' })
   scene.at(4)
-  for (const [, purge] of purges) await purge({ all: true })
+  await purgeElsewhere({ all: true })
   scene.at(6)
   bodies.push(scene.get().then(({ body }) => body))
   await settled()
   end()
   assert.deepEqual(await Promise.all(bodies), ['old content', 'old content', 'old content'])
   assert.deepEqual([(await scene.get()).word, scene.requests.length], ['HIT', 1])
+})
+
+test('a purge counts from when it comes, though the clock was set back since the fetch', async () => {
+  const { scene } = await withOthers()
+  scene.at(5)
+  assert.equal((await scene.get()).word, 'MISS')
+  scene.at(4)
+  await scene.purge({ all: true })
+  assert.deepEqual([(await scene.get()).word, (await scene.get()).word], ['MISS', 'HIT'])
 })
 
 test('a route with a key of its own: who asks by the URL that was purged has a new one', async () => {

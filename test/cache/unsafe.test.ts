@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Ban } from '../../src/cache/bans'
+import type { BanList, Spread } from '../../src/cache/spread'
 import { isUnsafe } from '../../src/cache/unsafe'
 import type { Fields } from '../../src/http/message'
 import { Scene, START, streamed, text } from './scene'
@@ -91,4 +93,86 @@ test('a POST is never answered from the store', async () => {
     assert.equal((await scene.ask({ method: 'POST', request: { hasBody: true } })).body, expected)
   }
   assert.equal(scene.now, START)
+})
+
+/** Two processes that tell each other their bans at once. */
+async function startPair(options: ConstructorParameters<typeof Scene>[0] = {}) {
+  const lists: BanList[] = []
+  const told: Ban[] = []
+  const scenes = [0, 1].map((index) => {
+    const spread: Spread = {
+      subscribe: async (bans) => {
+        lists[index] = bans
+      },
+      publish: async (ban) => {
+        told.push(ban)
+        lists[1 - index]?.add(ban)
+      },
+      close: async () => undefined
+    }
+    return new Scene(options, { zone: { spread } })
+  }) as [Scene, Scene]
+  for (const [index, scene] of scenes.entries()) {
+    await scene.zone.start()
+    scene.script = ({ method, path }) =>
+      text(
+        `${method} ${path} ${index}`,
+        method === 'GET' ? { 'cache-control': 'max-age=60' } : { location: '/new' }
+      )
+  }
+  return { scenes, told }
+}
+
+async function wordsOf(scene: Scene, targets: readonly string[]): Promise<string[]> {
+  const words: string[] = []
+  for (const target of targets) words.push((await scene.get(target)).word)
+  return words
+}
+
+test('what an unsafe request changed is invalid in every process', async () => {
+  const { scenes, told } = await startPair()
+  const [here, there] = scenes
+  const targets = ['/', '/new', '/other']
+  for (const scene of scenes) await wordsOf(scene, targets)
+  here.at(1)
+  there.at(2)
+  await here.ask({ method: 'POST', target: '/' })
+  for (const scene of scenes) {
+    assert.deepEqual(await wordsOf(scene, targets), ['MISS', 'MISS', 'HIT'])
+    assert.deepEqual(await wordsOf(scene, targets), ['HIT', 'HIT', 'HIT'])
+  }
+  assert.deepEqual(
+    told.map(({ of }) => of),
+    [{ url: 'http://example.com/' }, { url: 'http://example.com/new' }]
+  )
+})
+
+test('a safe request, and an unsafe one that failed, tell nobody', async () => {
+  const { scenes, told } = await startPair()
+  const [here] = scenes
+  await here.ask({ method: 'OPTIONS' })
+  here.script = () => text('no', {}, 500)
+  await here.ask({ method: 'POST' })
+  assert.deepEqual(told, [])
+})
+
+test('of a route with a key of its own every process drops what the URL was stored for', async () => {
+  const { scenes } = await startPair({ key: ({ url }: { url: string }) => url.slice(0, 2) } as never)
+  const ask = (scene: Scene, method = 'GET') =>
+    scene.ask({ method, target: '/a', request: { customKey: 'k' } })
+  for (const scene of scenes) await ask(scene)
+  for (const scene of scenes) scene.at(1)
+  await ask(scenes[0], 'POST')
+  for (const scene of scenes) assert.equal((await ask(scene)).word, 'MISS')
+})
+
+test('the answer does not wait for others, and the log says when they do not know', async () => {
+  const spread: Spread = {
+    subscribe: async () => undefined,
+    publish: () => Promise.reject(new Error('ENOSPC')),
+    close: async () => undefined
+  }
+  const scene = new Scene({}, { zone: { spread } })
+  assert.equal((await scene.ask({ method: 'POST' })).status, 200)
+  assert.deepEqual(scene.logged, ['what an unsafe request changed is invalid in this process only'])
 })

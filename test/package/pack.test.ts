@@ -99,9 +99,35 @@ test('nothing but the package itself can be reached', async () => {
   assert.equal(await runProgram(project, 'inside.mjs', program), 'ERR_PACKAGE_PATH_NOT_EXPORTED')
 })
 
+// A primary and one worker: what the worker says to the primary's part is answered.
+const CLUSTER = `
+if (cluster.isPrimary) {
+  cluster.fork().on('exit', (code) => console.log('exit', code))
+} else {
+  process.on('message', ({ kind, id }) => { console.log(kind, id); process.exit() })
+  process.send({ 'fastify-sluice': 1, kind: 'hello', id: 3, topic: '', data: '' })
+}
+`
+for (const [name, load] of [
+  ['primary.cjs', `const cluster = require('node:cluster')\nrequire('fastify-sluice/primary')\n`],
+  ['primary.mjs', `import cluster from 'node:cluster'\nimport 'fastify-sluice/primary'\n`]
+] as const) {
+  test(`the primary's part loads and answers: ${name}`, async () => {
+    assert.equal(await runProgram(project, name, load + CLUSTER), 'answer 3\nexit 0')
+  })
+}
+
+test('the primary’s part loads nothing but itself', async () => {
+  const program = `require('fastify-sluice/primary')
+const outside = Object.keys(require.cache).filter((file) => !/fastify-sluice.dist.(?:primary|cluster.\\w+).js$/.test(file))
+console.log(outside.length, Object.keys(require.cache).length > 1)`
+  assert.equal(await runProgram(project, 'small.cjs', program), '1 true')
+})
+
 const TYPED = `
 import Fastify from 'fastify'
 import sluice, { defineSluice, sluice as named } from 'fastify-sluice'
+import 'fastify-sluice/primary'
 
 export async function start (): Promise<void> {
   const app = Fastify()

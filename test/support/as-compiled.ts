@@ -6,5 +6,11 @@ type Resolve = (name: string, ...rest: unknown[]) => string
 
 const loader = Module as unknown as { _resolveFilename: Resolve }
 const resolve = loader._resolveFilename
-loader._resolveFilename = (name, ...rest) =>
-  name === 'fastify-sluice' ? join(__dirname, '..', '..', 'src', 'index.js') : resolve(name, ...rest)
+const entries: Readonly<Record<string, string>> = {
+  'fastify-sluice': 'index.js',
+  'fastify-sluice/primary': 'primary.js'
+}
+loader._resolveFilename = (name, ...rest) => {
+  const entry = Object.hasOwn(entries, name) ? entries[name] : undefined
+  return entry === undefined ? resolve(name, ...rest) : join(__dirname, '..', '..', 'src', entry)
+}
