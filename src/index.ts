@@ -13,6 +13,7 @@ import type * as control from './setup/control'
 import type * as drain from './setup/drain'
 import type * as explanation from './setup/explanation'
 import type * as pretend from './setup/pretend'
+import type * as ready from './setup/ready'
 import * as redirect from './setup/redirect-to-https'
 import type * as shown from './setup/shown'
 import type * as upstreams from './setup/upstreams'
@@ -108,6 +109,7 @@ declare namespace sluice {
   export type UpstreamControl = control.UpstreamControl
   export type UpstreamsControl = upstreams.UpstreamsControl
   export type DrainOptions = drain.DrainOptions
+  export type ReadyOptions = ready.ReadyOptions
   export type Explanation = explanation.Explanation
   export type ExplainRequest = pretend.ExplainRequest
   export type ShownRoute = shown.ShownRoute

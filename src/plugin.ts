@@ -14,12 +14,14 @@ import { CatchAll } from './setup/catch-all'
 import { Connections } from './setup/connections'
 import { Drain } from './setup/drain'
 import { hostConstraint } from './setup/hosts'
+import { LoopDelay } from './setup/loop-delay'
 import { freezeCopy } from './setup/merge'
 import { addMethods, keepLast, mount } from './setup/mount'
 import { decorateOwn } from './setup/own'
 import { patternsOf, shareMethods } from './setup/places'
 import { quietOurs, quietRequests } from './setup/quiet'
-import { type Registry, registryOf } from './setup/registry'
+import { Readiness } from './setup/ready'
+import { NODE_CLOCK, type Registry, registryOf } from './setup/registry'
 import { resolveRoute, type Surroundings } from './setup/resolve'
 import { mountedFor } from './setup/router'
 import type { NamedRoute } from './setup/routes'
@@ -83,7 +85,9 @@ function install(app: FastifyInstance, registry: Registry): void {
   const sessions = allSessions(each)
   const closeTunnels = (graceMs: number): Promise<void> => upgrades.close(graceMs)
   const drain = new Drain({ connections, sessions, closeTunnels, log: app.log })
-  registry.parts = { upgrades, catchAll: new CatchAll(app), drain }
+  const loop = new LoopDelay(NODE_CLOCK)
+  const readiness = new Readiness({ drain, loop, log: app.log })
+  registry.parts = { upgrades, catchAll: new CatchAll(app), drain, readiness, loop }
   app.addConstraintStrategy(hostConstraint as never)
   const attach = (server: Server): void => {
     listenForContinue(server, (request) => mountedFor(registry, asRouted(app, request)) !== undefined)
@@ -100,12 +104,14 @@ function install(app: FastifyInstance, registry: Registry): void {
   app.addHook('onReady', async () => {
     registry.start()
     drain.start()
+    loop.start()
     const unused = registry.unused()
     if (unused.length > 0) app.log.warn(`defined and used by no route: ${unused.join(', ')}`)
     void warnWithoutPrimary(app.log, registry.memoryCaches)
   })
   app.addHook('preClose', async () => {
     drain.close()
+    loop.stop()
     sessions.end()
     await upgrades.close()
   })

@@ -29,6 +29,7 @@ import { splitSchema } from '../src/proxy/split'
 import { rateLimitSchema, resolveRateLimit } from '../src/rate-limit/options'
 import { check } from '../src/setup/check'
 import { drainSchema, resolveDrain } from '../src/setup/drain'
+import { readySchema, resolveReady } from '../src/setup/ready'
 import { redirectToHttpsSchema } from '../src/setup/redirect-to-https'
 import { routeSchema, sharedSchema } from '../src/setup/schema'
 import { resolveStatic, staticSchema } from '../src/static/options'
@@ -126,6 +127,7 @@ const TABLES: [name: string, known: string[]][] = [
   ['cookies', optionsOf(cookiesSchema)],
   ['watchCertificates', optionsOf(certificatesSchema)],
   ['drain', optionsOf(drainSchema)],
+  ['ready', optionsOf(readySchema)],
   ['redirectToHttps', optionsOf(redirectToHttpsSchema)]
 ]
 
@@ -177,6 +179,7 @@ const RESOLVERS: Record<string, Resolve> = {
   authRequest: (given) => resolveAuthRequest({ upstream: 'u', path: '/', ...given }, 'a'),
   websocket: (given) => resolveWebsocket(given, 'w'),
   drain: (given) => resolveDrain(given),
+  ready: (given) => resolveReady(given),
   securityHeaders: (given) => resolveSecurityHeaders(given, 's')
 }
 

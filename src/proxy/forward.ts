@@ -156,10 +156,12 @@ function choose<R>({ to }: Errand<R>, { tried }: Progress): Lease | undefined {
 /** After `choose` in vain, if room is all that is missing. A failure of a server says more than one of the queue. */
 async function waitForRoom<R>(
   { to, abort }: Errand<R>,
-  { tried, last }: Progress
+  { tried, last, startedAt }: Progress
 ): Promise<Lease | undefined> {
+  const { timeoutMs } = to.retry
+  const longestMs = timeoutMs > 0 ? Math.max(0, timeoutMs - (performance.now() - startedAt)) : undefined
   try {
-    return await to.upstream.wait(abort, tried, to.wish)
+    return await to.upstream.wait({ abort, longestMs }, tried, to.wish)
   } catch (error) {
     if (last === undefined || abort.reason !== undefined) throw error
     return undefined

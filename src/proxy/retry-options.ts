@@ -11,7 +11,7 @@ export interface RetryOptions {
   readonly on?: readonly RetryOn[]
   /** Tries in all; that a kept connection broke before the answer is none of them. @default 2 (nginx: `proxy_next_upstream_tries`) */
   readonly tries?: number
-  /** No further try after this long. @default off (nginx: `proxy_next_upstream_timeout`) */
+  /** No further try after this long; nobody waits longer for a server with room either. @default off (nginx: `proxy_next_upstream_timeout`) */
   readonly timeout?: Duration
   /**
    * What repeats may add to the load of an upstream: this share of the requests of the last 10 seconds, and `min` a second in any case. A request of

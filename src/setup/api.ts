@@ -13,6 +13,7 @@ import type { Explanation } from './explanation'
 import { cached } from './own'
 import type { ExplainRequest } from './pretend'
 import { purge } from './purge'
+import type { ReadyOptions } from './ready'
 import type { Registry } from './registry'
 import { type ShownRoute, showRoute } from './shown'
 import { createUpstreams, type UpstreamsControl } from './upstreams'
@@ -25,6 +26,8 @@ export interface SluiceStats {
   readonly queues: Readonly<Record<string, QueueState>>
   /** What is read ahead of slow clients, in all of the process: memory of the budget, and bodies that have gone to a file. */
   readonly buffers: { readonly bytes: number; readonly maxBytes: number; readonly spilling: number }
+  /** How late the event loop of this process was, at least, in most of the last nine seconds. */
+  readonly loopDelayMs: number
 }
 
 /** A handler for any route: of an app on HTTP/2, with a type provider, a logger of its own. */
@@ -51,14 +54,14 @@ export interface Sluice {
   /** Groups that come and go while the app runs. */
   readonly upstreams: UpstreamsControl
   /** Whether new requests are welcome: what a readiness route answers by. */
-  ready(): boolean
+  ready(options?: ReadyOptions): boolean
   /** Ends the edge without losing a request, for `app.close()` after it. */
   drain(options?: DrainOptions): Promise<void>
   /** What is in force, as `nginx -T`. */
   routes(): ShownRoute[]
   /** What becomes of a request, and why. Nothing runs, nothing is counted, nobody is asked. */
   explain(request: ExplainRequest): Promise<Explanation>
-  /** Counters and gauges of caches, upstreams and buffers. */
+  /** Counters and gauges of caches, upstreams, buffers and the event loop. */
   stats(): SluiceStats
 }
 
@@ -69,7 +72,7 @@ export function createApi(registry: Registry): Sluice {
     purge: (what) => purge(registry, what),
     upstream: (name) => controlOf(registry, name),
     upstreams: createUpstreams(registry),
-    ready: () => registry.parts.drain.ready,
+    ready: (options) => registry.parts.readiness.ready(options),
     drain: async (options) => registry.parts.drain.drain(options),
     routes: () => registry.mounted.map((mounted) => showRoute(mounted, registry.parts.catchAll)),
     explain: (request) => explain(registry, request),
@@ -81,7 +84,8 @@ export function createApi(registry: Registry): Sluice {
       queues: Object.fromEntries(
         [...registry.upstreams].flatMap(([name, { group }]) => (group.queue ? [[name, group.queue]] : []))
       ),
-      buffers: { bytes: BUDGET.bytes, maxBytes: BUDGET.maxBytes, spilling: BUDGET.spilling }
+      buffers: { bytes: BUDGET.bytes, maxBytes: BUDGET.maxBytes, spilling: BUDGET.spilling },
+      loopDelayMs: registry.parts.loop.ms
     })
   }
 }

@@ -17,6 +17,8 @@ import type { Upgrades } from '../websocket/upgrade'
 import type { CatchAll } from './catch-all'
 import { didYouMean } from './did-you-mean'
 import type { Drain } from './drain'
+import type { LoopDelay } from './loop-delay'
+import type { Readiness } from './ready'
 import type { NamedRoute } from './routes'
 
 /** A route as mounted. */
@@ -38,9 +40,12 @@ export interface ServerParts {
   readonly upgrades: Upgrades
   readonly catchAll: CatchAll
   readonly drain: Drain
+  readonly readiness: Readiness
+  readonly loop: LoopDelay
 }
 
-const CHECK_CLOCK: CheckClock = {
+/** Time and chance as they are. */
+export const NODE_CLOCK: CheckClock = {
   now: () => performance.now(),
   setTimeout,
   clearTimeout: (timer) => clearTimeout(timer as NodeJS.Timeout | undefined),
@@ -155,7 +160,7 @@ export class Registry {
       onOpen: () =>
         log.warn({ upstream: name }, `upstream ${name}: too many requests fail, its breaker is open`),
       checks: {
-        clock: CHECK_CLOCK,
+        clock: NODE_CLOCK,
         openTransport: ({ origin }) =>
           openTransport(origin, { ...resolved, keepalive: 0, maxConnections: 0 }),
         onChange: (server) => logHealth(log, name, server)

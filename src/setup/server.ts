@@ -1,6 +1,6 @@
 // The servers that listen for an app, their HTTP/2 sessions at the end, and upstreams that are ourselves.
 import type { Server } from 'node:http'
-import type { Http2Session } from 'node:http2'
+import { constants, type Http2Session, type ServerHttp2Stream } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { internal } from './internal'
@@ -38,6 +38,11 @@ export function allSessions(each: readonly Sessions[]): Sessions {
  */
 export function watchSessions(server: Server): Sessions {
   const sessions = new Map<Http2Session, () => void>()
+  const streams = new Set<ServerHttp2Stream>()
+  server.on('stream', (stream: ServerHttp2Stream) => {
+    streams.add(stream)
+    stream.once('close', () => streams.delete(stream))
+  })
   server.on('session', (session: Http2Session) => {
     const { socket } = session
     sessions.set(session, socket.destroySoon.bind(socket))
@@ -50,7 +55,11 @@ export function watchSessions(server: Server): Sessions {
     },
     open: () => sessions.size,
     cut() {
-      for (const session of sessions.keys()) session.destroy()
+      // Without a reset a session that ends looks to some clients as if its answers were whole.
+      for (const stream of streams) stream.close(constants.NGHTTP2_INTERNAL_ERROR)
+      setImmediate(() => {
+        for (const session of sessions.keys()) session.destroy()
+      })
     }
   }
 }

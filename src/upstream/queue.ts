@@ -8,13 +8,19 @@ export type SetTimer = (run: () => void, ms: number) => () => void
 /** What a waiting request is offered: `none` leaves it waiting, `hopeless` ends its wait without a server. */
 export type Offer<T> = { readonly lease: T } | 'none' | 'hopeless'
 
+/** How long a request waits: until its end, or so long. */
+export interface Patience {
+  readonly abort: Abort
+  /** What is shorter counts, this or the queue's own time. */
+  readonly longestMs?: number | undefined
+}
+
 /** One request that wants to wait. */
-export interface Applicant<T> {
+export interface Applicant<T> extends Patience {
   /** Asked whenever there may be room. */
   readonly offer: () => Offer<T>
   /** Any server would do: when it gets none, those behind it get none either. */
   readonly takesAny: boolean
-  readonly abort: Abort
 }
 
 interface Waiting<T> extends Applicant<T> {
@@ -67,8 +73,9 @@ export class Queue<T> {
           reject(error)
         }
       }
-      const late = (): void => waiting.end(refusal(`no server had room within ${this.#timeoutMs} ms`))
-      const clear = this.#setTimer(late, this.#timeoutMs)
+      const limitMs = Math.min(this.#timeoutMs, applicant.longestMs ?? this.#timeoutMs)
+      const late = (): void => waiting.end(refusal(`no server had room within ${Math.round(limitMs)} ms`))
+      const clear = this.#setTimer(late, limitMs)
       this.#waiting.add(waiting)
       // The last step: it ends the wait at once when the client has left already.
       applicant.abort.listen(waiting.end)

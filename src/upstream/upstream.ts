@@ -1,6 +1,5 @@
 // A group of servers: chooses one per try, at once or after a wait in its queue (nginx: upstream, ngx_http_upstream_round_robin).
 import { sluiceError } from '../errors'
-import type { Abort } from '../http/abort'
 import type { Wish } from '../http/message'
 import type { HashKey, ResolvedSticky } from './balance/options'
 import { type Chooser, createChooser } from './choice'
@@ -10,7 +9,7 @@ import { type Lease, type Lessor, openLease } from './lease'
 import { type MemberDeps, Members, type Names } from './members'
 import { findServer, refuseJoin, refuseLeave, reweigh } from './membership'
 import type { ResolvedServer, ResolvedUpstream } from './options'
-import { type Offer, Queue, type QueueState, type SetTimer } from './queue'
+import { type Offer, type Patience, Queue, type QueueState, type SetTimer } from './queue'
 import {
   type HealthRule,
   type Reason,
@@ -92,15 +91,15 @@ export class Upstream {
     return this.#choose(tried, wish, who === 'well' ? whyOut : this.#rule(tried))
   }
 
-  /** After `choose` in vain: waits while a server is full, else undefined at once. Rejects with SLUICE_QUEUE, or the reason of `abort`. */
-  async wait(abort: Abort, tried?: Tried, wish: Wish = ANY): Promise<Lease | undefined> {
+  /** After `choose` in vain: waits while a server is full, else undefined at once. Rejects with SLUICE_QUEUE, or the reason of its `abort`. */
+  async wait(patience: Patience, tried?: Tried, wish: Wish = ANY): Promise<Lease | undefined> {
     if (this.#queue === undefined || !this.#isBusy(tried)) return undefined
     const offer = (): Offer<Lease> => {
       const lease = this.#choose(tried, wish, this.#rule(tried))
       if (lease !== undefined) return { lease }
       return this.#isBusy(tried) ? 'none' : 'hopeless'
     }
-    return this.#queue.wait({ offer, takesAny: tried === undefined || tried.size === 0, abort })
+    return this.#queue.wait({ offer, takesAny: tried === undefined || tried.size === 0, ...patience })
   }
 
   /** Whether it is known, without asking anybody, that no request can be answered well. */

@@ -3,8 +3,11 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { Agent } from 'node:http'
 import { connect } from 'node:http2'
+import { connect as connectTcp } from 'node:net'
 import { test } from 'node:test'
+import Fastify from 'fastify'
 import { WebSocket, WebSocketServer } from 'ws'
+import sluicePlugin from '../../src/index'
 import { certificates } from '../support/certificates'
 import { startEdge } from '../support/edge'
 import { get, getOpen } from '../support/http-client'
@@ -120,4 +123,44 @@ test('the app may close meanwhile; wrong options are refused', async (t) => {
   await within('the close', edge.close())
   await within('the drain', drained)
   assert.equal(sluice.ready(), false)
+})
+
+test('a second call waits for the first', async (t) => {
+  const { edge, sluice } = await scene(t)
+  await get(edge.url)
+  const first = sluice.drain({ delay: '50ms' })
+  const second = sluice.drain({ delay: '1h', grace: '1h' })
+  await within('both', Promise.all([first, second]), 30_000)
+  await within('a late one', sluice.drain())
+  assert.equal(edge.logged('drain: not ready any more').length, 1)
+})
+
+test('an edge that is told to end before it listens is never ready', async (t) => {
+  const app = Fastify()
+  t.after(() => app.close())
+  await app.register(sluicePlugin, { prefix: '/', upstream: 'http://127.0.0.1:1' })
+  await within('the drain', app.sluice.drain({ delay: '0s', grace: '300s' }))
+  await app.ready()
+  assert.equal(app.sluice.ready(), false)
+})
+
+test('a tunnel whose client does not heed the close is cut after the grace', async (t) => {
+  const sockets = new WebSocketServer({ port: 0, host: '127.0.0.1' })
+  await once(sockets, 'listening')
+  t.after(() => sockets.close())
+  const { port } = sockets.address() as { port: number }
+  const edge = await startEdge(t, { prefix: '/', upstream: `http://127.0.0.1:${port}`, websocket: true })
+  const deaf = connectTcp({ port: Number(new URL(edge.url).port), host: '127.0.0.1' })
+  t.after(() => deaf.destroy())
+  const key = Buffer.alloc(16).toString('base64')
+  deaf.write(
+    `GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n\r\n`
+  )
+  const said: Buffer[] = []
+  deaf.on('data', (chunk: Buffer) => said.push(chunk))
+  await once(deaf, 'data')
+  const ended = once(deaf, 'end')
+  await within('the drain', edge.app.sluice.drain({ delay: '0s', grace: '100ms' }), 30_000)
+  await within('the cut', ended)
+  assert.deepEqual(Buffer.concat(said).subarray(-4), Buffer.from([0x88, 0x02, 0x03, 0xe9]), 'Close 1001')
 })

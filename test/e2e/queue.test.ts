@@ -7,7 +7,7 @@ import { get } from '../support/http-client'
 import { startOrigin } from '../support/origin'
 import { arrivals, until } from '../support/waiting'
 
-async function start(t: TestContext, queue: object | undefined) {
+async function start(t: TestContext, queue: object | undefined, route: object = {}) {
   const held = arrivals<ServerResponse>()
   const origin = await startOrigin((_, response) => held.add(response))
   t.after(origin.close)
@@ -15,7 +15,7 @@ async function start(t: TestContext, queue: object | undefined) {
   const seen = arrivals<string>()
   const edge = await startEdge(
     t,
-    { upstreams, prefix: '/', upstream: 'app' },
+    { upstreams, prefix: '/', upstream: 'app', ...route },
     { before: (app) => app.addHook('preHandler', async ({ url }) => seen.add(url)) }
   )
   const answer = async (n: number) => (await held.nth(n + 1)).end(`answer ${n}`)
@@ -75,6 +75,16 @@ test('waiting too long is 503, and the place is free again', async (t) => {
   await answer(0)
   assert.equal((await first.asked).status, 200)
   assert.equal(origin.requests.length, 1)
+})
+
+test('retry.timeout bounds the wait as well', async (t) => {
+  const { origin, ask, answer } = await start(t, { size: 1, timeout: '1h' }, { retry: { timeout: '50ms' } })
+  const first = await ask('/0')
+  await origin.request(1)
+  const late = await (await ask('/late')).asked
+  assert.deepEqual([late.status, late.json<{ code: string }>().code], [503, 'SLUICE_QUEUE'])
+  await answer(0)
+  assert.equal((await first.asked).status, 200)
 })
 
 test('a client that leaves frees its place and is never sent on', async (t) => {

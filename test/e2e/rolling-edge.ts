@@ -1,8 +1,17 @@
 // Two edges on one port (node:cluster) that are replaced one after the other when the parent asks: `node rolling-edge.js <upstream>`.
+// With each restart the parent is told what the edge that has ended did.
 import cluster, { type Worker } from 'node:cluster'
 import { once } from 'node:events'
 import Fastify from 'fastify'
 import sluice from '../../src/index'
+
+/** One edge's life. */
+export interface Life {
+  /** Requests that it took. */
+  readonly begun: number
+  /** Answers that it did not finish. */
+  readonly cut: readonly string[]
+}
 
 async function startWorker(): Promise<Worker> {
   const worker = cluster.fork()
@@ -10,13 +19,14 @@ async function startWorker(): Promise<Worker> {
   return worker
 }
 
-async function replace(worker: Worker): Promise<Worker> {
-  const next = await startWorker()
+async function replace(worker: Worker): Promise<Life> {
+  const said = once(worker, 'message')
   const exited = once(worker, 'exit')
   worker.send('drain')
+  const [life] = await said
   const [code] = await exited
   if (code !== 0) throw new Error(`a worker ended with ${code}`)
-  return next
+  return life
 }
 
 async function primary(): Promise<void> {
@@ -27,8 +37,8 @@ async function primary(): Promise<void> {
   let workers = [await startWorker(), await startWorker()]
   process.on('message', async () => {
     const [oldest, ...others] = workers
-    workers = [...others, await replace(oldest as Worker)]
-    process.send?.('restarted')
+    workers = [...others, await startWorker()]
+    process.send?.(await replace(oldest as Worker))
   })
   process.once('disconnect', () => {
     for (const worker of workers) worker.process.kill('SIGKILL')
@@ -38,11 +48,19 @@ async function primary(): Promise<void> {
 
 async function edge(upstream: string): Promise<void> {
   const app = Fastify()
+  const cut: string[] = []
+  let begun = 0
+  app.addHook('onRequest', async ({ url, headers }, { raw }) => {
+    begun++
+    raw.once('close', () => {
+      if (headers.upgrade === undefined && !raw.writableFinished) cut.push(url)
+    })
+  })
   await app.register(sluice, { routes: [{ prefix: '/', upstream, websocket: true }] } as never)
   process.once('message', async () => {
     await app.sluice.drain({ delay: '100ms', grace: '60s' })
     await app.close()
-    process.exit(0)
+    process.send?.({ begun, cut } satisfies Life, () => process.exit(0))
   })
   await app.listen({ host: '127.0.0.1', port: 0 })
 }

@@ -392,7 +392,7 @@ function line(options: Partial<UpstreamOptions> = QUEUE) {
   const timers = fakeClock()
   const it = rig([{ url: 'http://a', maxConns: 1 }], options, timers)
   const abort = new Abort()
-  const wait = (life = new Abort()) => it.upstream.wait(life)
+  const wait = (life = new Abort(), longestMs?: number) => it.upstream.wait({ abort: life, longestMs })
   return { ...it, timers, abort, wait }
 }
 
@@ -431,6 +431,18 @@ test('queue: a full one refuses, a long wait ends, both with 503', async () => {
   assert.equal(upstream.choose()?.server, lease?.server)
 })
 
+test('queue: who has less time than the queue gives waits no longer than that, who has more as long as the queue gives', async () => {
+  const { upstream, wait, abort, timers } = line()
+  upstream.choose()
+  const waiting = [wait(abort, 40.4), wait(abort, 6000)]
+  timers.advance(41)
+  await assert.rejects(waiting[0] as Promise<unknown>, { detail: 'no server had room within 40 ms' })
+  assert.equal(upstream.queue?.waiting, 1)
+  timers.advance(4959)
+  await assert.rejects(waiting[1] as Promise<unknown>, { detail: 'no server had room within 5000 ms' })
+  assert.equal(timers.pending(), 0)
+})
+
 test('queue: a client that leaves frees its place', async () => {
   const { upstream, wait, abort, timers } = line()
   const lease = upstream.choose()
@@ -457,10 +469,10 @@ test('queue: nobody waits when no server is full, and those who wait are told wh
     timers
   )
   const lease = upstream.choose()
-  const waiting = upstream.wait(new Abort())
+  const waiting = upstream.wait({ abort: new Abort() })
   lease?.done('failed', undefined, REFUSED)
   assert.equal(await waiting, undefined)
-  assert.equal(await upstream.wait(new Abort()), undefined)
+  assert.equal(await upstream.wait({ abort: new Abort() }), undefined)
 })
 
 test('queue: who waits for a full server is sent to one that is out when the full one fails', async () => {
@@ -473,7 +485,7 @@ test('queue: who waits for a full server is sent to one that is out when the ful
   )
   const a = upstream.choose()
   upstream.choose()?.done('failed')
-  const waiting = upstream.wait(new Abort())
+  const waiting = upstream.wait({ abort: new Abort() })
   assert.equal(upstream.queue?.waiting, 1)
   a?.done('failed')
   assert.ok(await waiting)
@@ -493,7 +505,7 @@ test('queue: the head of the answer to a probe makes room for who waits', async 
   clock.now = 20_000
   const probe = upstream.choose()
   assert.equal(nameOf(probe?.server.url ?? ''), 'b')
-  const waiting = upstream.wait(new Abort())
+  const waiting = upstream.wait({ abort: new Abort() })
   assert.equal(upstream.queue?.waiting, 1)
   probe?.answered()
   assert.equal((await waiting)?.server, probe?.server)
@@ -518,7 +530,7 @@ test('queue: a server that its checks bring back goes to who waits', async () =>
   await clock.advanceAsync(1)
   await settle()
   assert.equal(nameOf(upstream.choose()?.server.url ?? ''), 'a')
-  const waiting = upstream.wait(new Abort())
+  const waiting = upstream.wait({ abort: new Abort() })
   assert.equal(upstream.queue?.waiting, 1)
   answers['http://b'] = 200
   await clock.advanceAsync(1000)
@@ -545,7 +557,7 @@ test('queue: a server that is back from its rest goes to who waits, not to who c
   const a = upstream.choose()
   assert.ok(a)
   upstream.choose()?.done('failed')
-  const waiting = upstream.wait(new Abort())
+  const waiting = upstream.wait({ abort: new Abort() })
   assert.equal(upstream.queue?.waiting, 1)
   clock.now = 20_000
   assert.equal(upstream.choose(), undefined)
@@ -564,8 +576,8 @@ test('queue: one that may not have the free server does not hold up those behind
   )
   const [a, b] = [upstream.choose(), upstream.choose()]
   assert.ok(a && b)
-  const picky = upstream.wait(new Abort(), new Set([a.server]))
-  const any = upstream.wait(new Abort())
+  const picky = upstream.wait({ abort: new Abort() }, new Set([a.server]))
+  const any = upstream.wait({ abort: new Abort() })
   a.done('ok')
   assert.equal((await any)?.server, a.server)
   assert.equal(upstream.queue?.waiting, 1)

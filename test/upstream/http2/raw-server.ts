@@ -1,6 +1,6 @@
-// A server that says exactly the HTTP/2 frames a test gives it (RFC 9113 §4.1), for those that lie and die.
+// A server, or a client, that says exactly the HTTP/2 frames a test gives it (RFC 9113 §4.1), for those that lie and die.
 import { once } from 'node:events'
-import { createServer, type Socket } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
 import type { TestContext } from 'node:test'
 
 /** Frame types of RFC 9113 §6. */
@@ -31,7 +31,7 @@ export interface Frame {
   readonly payload: Buffer
 }
 
-/** One connection from the server's side. */
+/** One connection from the server's side, or a client's. */
 export interface RawPeer {
   readonly socket: Socket
   readonly frames: Frame[]
@@ -123,11 +123,21 @@ export async function rawServer(
   return { url: `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`, peers }
 }
 
-function rawPeer(socket: Socket, onPreface: () => void): RawPeer {
+/** Connects to a server that speaks HTTP/2 in the clear; its SETTINGS are acknowledged. */
+export function rawClient(t: Pick<TestContext, 'after'>, url: string): RawPeer {
+  const socket = connect(Number(new URL(url).port), '127.0.0.1')
+  t.after(() => socket.destroy())
+  socket.write(PREFACE)
+  socket.write(settings())
+  return rawPeer(socket)
+}
+
+/** With `onPreface` it waits for a client's preface. */
+function rawPeer(socket: Socket, onPreface?: () => void): RawPeer {
   const frames: Frame[] = []
   const listeners = new Set<() => void>()
   let pending = Buffer.alloc(0)
-  let begun = false
+  let begun = onPreface === undefined
   socket.on('error', () => {})
   socket.on('data', (chunk: Buffer) => {
     pending = Buffer.concat([pending, chunk])
@@ -135,7 +145,7 @@ function rawPeer(socket: Socket, onPreface: () => void): RawPeer {
       if (pending.length < PREFACE.length) return
       begun = true
       pending = pending.subarray(PREFACE.length)
-      onPreface()
+      onPreface?.()
     }
     for (let next = take(); next !== undefined; next = take()) {
       frames.push(next)
