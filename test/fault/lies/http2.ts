@@ -361,12 +361,12 @@ const CONTENTS: Lie<Http2Play>[] = [
   ['empty frames for ever', drip(OK, data('')), ['TOTAL_TIMEOUT', 'READ_TIMEOUT', 'broken'], ENDLESS]
 ]
 
-/** What the client gets is whole, or empty by definition. */
+/** What the client gets is whole, or empty by definition; a newer nghttp2 ends the connection over content where none may be. */
 const WHOLES: Lie<Http2Play>[] = [
   [
     'content on HEAD',
     say(withLength(9), data('abcdefghi', END_STREAM)),
-    ['200=', '200=abcdefghi'],
+    ['200=', '200=abcdefghi', 'BAD_RESPONSE'],
     { method: 'HEAD' }
   ],
   ['content on 204', say(head([[':status', '204']]), data('abc', END_STREAM)), ['204=', 'BAD_RESPONSE']],
