@@ -1,6 +1,6 @@
 // One body, its takers at their own pace: clients behind a spool, and the store, which may delay them a little and never breaks them.
 import type { Readable } from 'node:stream'
-import { sluiceError } from '../errors'
+import { isSluiceError, sluiceError } from '../errors'
 import { whyEnded } from '../http/ended'
 import { Spool, type SpoolOptions, type SpoolRange } from '../spool/spool'
 import { IdleWatch } from './idle'
@@ -65,7 +65,9 @@ export class Fill {
   constructor(parts: FillParts) {
     this.#parts = parts
     this.#writer = parts.writer
-    this.#idle = new IdleWatch(parts.timers, IDLE_MS, () => this.#endIdle())
+    this.#idle = new IdleWatch(parts.timers, IDLE_MS, () =>
+      this.#endDetached(sluiceError('SLUICE_READ_TIMEOUT', { phase: 'body' }))
+    )
     this.body = this.#openSpool(parts)
     parts.source
       .on('data', (chunk: Buffer) => this.#take(chunk))
@@ -93,7 +95,7 @@ export class Fill {
     const body = this.#spool?.reader(range)
     if (body === undefined) throw sluiceError('SLUICE_INTERNAL', { detail: 'the beginning is gone' })
     // A body that nobody listens to must not take the process down; whoever reads it sees the error all the same.
-    return body.on('error', () => {}).once('close', () => this.#watchIdle())
+    return body.on('error', () => {}).once('close', () => this.#onLeft(body))
   }
 
   /** No more for the store but what is complete: resolves when that is settled. Clients keep their bodies. */
@@ -124,14 +126,20 @@ export class Fill {
     return body
   }
 
+  /** What takes longer than an answer may is not fetched on for the store either: whoever came would wait for it as long in vain. */
+  #onLeft({ errored }: Readable): void {
+    if (isSluiceError(errored) && errored.code === 'SLUICE_TOTAL_TIMEOUT') this.#endDetached(errored)
+    else this.#watchIdle()
+  }
+
   #watchIdle(): void {
     if (this.detached) this.#idle.start()
   }
 
   /** A source that no client waits for must not be held open for ever. */
-  #endIdle(): void {
+  #endDetached(error: Error): void {
     if (!this.detached) return
-    this.#fail(sluiceError('SLUICE_READ_TIMEOUT', { phase: 'body' }))
+    this.#fail(error)
     this.#parts.source.destroy()
   }
 

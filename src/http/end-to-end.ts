@@ -16,7 +16,7 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
 ])
 
 /** A sender that names one of these in `connection` attacks: without them the message means something else. */
-const PROTECTED: ReadonlySet<string> = new Set([
+export const PROTECTED: ReadonlySet<string> = new Set([
   'host',
   'content-length',
   'content-type',

@@ -16,6 +16,16 @@ export interface UpstreamRequest {
   readonly fields: Fields
   /** A stream can be sent once; only `null` and a Buffer can be sent again. */
   readonly body: Body
+  /** Of a stream whose framing has room for them; only HTTP/2 carries them on. */
+  readonly trailers?: RequestTrailers
+}
+
+/** Trailer fields of a request (RFC 9110 §6.5), without those that may not cross. */
+export interface RequestTrailers {
+  /** Names that the client has announced: some servers drop all others. */
+  readonly announced: readonly string[]
+  /** The fields; to be asked once the body has been read to its end. */
+  read(): Fields
 }
 
 /** A final (2xx–5xx) response from an upstream server or from the cache: fields end-to-end only. */

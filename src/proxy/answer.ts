@@ -4,7 +4,7 @@ import { sluiceError } from '../errors'
 import { Abort } from '../http/abort'
 import type { Body, Fields, Try, UpstreamRequest, UpstreamResponse } from '../http/message'
 import { clientFields, stickTo, wishOf } from './balance'
-import { announcedLength, hasContent, RequestBody } from './body'
+import { announcedLength, hasContent, mayHaveTrailers, RequestBody } from './body'
 import type { RequestExchange } from './exchange'
 import { type Destination, forward } from './forward'
 import { relayInformation } from './information'
@@ -113,6 +113,7 @@ export function upstreamRequest(exchange: Sendable, upstream: UpstreamRef, body:
       forwarded,
       authFields,
       body,
+      rawTrailers: body instanceof RequestBody && mayHaveTrailers(raw) ? () => raw.rawTrailers : undefined,
       keyed: cacheFacts !== undefined && (request.method === 'GET' || request.method === 'HEAD')
     },
     settings,

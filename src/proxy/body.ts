@@ -23,6 +23,11 @@ export function announcedLength(raw: Raw): number | undefined {
   return length === undefined ? undefined : Number(length)
 }
 
+/** Whether trailer fields may follow the content (RFC 9112 §7.1.2, RFC 9113 §8.1). */
+export function mayHaveTrailers({ httpVersionMajor, headers }: Raw): boolean {
+  return httpVersionMajor >= 2 || headers['transfer-encoding'] !== undefined
+}
+
 /** What bounds the content; 0 = nothing does. */
 export interface BodyLimits {
   readonly bytes: number

@@ -10,6 +10,7 @@ import { OVERRIDES } from '../http/overrides'
 import { returnedText } from '../http/returned'
 import { rewritePath, type Target } from '../http/target'
 import type { FieldRule } from './options'
+import { requestTrailers } from './request-trailers'
 import type { Route, UpstreamRef } from './route'
 
 /** What is known of the client's request. */
@@ -24,6 +25,8 @@ export interface DownstreamRequest {
   /** Fields of the auth server's answer. */
   readonly authFields: Fields | undefined
   readonly body: Body
+  /** Of a body whose framing has room for trailers: names and values in turn, once it has ended. */
+  readonly rawTrailers?: (() => readonly string[]) | undefined
   /** The answer may be stored under this URL, for others too. */
   readonly keyed: boolean
 }
@@ -40,7 +43,10 @@ export function toUpstream(downstream: DownstreamRequest, route: Route, to: Upst
   if (downstream.authFields !== undefined) Object.assign(fields, downstream.authFields)
   for (const [name, rule] of route.headers.request)
     setField(fields, name, ruleValue(rule, downstream.request))
-  return { method: downstream.method, path: pathFor(downstream.target, route), fields, body: downstream.body }
+  const { method, target, body, rawTrailers } = downstream
+  const sent = { method, path: pathFor(target, route), fields, body }
+  if (rawTrailers === undefined) return sent
+  return { ...sent, trailers: requestTrailers(downstream.fields.trailer, rawTrailers, route) }
 }
 
 /** The host that the client asked for, as `trustProxy` verified it: one for Host to the upstream and for the cache's key. */

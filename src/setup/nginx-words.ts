@@ -72,11 +72,11 @@ const COUNTERPARTS: Readonly<Record<string, string>> = {
   fail_timeout: '`failTimeout` of a server',
   max_conns: '`maxConns` of a server',
   least_conn: "`balance: 'least-conn'`",
-  ip_hash: 'not here',
+  ip_hash: "`balance: 'ip-hash'`",
   stub_status: '`app.sluice.stats()`',
   fastcgi_pass: 'not here: only HTTP upstreams',
   uwsgi_pass: 'not here: only HTTP upstreams',
-  grpc_pass: 'not here: only HTTP upstreams'
+  grpc_pass: "`upstreams.NAME.protocol`: 'h2c' or 'h2'"
 }
 
 /** `; nginx's proxy_pass is here: …`, for a directive in its own spelling or in camelCase; else nothing. */

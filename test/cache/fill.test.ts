@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Fill, type FillEnd, type FillParts } from '../../src/cache/fill'
 import type { EntryWriter, StoredEntry } from '../../src/cache/store/store'
+import { sluiceError } from '../../src/errors'
 import { openTemporaryFile } from '../../src/spool/temporary-file'
 import { tempDir } from '../support/temp-dir'
 import { until } from '../support/waiting'
@@ -110,6 +111,16 @@ test('a client that leaves does not truncate the stored copy', async () => {
   finish(source, 'two')
   await settled()
   assert.deepEqual([writer.content, writer.state, ends], ['onetwo', 'committed', ['stored']])
+})
+
+test('what takes longer than an answer may is not fetched on for the store', async () => {
+  const { source, writer, ends, fill } = start()
+  source.push(Buffer.from('one'))
+  fill.body?.resume()
+  await settled()
+  fill.body?.destroy(sluiceError('SLUICE_TOTAL_TIMEOUT'))
+  await settled()
+  assert.deepEqual([source.destroyed, writer.state, ends], [true, 'discarded', ['failed']])
 })
 
 test('a client that leaves ends the exchange when nothing is stored', async () => {

@@ -1,11 +1,13 @@
 // Trailer fields (RFC 9110 §6.5): relayed where the client's framing has room for them, and a danger to nobody.
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { startEdge } from '../support/edge'
+import type { H2Client } from '../support/h2'
 import { get } from '../support/http-client'
 import { rawExchange, rawTranscript } from '../support/raw-client'
 import { rawField } from '../support/response-parser'
 import { replies, startScript } from '../support/script-server'
+import { h2cServer } from '../upstream/http2/server'
 import { bothProtocols } from './protocols'
 
 const HEAD =
@@ -55,7 +57,7 @@ test('Trailer beside a Content-Length is a field of the connection, and goes', a
   }
 })
 
-bothProtocols("a client's trailers do not become fields upstream", async (t, start) => {
+bothProtocols("a client's trailers do not become fields of an upstream of HTTP/1.1", async (t, start) => {
   const upstream = await startScript(replies('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'))
   t.after(upstream.close)
   const { ask, edge, h2 } = await start({ prefix: '/', upstream: upstream.url })
@@ -69,6 +71,75 @@ bothProtocols("a client's trailers do not become fields upstream", async (t, sta
   } else await ask('/a', { method: 'POST', body: 'x', headers: { trailer: 'x-evil' } })
   const seen = upstream.connections[0]?.received().toString() ?? ''
   assert.ok(!/evil/i.test(seen), seen)
+})
+
+/** A server of HTTP/2 that says which trailers it got, and which were announced. */
+async function upstreamOfHttp2(t: TestContext): Promise<string> {
+  const server = await h2cServer(t, (stream, { trailer }) => {
+    let seen: readonly string[] = []
+    stream.on('trailers', (_fields: unknown, _flags: number, raw: readonly string[]) => {
+      seen = raw
+    })
+    stream.resume().on('end', () => {
+      stream.respond({ ':status': 200, 'content-type': 'application/json' })
+      stream.end(JSON.stringify({ trailer, seen }))
+    })
+  })
+  return server.url
+}
+
+const SENT = [
+  ['X-Sum', '9'],
+  ['X-Sum', '8'],
+  ['Server-Timing', 'a'],
+  ['Authorization', 'Basic eA=='],
+  ['X_Forwarded_For', '10.0.0.1'],
+  ['X-Role', 'admin']
+] as const
+
+bothProtocols(
+  "a client's trailers reach an upstream of HTTP/2, but for those that a head may not have",
+  async (t, start) => {
+    const options = { servers: [await upstreamOfHttp2(t)], protocol: 'h2c' }
+    const { edge, h2 } = await start({
+      upstreams: { app: options },
+      prefix: '/',
+      upstream: 'app',
+      headers: { request: { 'x-role': 'guest' } }
+    })
+    const answer = h2 === undefined ? await sendHttp1(edge.url) : await sendHttp2(h2)
+    assert.deepEqual(answer, { trailer: 'x-sum', seen: ['x-sum', '9', 'x-sum', '8', 'server-timing', 'a'] })
+  }
+)
+
+async function sendHttp1(url: string): Promise<unknown> {
+  const lines = SENT.map(([name, value]) => `${name}: ${value}\r\n`)
+  const head =
+    'POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum, X-Role, a b\r\n\r\n'
+  const answer = await rawExchange(url, `${head}1\r\nx\r\n0\r\n${lines.join('')}\r\n`, 'POST')
+  return JSON.parse(answer.body.toString())
+}
+
+async function sendHttp2({ session }: H2Client): Promise<unknown> {
+  const head = { ':method': 'POST', ':path': '/a', ':authority': 'a', trailer: 'x-sum, x-role, a b' }
+  const stream = session.request(head, { waitForTrailers: true, endStream: false })
+  stream.on('wantTrailers', () => {
+    const fields: Record<string, string | string[]> = {}
+    for (const [name, value] of SENT) {
+      const before = fields[name.toLowerCase()]
+      fields[name.toLowerCase()] = before === undefined ? value : [before, value].flat()
+    }
+    stream.sendTrailers(fields)
+  })
+  stream.end('x')
+  return JSON.parse(Buffer.concat(await stream.toArray()).toString())
+}
+
+bothProtocols('an upload without trailers ends as it should', async (t, start) => {
+  const options = { servers: [await upstreamOfHttp2(t)], protocol: 'h2c' }
+  const { ask } = await start({ upstreams: { app: options }, prefix: '/', upstream: 'app' })
+  for (const body of ['', 'x', 'x'.repeat(200_000)])
+    assert.deepEqual((await ask('/a', { method: 'POST', body })).json(), { seen: [] })
 })
 
 test('te: trailers goes on, other codings do not', async (t) => {

@@ -69,7 +69,8 @@ export class Exchange {
     if (this.#state === 'over') return
     try {
       const headers = requestHeaders(request, this.#line.origin)
-      this.#stream = http2.request(headers, { endStream: request.body === null })
+      const waitForTrailers = request.trailers !== undefined
+      this.#stream = http2.request(headers, { endStream: request.body === null, waitForTrailers })
     } catch (cause) {
       this.#fail(notSent(this.#line.origin.url, cause as Error))
       return
@@ -77,7 +78,7 @@ export class Exchange {
     this.#watch.arm(timeouts.send)
     this.#line.session.uploads++
     this.#listen(this.#stream)
-    this.#content = new RequestContent(request.body, this.#stream, {
+    this.#content = new RequestContent(request, this.#stream, {
       onProgress: () => this.#watch.touch(),
       onHandedOver: () => this.#onHandedOver(),
       onError: (error) => this.#fail(error)

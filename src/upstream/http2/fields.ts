@@ -17,7 +17,7 @@ const NEVER_SENT: ReadonlySet<string> = new Set([
 
 /** Everything that goes into HEADERS. `host` becomes `:authority`; without it the server's own address is named. */
 export function requestHeaders(request: UpstreamRequest, origin: Origin): OutgoingHttpHeaders {
-  const { method, path, fields, body } = request
+  const { method, path, fields, body, trailers } = request
   const headers: OutgoingHttpHeaders = Object.create(null)
   headers[':method'] = method
   headers[':scheme'] = origin.secure ? 'https' : 'http'
@@ -32,6 +32,7 @@ export function requestHeaders(request: UpstreamRequest, origin: Origin): Outgoi
   if (Buffer.isBuffer(body) && headers['content-length'] === undefined) {
     headers['content-length'] = String(body.length)
   }
+  if (trailers !== undefined && trailers.announced.length > 0) headers.trailer = trailers.announced.join(', ')
   return headers
 }
 

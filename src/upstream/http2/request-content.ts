@@ -1,7 +1,8 @@
 // The content of a request on its way into a stream, no faster than the server's window lets it (RFC 9113 §5.2).
 import type { ClientHttp2Stream } from 'node:http2'
 import { Readable } from 'node:stream'
-import type { Body } from '../../http/message'
+import { sluiceError } from '../../errors'
+import type { RequestTrailers, UpstreamRequest } from '../../http/message'
 import { Upload } from '../upload'
 
 /** What the exchange hears of it. */
@@ -10,7 +11,7 @@ export interface ContentEvents {
   readonly onProgress: () => void
   /** The connection has taken all: from here on it is the server's turn. */
   readonly onHandedOver: () => void
-  /** The client's stream broke off. */
+  /** The client's stream broke off, or has an end that HTTP/2 cannot have. */
   readonly onError: (error: Error) => void
 }
 
@@ -25,7 +26,11 @@ export class RequestContent {
   #handedOver = false
   #stopped = false
 
-  constructor(body: Body, stream: ClientHttp2Stream, events: ContentEvents) {
+  constructor(
+    { body, trailers }: Pick<UpstreamRequest, 'body' | 'trailers'>,
+    stream: ClientHttp2Stream,
+    events: ContentEvents
+  ) {
     this.#stream = stream
     this.#events = events
     this.#upload = body instanceof Readable ? new Upload(body) : undefined
@@ -33,6 +38,7 @@ export class RequestContent {
     else if (Buffer.isBuffer(body)) this.#write(body, 0)
     if (body === null) this.#onFinish()
     else stream.once('finish', () => this.#onFinish())
+    if (trailers !== undefined) stream.once('wantTrailers', () => this.#sendTrailers(trailers))
   }
 
   /** All of it is with the connection. */
@@ -82,6 +88,16 @@ export class RequestContent {
       this.#events.onProgress()
       if (error == null) this.#write(body, to)
     })
+  }
+
+  /** Node has written all content and waits for these, or for none. */
+  #sendTrailers(trailers: RequestTrailers): void {
+    if (this.#stopped || this.#stream.closed) return
+    try {
+      this.#stream.sendTrailers(trailers.read())
+    } catch (cause) {
+      this.#events.onError(sluiceError('SLUICE_BAD_REQUEST', { phase: 'send', detail: 'trailers', cause }))
+    }
   }
 
   #onFinish(): void {

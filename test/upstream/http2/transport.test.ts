@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import type { ServerHttp2Stream } from 'node:http2'
+import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
 import { Readable } from 'node:stream'
 import { test } from 'node:test'
 import { sluiceError } from '../../../src/errors'
@@ -213,6 +213,53 @@ for (const [name, fields, body] of UPLOADS) {
     assert.deepEqual(lengths, [known ? String(size) : undefined])
   })
 }
+
+/** A server that answers with the trailers of the request. */
+const echoTrailers = (stream: ServerHttp2Stream) => {
+  let seen: IncomingHttpHeaders = {}
+  stream.on('trailers', (fields) => {
+    seen = fields
+  })
+  stream.resume().on('end', () => answer(JSON.stringify(seen))(stream))
+}
+
+for (const [name, fields, expected] of [
+  ['none', {}, '{}'],
+  ['some', { 'x-sum': ['1', '2'], 'server-timing': 'a' }, '{"x-sum":"1, 2","server-timing":"a"}']
+] as [string, Fields, string][]) {
+  test(`trailers of a request go out behind its content: ${name}`, async (t) => {
+    const server = await h2cServer(t, echoTrailers)
+    const body = streamOf(MEGABYTE)
+    const trailers = { announced: [], read: () => (body.readableEnded ? fields : {}) }
+    assert.equal(
+      await text(await h2cTo(t, server.url).send(call({ method: 'POST', body, trailers }))),
+      expected
+    )
+  })
+}
+
+test('announced trailers are announced', async (t) => {
+  let announced: unknown
+  const server = await h2cServer(t, (stream, { trailer }) => {
+    announced = trailer
+    echoTrailers(stream)
+  })
+  const trailers = { announced: ['x-a', 'x-b'], read: () => ({}) }
+  const request = { method: 'POST', body: streamOf(Buffer.from('x')), trailers }
+  await text(await h2cTo(t, server.url).send(call(request)))
+  assert.equal(announced, 'x-a, x-b')
+})
+
+test('trailers that HTTP/2 cannot have end the exchange, and the server sees no whole request', async (t) => {
+  const server = await h2cServer(t, (stream) => stream.resume())
+  const trailers = { announced: [], read: (): Fields => ({ 'user-agent': ['a', 'b'] }) }
+  const request = { method: 'POST', body: streamOf(Buffer.from('x')), trailers }
+  const error = await failureIn(h2cTo(t, server.url).send(call(request)))
+  assert.equal(error.code, 'SLUICE_BAD_REQUEST')
+  const [stream] = server.streams
+  await until('the stream to be reset', () => stream?.closed === true)
+  assert.equal(stream?.rstCode, 8)
+})
 
 test('content flows both ways at one time', async (t) => {
   const server = await h2cServer(t, (stream) => {
