@@ -74,7 +74,8 @@ async function restOf(socket: Socket): Promise<number> {
     got += chunk.length
   })
   socket.resume()
-  if (!socket.closed) await within('the end', once(socket, 'close'), 30_000)
+  const closed = new Promise((resolve) => socket.once('close', resolve))
+  if (!socket.closed) await within('the end', closed, 30_000)
   return got
 }
 
