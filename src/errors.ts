@@ -20,6 +20,7 @@ const TABLE = {
   SLUICE_FORBIDDEN: row(403, 'client', 'http_request_denied', 'Forbidden'),
   SLUICE_METHOD_NOT_ALLOWED: row(405, 'client', 'http_request_denied', 'Method not allowed'),
   SLUICE_BODY_TIMEOUT: row(408, 'client', 'http_request_error', 'The request body did not arrive in time'),
+  SLUICE_CLIENT_TIMEOUT: row(408, 'client', 'http_request_error', 'The client took nothing of its answer'),
   SLUICE_BODY_TOO_LARGE: row(413, 'client', 'http_request_error', 'The request body is too large'),
   SLUICE_EXPECTATION: row(417, 'client', 'http_request_error', 'Expectation failed'),
   SLUICE_UPGRADE_REQUIRED: row(426, 'client', 'http_request_denied', 'Upgrade required'),

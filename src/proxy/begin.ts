@@ -65,6 +65,7 @@ export function openExchange(
     if (exchange.tunnel === undefined) end(exchange, logging)
     else exchange.tunnel.then(() => end(exchange, logging))
   })
+  route.sendTimeout?.watch(exchange)
   if (request.raw.httpVersionMajor >= 2 && hasContent(request.raw))
     endStreamWithAnswer(request.raw as unknown as Http2ServerRequest)
   setOwnFields(exchange)

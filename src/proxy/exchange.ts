@@ -12,6 +12,7 @@ import type { Buffering } from './buffering'
 import { type ReplyFields, restoreFields } from './reply-fields'
 import type { ResponseRule } from './response-rules'
 import type { Route, UpstreamRef } from './route'
+import type { Watched } from './send-timeout'
 
 /** What is known of a request, as `request.sluice`. */
 export interface Exchange {
@@ -38,7 +39,7 @@ export interface ParsedContent {
 }
 
 /** The exchange as the phases see it. */
-export class RequestExchange implements Exchange {
+export class RequestExchange implements Exchange, Watched {
   readonly request: FastifyRequest
   readonly reply: FastifyReply
   readonly settings: Route
@@ -149,8 +150,13 @@ export class RequestExchange implements Exchange {
     if (fieldsBefore !== undefined) restoreFields(reply, fieldsBefore)
   }
 
-  /** The upgrade has joined client and upstream; its bytes are known at the end. */
+  clientTimedOut(error: SluiceError): void {
+    this.error ??= error
+  }
+
+  /** The upgrade has joined client and upstream, with an idle time of its own; its bytes are known at the end. */
   join(ended: Promise<{ bytesIn: number; bytesOut: number; reason: string }>): void {
+    this.settings.sendTimeout?.forget(this)
     this.tunnel = ended.then(({ bytesIn, bytesOut, reason }) => {
       this.bytesIn = bytesIn
       this.bytesOut = bytesOut
@@ -166,6 +172,7 @@ export class RequestExchange implements Exchange {
     const closers = this.#closers ?? []
     this.#closers = undefined
     for (const closer of closers) closer()
+    this.settings.sendTimeout?.forget(this)
     if (this.response !== undefined) discard(this.response.body)
   }
 }

@@ -31,6 +31,8 @@ export interface TimeoutOptions {
   readonly read?: Duration | false
   /** Between two chunks of the client's content; 408 beyond it. @default '60s' (nginx: `client_body_timeout`) */
   readonly body?: Duration | false
+  /** Between two times that the client takes something of its answer, while there is something to take. @default '60s' (nginx: `send_timeout`) */
+  readonly client?: Duration | false
   /** One try, to the head of its answer: for `retry.on: ['timeout']` to leave time for another. @default off */
   readonly try?: Duration | false
   /** All tries together, to the end of the answer. @default off */
@@ -78,6 +80,7 @@ export interface ResolvedTimeouts {
   readonly send: number
   readonly read: number
   readonly body: number
+  readonly client: number
   readonly try: number
   readonly total: number
 }
@@ -126,6 +129,7 @@ export const timeoutsSchema = {
     send: duration,
     read: duration,
     body: duration,
+    client: duration,
     try: duration,
     total: duration
   }
@@ -228,6 +232,7 @@ export function resolveTimeouts(options: TimeoutOptions, path: string): Resolved
     send: of('send', '60s'),
     read: of('read', '60s'),
     body: of('body', '60s'),
+    client: of('client', '60s'),
     try: of('try', false),
     total: of('total', false)
   }

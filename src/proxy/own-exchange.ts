@@ -10,6 +10,7 @@ import type { Body } from '../http/message'
 import type { SentContent } from './altered'
 import type { Exchange } from './exchange'
 import { type ReplyFields, restoreFields } from './reply-fields'
+import type { SendTimeout, Watched } from './send-timeout'
 
 /** The app's handler at work: what it answers comes here instead of going out. */
 export interface Running {
@@ -20,7 +21,7 @@ export interface Running {
 }
 
 /** The exchange as the phases see it. */
-export class OwnExchange implements Exchange {
+export class OwnExchange implements Exchange, Watched {
   readonly request: FastifyRequest
   readonly reply: FastifyReply
   readonly abort = new Abort()
@@ -60,10 +61,21 @@ export class OwnExchange implements Exchange {
   }
 
   /** Before an answer is laid on the reply. A hook of the app may send another in its place: its content ends with the exchange. */
-  begin(body: Body): void {
+  begin(body: Body, sendTimeout: SendTimeout | null): void {
     this.#fieldsBefore ??= fieldsOf(this.reply)
     this.#body = body
-    if (body instanceof Readable) this.reply.raw.once('close', () => discard(body))
+    if (body === null) return
+    sendTimeout?.watch(this)
+    this.reply.raw.once('close', () => {
+      sendTimeout?.forget(this)
+      if (body instanceof Readable) discard(body)
+    })
+  }
+
+  /** Fastify's own line tells of no reason. */
+  clientTimedOut(error: SluiceError): void {
+    this.error ??= error
+    this.request.log.info({ err: error }, error.message)
   }
 
   /** Only what hooks have set stays on the reply. */

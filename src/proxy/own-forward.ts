@@ -20,7 +20,7 @@ export function forwardReply(
   isLogDisabled: Logging['isLogDisabled']
 ): FastifyReply {
   const { request } = reply
-  if (request.sluice && !isPassedOn(request)) throw twice(request)
+  if (request.sluice) takeOver(request)
   setContext(request, forwardContext(contextOf(request)))
   const { exchange, problem } = openExchange(
     route,
@@ -32,16 +32,17 @@ export function forwardReply(
   return reply
 }
 
-function isPassedOn({ sluice }: FastifyRequest): boolean {
-  return sluice instanceof RequestExchange && sluice.passedOn
-}
-
-function twice({ sluice }: FastifyRequest): Error {
-  const detail =
-    sluice instanceof RequestExchange
-      ? 'reply.sluice: this request is being forwarded already'
-      : 'reply.sluice: not in a handler of app.sluice.cached; it has a `cache` option of its own'
-  return sluiceError('SLUICE_INTERNAL', { detail })
+/** From a route of ours that has left the request to the app's 404; the answer is none of its own any more. */
+function takeOver({ sluice }: FastifyRequest): void {
+  const isOurs = sluice instanceof RequestExchange
+  if (isOurs && sluice.passedOn) {
+    sluice.settings.sendTimeout?.forget(sluice)
+    return
+  }
+  const detail = isOurs
+    ? 'reply.sluice: this request is being forwarded already'
+    : 'reply.sluice: not in a handler of app.sluice.cached; it has a `cache` option of its own'
+  throw sluiceError('SLUICE_INTERNAL', { detail })
 }
 
 function start(exchange: RequestExchange): void {

@@ -23,6 +23,7 @@ import { publicAuthority } from './request'
 import { appendField } from './response-rules'
 import { contextOf, contextWith, handlerBefore, perContext, setContext } from './route-context'
 import { sendBody } from './send'
+import type { SendTimeout } from './send-timeout'
 
 /** Stands in the keys of stored answers where those of a mounted route have the upstream's name. */
 export const OWN_HANDLERS = '(app)'
@@ -36,6 +37,8 @@ export interface OwnCache {
   readonly policy: ResolvedRouteCache
   /** How far a long answer is read ahead of its client. */
   readonly ahead: SpoolOptions
+  /** null = a client may take its time. */
+  readonly sendTimeout: SendTimeout | null
 }
 
 /** A handler as Fastify calls it. */
@@ -53,7 +56,7 @@ export function cachedHandler(cache: OwnCache, handler: OwnHandler): OwnHandler 
     const facts = factsOf(request, target, cache.policy)
     const hit = cache.route.lookup(facts, Date.now())
     if (hit === undefined) return answered(own, cache, { facts, call })
-    send(own, cache.policy, hit)
+    send(own, cache, hit)
     return undefined
   }
 }
@@ -96,7 +99,7 @@ function answered(own: OwnExchange, cache: OwnCache, asked: Asked): Promise<neve
           own.running.leave()
           own.takeBack()
         }
-        send(own, cache.policy, answer)
+        send(own, cache, answer)
       })
       .catch((error) => fail(own, error, reject))
   })
@@ -135,7 +138,7 @@ function fail(own: OwnExchange, reason: unknown, reject: (error: unknown) => voi
   reject(error)
 }
 
-function send(own: OwnExchange, policy: ResolvedRouteCache, { response, outcome }: CacheAnswer): void {
+function send(own: OwnExchange, { policy, sendTimeout }: OwnCache, { response, outcome }: CacheAnswer): void {
   const { reply, request } = own
   const { body, status, fields } = response
   own.outcome = outcome
@@ -143,7 +146,7 @@ function send(own: OwnExchange, policy: ResolvedRouteCache, { response, outcome 
     discard(body)
     return
   }
-  own.begin(body)
+  own.begin(body, sendTimeout)
   setContext(request, sendContext(contextOf(request)))
   reply.code(status)
   for (const name in fields) setField(reply, name, fields[name] as string | string[])

@@ -20,6 +20,7 @@ import type { ResolvedHeaders, ResolvedTimeouts } from './options'
 import type { CookieRewrite } from './response'
 import type { ResolvedRetry } from './retry-options'
 import type { ResolvedSecurityHeaders } from './security'
+import type { SendTimeout } from './send-timeout'
 
 /** A group as routes refer to it. */
 export interface UpstreamRef {
@@ -70,6 +71,8 @@ export interface Route {
   readonly headers: ResolvedHeaders
   readonly forwarded: ResolvedForwarded
   readonly timeouts: ResolvedTimeouts
+  /** null = a client may take its time. */
+  readonly sendTimeout: SendTimeout | null
   readonly retry: ResolvedRetry
   /** Content-Length up to which a body comes whole; 0 = none. */
   readonly collect: number

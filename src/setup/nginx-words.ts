@@ -15,6 +15,8 @@ const COUNTERPARTS: Readonly<Record<string, string>> = {
   proxy_send_timeout: '`timeouts.send`',
   proxy_read_timeout: '`timeouts.read`',
   client_body_timeout: '`timeouts.body`',
+  send_timeout: '`timeouts.client`',
+  reset_timedout_connection: 'nothing: a connection whose client takes nothing is always reset',
   client_header_timeout: "Fastify's `requestTimeout`",
   keepalive_timeout: "Fastify's `keepAliveTimeout`",
   client_max_body_size: '`bodyLimit`',

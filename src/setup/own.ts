@@ -6,6 +6,7 @@ import { optionError, sluiceError } from '../errors'
 import { segmentsOf } from '../http/target'
 import type { ForwardOptions, OwnCacheOptions, RouteOptions } from '../options'
 import type { Logging } from '../proxy/begin'
+import { resolveTimeouts } from '../proxy/options'
 import { forwardReply } from '../proxy/own-forward'
 import { cachedHandler, type OwnCache, type OwnHandler } from '../proxy/own-route'
 import type { Route } from '../proxy/route'
@@ -24,6 +25,9 @@ const FORWARD = 'reply.sluice(…)'
 /** A handler has no network: what it throws is one of the statuses. */
 const NO_NETWORK = new Set(['error', 'timeout', 'invalid_header'])
 
+/** What the clients of any route have by default. */
+const CLIENT_MS = resolveTimeouts({}, '').client
+
 const validateCached = validator({ anyOf: [{ type: 'string', minLength: 1 }, CACHE_SCHEMA] })
 
 /** The handlers made here, for what is known of their routes later. */
@@ -38,7 +42,8 @@ export function cached<H>(registry: Registry, options: string | OwnCacheOptions,
   if (policy === undefined) throw optionError(CACHED, 'needs a zone')
   const own = { ...policy, background: false }
   const route = new RouteCache(registry.zone(own.zone, `${CACHED}.zone`), own)
-  const cache = { policy: own, route, ahead: HANDLER_AHEAD }
+  const sendTimeout = registry.sendTimeout(CLIENT_MS)
+  const cache = { policy: own, route, ahead: HANDLER_AHEAD, sendTimeout }
   const wrapped = cachedHandler(cache, handler as unknown as OwnHandler)
   caches.set(wrapped, cache)
   return wrapped as unknown as H

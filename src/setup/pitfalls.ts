@@ -113,7 +113,8 @@ const NEEDS_UPSTREAM = [
   'interceptErrors'
 ] as const
 /** What concerns the auth server's messages as well. */
-const NEEDS_EITHER = ['timeouts', 'forwarded', 'rewriteLocation', 'cookies'] as const
+const NEEDS_EITHER = ['forwarded', 'rewriteLocation', 'cookies'] as const
+const NEEDS_EITHER_IN_TIMEOUTS = ['connect', 'send', 'read', 'body', 'try', 'total'] as const
 const NEEDS_EITHER_IN_HEADERS = ['host', 'request', 'hide', 'pass'] as const
 
 /** Options that the route itself sets and that do nothing on it. What it inherits may idle: defaults are for all routes. */
@@ -128,8 +129,14 @@ function* ignored(options: RouteOptions, own: RouteOptions, at: At): Pitfalls {
       'goes on to an upstream that is not there; without `upstream` missing is 404'
     )
   }
-  if (options.authRequest) return
+  if (!options.authRequest) yield* unsent(own, at, without)
+}
+
+function* unsent(own: RouteOptions, at: At, without: string): Pitfalls {
   for (const name of NEEDS_EITHER) if (isOn(own[name])) yield optionError(at(name), without)
+  for (const name of NEEDS_EITHER_IN_TIMEOUTS) {
+    if (isOn(own.timeouts?.[name])) yield optionError(at(`timeouts.${name}`), without)
+  }
   for (const name of NEEDS_EITHER_IN_HEADERS) {
     if (isOn(own.headers?.[name])) yield optionError(at(`headers.${name}`), without)
   }

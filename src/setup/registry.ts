@@ -5,6 +5,7 @@ import type { CacheZone } from '../cache/zone'
 import { optionError, sluiceError } from '../errors'
 import type { Mount } from '../http/target'
 import type { Route, UpstreamRef } from '../proxy/route'
+import { SendTimeout } from '../proxy/send-timeout'
 import type { Spill } from '../spool/spill'
 import type { CheckClock } from '../upstream/health-check'
 import { type ResolvedUpstream, resolveUpstream } from '../upstream/options'
@@ -68,6 +69,8 @@ export class Registry {
   readonly memoryCaches: string[] = []
   /** By their absolute path. */
   readonly spills = new Map<string, Spill>()
+  /** By their milliseconds: routes with the same time share a timer. */
+  readonly #sendTimeouts = new Map<number, SendTimeout>()
   readonly mounts: Mount[] = []
   readonly mounted: Mounted[] = []
   readonly app: FastifyInstance
@@ -244,6 +247,14 @@ export class Registry {
     const zone = this.caches.get(name)
     if (zone === undefined) throw unknownName('cache', name, { known: this.caches, path })
     return zone
+  }
+
+  /** What watches over clients that have so long; null where they have for ever. */
+  sendTimeout(ms: number): SendTimeout | null {
+    if (ms === 0) return null
+    const sendTimeout = this.#sendTimeouts.get(ms) ?? new SendTimeout(ms)
+    this.#sendTimeouts.set(ms, sendTimeout)
+    return sendTimeout
   }
 
   /** Groups of a registration without routes: an own handler may name them as late as its first request. */

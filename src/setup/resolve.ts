@@ -61,6 +61,7 @@ export function resolveRoute(named: NamedRoute, around: Surroundings & { readonl
   const path = place === '' ? '' : `${place}.`
   const segments = segmentsOf(url)
   const target = part(() => resolveUpstreamOption(options, path, registry))
+  const timeouts = part(() => resolveTimeouts(options.timeouts ?? {}, `${path}timeouts`))
   const auth = part(() => resolveAuthRequest(options.authRequest, `${path}authRequest`))
   const to = options.rewritePrefix ?? target?.rewrite
   attempt(() => refuseOtherBackend(named, (name) => registry.upstreams.has(name)))
@@ -75,7 +76,9 @@ export function resolveRoute(named: NamedRoute, around: Surroundings & { readonl
       resolveHeaders(options.headers ?? {}, `${path}headers`, options.cache ? TAG_FIELDS : [])
     ),
     forwarded: resolveForwarded(options.forwarded),
-    timeouts: part(() => resolveTimeouts(options.timeouts ?? {}, `${path}timeouts`)),
+    timeouts,
+    // Without `timeouts` in an attempt that goes on after an error.
+    sendTimeout: registry.sendTimeout(timeouts?.client ?? 0),
     retry: part(() => resolveRetry(options.retry, `${path}retry`)),
     collect: options.buffering === false ? 0 : WHOLE_BODY_BYTES,
     buffering: part(() => bufferingOf(named, registry.spills)),

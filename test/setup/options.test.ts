@@ -34,7 +34,7 @@ const WRONG: readonly [name: string, options: unknown, message: RegExp][] = [
   [
     'in an object of a route',
     route({ timeouts: { conect: '1s' } }),
-    /^routes\[0\]\.timeouts: unknown option "conect", did you mean "connect"\?; known: connect, send, read, body, try, total/
+    /^routes\[0\]\.timeouts: unknown option "conect", did you mean "connect"\?; known: connect, send, read, body, client, try, total/
   ],
   [
     'in a group',

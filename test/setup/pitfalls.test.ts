@@ -47,7 +47,6 @@ const REFUSED: [string, object, RegExp][] = [
       ['rewritePrefix', '/'],
       ['retry', { tries: 3 }],
       ['interceptErrors', [502]],
-      ['timeouts', { read: '1s' }],
       ['forwarded', { rfc7239: true }],
       ['rewriteLocation', true],
       ['cookies', { flags: ['Secure'] }]
@@ -57,6 +56,11 @@ const REFUSED: [string, object, RegExp][] = [
     { prefix: '/', static: { root: '.' }, [name]: value },
     new RegExp(`^routes\\[0\\]\\.${name}: does nothing without`)
   ]),
+  [
+    'time for a server that nobody asks',
+    { prefix: '/', static: { root: '.' }, timeouts: { client: '1m', read: '1s' } },
+    /^routes\[0\]\.timeouts\.read: does nothing without `upstream`/
+  ],
   [
     'fields of a request that nobody sends',
     { prefix: '/', static: { root: '.' }, headers: { request: { a: 'b' } } },

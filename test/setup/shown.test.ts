@@ -40,7 +40,7 @@ test('a route without options shows every default', async (t) => {
       requestId: true,
       rfc7239: false
     },
-    timeouts: { connect: '5s', send: '1m', read: '1m', body: '1m', try: false, total: false },
+    timeouts: { connect: '5s', send: '1m', read: '1m', body: '1m', client: '1m', try: false, total: false },
     retry: {
       on: ['error'],
       tries: 2,
@@ -119,6 +119,7 @@ test('units come back, functions have their names, defaults are merged, and it i
     send: '1m',
     read: '1m30s',
     body: '1m',
+    client: '1m',
     try: false,
     total: false
   })

@@ -13,6 +13,12 @@ export const EDGE_FAULTS: readonly Fault[] = [
     next: 'the client fell silent within its request; if many do, look at what is in front of this app, or raise {option}'
   },
   {
+    name: 'client takes nothing of its answer',
+    code: 'SLUICE_CLIENT_TIMEOUT',
+    option: 'timeouts.client',
+    next: 'the client asked and did not read; where that is wanted (a player that pauses, a debugger) raise {option}'
+  },
+  {
     name: 'request body too large',
     code: 'SLUICE_BODY_TOO_LARGE',
     option: 'bodyLimit',
