@@ -6,6 +6,9 @@ import { optionError, sluiceError } from '../errors'
 import type { Mount } from '../http/target'
 import type { Route, UpstreamRef } from '../proxy/route'
 import type { Spill } from '../spool/spill'
+import { createAsking } from '../upstream/dns/ask'
+import { Names } from '../upstream/dns/names'
+import { platformSources } from '../upstream/dns/platform'
 import type { CheckClock } from '../upstream/health-check'
 import { type ResolvedUpstream, resolveUpstream } from '../upstream/options'
 import { isServerUrl, parseUpstreamUrl } from '../upstream/origin'
@@ -17,6 +20,7 @@ import type { Upgrades } from '../websocket/upgrade'
 import type { CatchAll } from './catch-all'
 import { didYouMean } from './did-you-mean'
 import type { Drain } from './drain'
+import { resolutionLog } from './resolution-log'
 import type { NamedRoute } from './routes'
 
 /** A route as mounted. */
@@ -40,7 +44,7 @@ export interface ServerParts {
   readonly drain: Drain
 }
 
-const CHECK_CLOCK: CheckClock = {
+const CLOCK: CheckClock = {
   now: () => performance.now(),
   setTimeout,
   clearTimeout: (timer) => clearTimeout(timer as NodeJS.Timeout | undefined),
@@ -64,6 +68,8 @@ export class Registry {
   readonly mounts: Mount[] = []
   readonly mounted: Mounted[] = []
   readonly app: FastifyInstance
+  /** What servers' names lead to. */
+  readonly #dns = new Names(createAsking(platformSources()), CLOCK)
   /** Names under which a route, or the app, has taken a group or a zone. */
   readonly #used = new Set<string>()
   /** Groups that a route holds for good, with the option that names them. */
@@ -105,7 +111,7 @@ export class Registry {
     const ref = this.#open(resolved)
     const former = this.upstreams.get(name)
     this.upstreams.set(name, ref)
-    if (this.#state === 'started') ref.group.startChecks()
+    if (this.#state === 'started') ref.group.start()
     if (former !== undefined) await this.#retire(former.group)
   }
 
@@ -120,7 +126,7 @@ export class Registry {
   /** The checks of all groups begin. */
   start(): void {
     this.#state = 'started'
-    for (const { group } of this.upstreams.values()) group.startChecks()
+    for (const { group } of this.upstreams.values()) group.start()
   }
 
   #refuseBound(name: string, path: string): void {
@@ -145,15 +151,17 @@ export class Registry {
     const group = new Upstream(resolved, {
       now: () => performance.now(),
       openTransport: ({ origin }) => openTransport(origin, resolved),
-      onFailed: ({ url, fails, lastError }) =>
+      dns: this.#dns,
+      onResolution: resolutionLog(log, name),
+      onFailed: ({ url, addresses, fails, lastError }) =>
         log.warn(
-          { upstream: name, server: url, lastError },
+          { upstream: name, server: url, addresses, lastError },
           `upstream ${name}: ${url} rests after ${fails} failures`
         ),
       onOpen: () =>
         log.warn({ upstream: name }, `upstream ${name}: too many requests fail, its breaker is open`),
       checks: {
-        clock: CHECK_CLOCK,
+        clock: CLOCK,
         openTransport: ({ origin }) =>
           openTransport(origin, { ...resolved, keepalive: 0, maxConnections: 0 }),
         onChange: (server) => logHealth(log, name, server)
@@ -257,6 +265,7 @@ export class Registry {
     this.#state = 'closed'
     const groups = [...this.#retiring, ...[...this.upstreams.values()].map(({ group }) => group)]
     await Promise.all(groups.map((group) => group.close()))
+    this.#dns.close()
     await Promise.all([...this.caches.values()].map((zone) => zone.close()))
   }
 }
