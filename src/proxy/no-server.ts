@@ -21,8 +21,9 @@ export function circuitOpen(upstream: Upstream, waitMs: number): SluiceError {
 }
 
 /** One that is up and was not chosen has as many exchanges under way as `maxConns` allows. */
-function serverText({ url, state, active, lastError, lastErrorAgoMs = 0 }: ServerState): string {
-  if (state === 'up') return `${url} full, ${active} exchanges under way`
-  if (lastError === undefined) return `${url} ${state}`
-  return `${url} ${state}, ${Math.round(lastErrorAgoMs / 1000)} s ago: ${lastError}`
+function serverText({ url, addresses, state, active, lastError, lastErrorAgoMs = 0 }: ServerState): string {
+  const server = addresses.length === 0 ? url : `${url} (${addresses.join(', ')})`
+  if (state === 'up') return `${server} full, ${active} exchanges under way`
+  if (lastError === undefined) return `${server} ${state}`
+  return `${server} ${state}, ${Math.round(lastErrorAgoMs / 1000)} s ago: ${lastError}`
 }

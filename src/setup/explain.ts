@@ -147,8 +147,8 @@ function chosenByFunction({ named }: Mounted): UpstreamChoice {
 }
 
 function serversOf({ name, group }: UpstreamRef): UpstreamChoice {
-  const why = new Map(group.candidates().map((candidate) => [candidate.url, candidate.why]))
-  const servers = group.states().map((server) => ({ ...server, why: why.get(server.url) }))
+  const candidates = group.candidates()
+  const servers = group.states().map((server, index) => ({ ...server, why: candidates[index]?.why }))
   return { name, servers, queue: group.queue }
 }
 

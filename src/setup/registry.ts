@@ -7,6 +7,9 @@ import type { Mount } from '../http/target'
 import type { Route, UpstreamRef } from '../proxy/route'
 import { SendTimeout } from '../proxy/send-timeout'
 import type { Spill } from '../spool/spill'
+import { createAsking } from '../upstream/dns/ask'
+import { Names } from '../upstream/dns/names'
+import { platformSources } from '../upstream/dns/platform'
 import type { CheckClock } from '../upstream/health-check'
 import { type ResolvedUpstream, resolveUpstream } from '../upstream/options'
 import { isServerUrl, parseUpstreamUrl } from '../upstream/origin'
@@ -20,6 +23,7 @@ import { didYouMean } from './did-you-mean'
 import type { Drain } from './drain'
 import type { LoopDelay } from './loop-delay'
 import type { Readiness } from './ready'
+import { resolutionLog } from './resolution-log'
 import type { NamedRoute } from './routes'
 
 /** A route as mounted. */
@@ -74,6 +78,8 @@ export class Registry {
   readonly mounts: Mount[] = []
   readonly mounted: Mounted[] = []
   readonly app: FastifyInstance
+  /** What servers' names lead to. */
+  readonly #dns = new Names(createAsking(platformSources()), NODE_CLOCK)
   /** Names under which a route, or the app, has taken a group or a zone. */
   readonly #used = new Set<string>()
   /** Groups that a route holds for good, with the option that names them. */
@@ -115,7 +121,7 @@ export class Registry {
     const ref = this.#open(resolved)
     const former = this.upstreams.get(name)
     this.upstreams.set(name, ref)
-    if (this.#state === 'started') ref.group.startChecks()
+    if (this.#state === 'started') ref.group.start()
     if (former !== undefined) await this.#retire(former.group)
   }
 
@@ -130,7 +136,7 @@ export class Registry {
   /** The checks of all groups begin. */
   start(): void {
     this.#state = 'started'
-    for (const { group } of this.upstreams.values()) group.startChecks()
+    for (const { group } of this.upstreams.values()) group.start()
   }
 
   #refuseBound(name: string, path: string): void {
@@ -155,9 +161,11 @@ export class Registry {
     const group = new Upstream(resolved, {
       now: () => performance.now(),
       openTransport: ({ origin }) => openTransport(origin, resolved),
-      onFailed: ({ url, fails, lastError }) =>
+      dns: this.#dns,
+      onResolution: resolutionLog(log, name),
+      onFailed: ({ url, addresses, fails, lastError }) =>
         log.warn(
-          { upstream: name, server: url, lastError },
+          { upstream: name, server: url, addresses, lastError },
           `upstream ${name}: ${url} rests after ${fails} failures`
         ),
       onOpen: () =>
@@ -275,6 +283,7 @@ export class Registry {
     this.#state = 'closed'
     const groups = [...this.#retiring, ...[...this.upstreams.values()].map(({ group }) => group)]
     await Promise.all(groups.map((group) => group.close()))
+    this.#dns.close()
     await Promise.all([...this.caches.values()].map((zone) => zone.close()))
   }
 }

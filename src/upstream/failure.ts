@@ -46,9 +46,9 @@ export function errnoOf(cause: Error): string {
 }
 
 function codeOf(cause: Error, errno: string, phase: Phase): SluiceErrorCode {
-  if (isDns(cause, errno)) return 'SLUICE_DNS'
+  if (phase === 'dns' || isDns(cause, errno)) return 'SLUICE_DNS'
   if (OUR_REQUEST.has(errno)) return 'SLUICE_BAD_REQUEST'
-  if (phase === 'connect' || phase === 'dns') return 'SLUICE_CONNECT_FAILED'
+  if (phase === 'connect') return 'SLUICE_CONNECT_FAILED'
   if (phase === 'tls') return 'SLUICE_TLS'
   if (phase === 'body') return 'SLUICE_INCOMPLETE_RESPONSE'
   return isProtocolError(cause, errno) ? 'SLUICE_BAD_RESPONSE' : 'SLUICE_RESET'

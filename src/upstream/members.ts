@@ -1,20 +1,21 @@
-// The servers of a group, each with its connections and its checks; they join and leave while it runs (nginx: upstream, health_check).
-import { type CheckClock, HealthCheck } from './health-check'
+// The servers of a group and the peers that they stand for, each with its connections and its checks; they join and leave while it runs (nginx: upstream, resolve, health_check).
+import type { Names as DnsNames } from './dns/names'
+import type { Resolution } from './dns/resolution'
+import { createMember, type Member, type PeerDeps } from './member'
 import type { ResolvedServer, ResolvedUpstream } from './options'
-import { createServer, rise, type Server } from './server'
+import { Seat } from './seat'
+import { rise, type Server } from './server'
 import type { Transport } from './transport'
 
 /** What the servers need from outside. */
-export interface MemberDeps {
-  readonly openTransport: (server: ResolvedServer) => Transport
-  /** For the checks of servers, where the group has them. */
-  readonly checks?: {
-    readonly clock: CheckClock
-    /** Connections of their own; the port may be another one. */
-    readonly openTransport: (server: ResolvedServer) => Transport
-    /** Told when the checks of a server come to another verdict. */
-    readonly onChange?: (server: Server) => void
-  }
+export interface MemberDeps extends PeerDeps {
+  readonly now: () => number
+  /** Asked for the addresses of names; without it the platform is, at each connect. */
+  readonly dns?: DnsNames
+  /** Told what has become of a server's name. */
+  readonly onResolution?: (server: ResolvedServer, resolution: Resolution, before: Resolution) => void
+  /** Told when names have other addresses than before. */
+  readonly onPeers?: () => void
 }
 
 /** What the group's servers are called. */
@@ -25,35 +26,25 @@ export interface Names {
   readonly serverPaths: ReadonlyMap<string, string>
 }
 
-interface Member {
-  readonly server: Server
-  readonly resolved: ResolvedServer
-  /** None between two exchanges of a group that has been retired. */
-  transport: Transport | undefined
-  readonly check: HealthCheck | undefined
-  /** Told when the server is taken out of the group. */
-  readonly onRemoved: Set<() => void>
-  /** Told when its last exchange has ended; set once it is to leave. */
-  onFree: (() => void) | undefined
-}
-
 /** All servers of one group. */
 export class Members {
   readonly #options: ResolvedUpstream
   readonly #deps: MemberDeps
+  /** By URL. */
+  readonly #seats = new Map<string, Seat>()
   readonly #members = new Map<Server, Member>()
   /** Out of the group, with exchanges still under way. */
   readonly #leaving = new Map<Server, Member>()
   #servers: readonly Server[] = []
   #names: Names = { authorities: new Set(), serverPaths: new Map() }
-  #checking = false
+  #started = false
   /** Set once the group is retired. */
   #onRetired: (() => void) | undefined
 
   constructor(options: ResolvedUpstream, deps: MemberDeps) {
     this.#options = options
     this.#deps = deps
-    for (const resolved of options.servers) this.#open(resolved)
+    for (const resolved of options.servers) this.#seat(resolved)
     this.#refresh()
   }
 
@@ -75,30 +66,25 @@ export class Members {
   }
 
   /** A further server; its slow start begins. */
-  add(resolved: ResolvedServer, now: number): void {
-    const { server, check } = this.#open(resolved)
-    rise(server, now)
-    if (this.#checking) check?.start()
+  add(resolved: ResolvedServer): void {
+    const seat = this.#seat(resolved)
+    for (const { server, check } of seat.peers) {
+      rise(server, this.#deps.now())
+      if (this.#started) check?.start()
+    }
+    if (this.#started) seat.watch?.start()
     this.#refresh()
   }
 
-  /** Takes one of `servers` out at once; resolves when its last exchange has ended and its connections are closed. */
-  async remove(server: Server): Promise<void> {
-    const member = this.#members.get(server) as Member
-    this.#members.delete(server)
-    this.#leaving.set(server, member)
+  /** Takes the server of that URL out at once; resolves when its last exchange has ended and its connections are closed. */
+  async remove(url: string): Promise<void> {
+    const seat = this.#seats.get(url) as Seat
+    this.#seats.delete(url)
+    seat.watch?.stop()
+    const gone = Promise.all(seat.peers.map((member) => this.#leave(member)))
     this.#refresh()
-    member.check?.stop()
-    for (const tell of [...member.onRemoved]) tell()
-    // Before that a request that has chosen it may still be about to ask for a connection.
-    if (server.active > 0) {
-      await new Promise<void>((resolve) => {
-        member.onFree = resolve
-      })
-    }
-    await member.transport?.close()
-    this.#leaving.delete(server)
-    this.#refresh()
+    for (const tell of [...seat.onRemoved]) tell()
+    await gone
   }
 
   /** An exchange with the server has ended. */
@@ -113,60 +99,100 @@ export class Members {
    * when all are.
    */
   retire(): Promise<void> {
-    this.#stopChecks()
+    this.#stop()
     const retired = new Promise<void>((resolve) => {
       this.#onRetired = resolve
     })
-    for (const { onRemoved } of this.#members.values()) for (const tell of [...onRemoved]) tell()
+    for (const { onRemoved } of this.#seats.values()) for (const tell of [...onRemoved]) tell()
     this.#rest()
     return retired
   }
 
   /** Calls `tell` when the server of this URL is taken out, at once if there is none; what it returns takes that back. */
   whenRemoved(url: string, tell: () => void): () => void {
-    const member = [...this.#members.values()].find(({ server }) => server.url === url)
-    if (member === undefined || this.#onRetired !== undefined) {
+    const seat = this.#seats.get(url)
+    if (seat === undefined || this.#onRetired !== undefined) {
       tell()
       return () => {}
     }
-    member.onRemoved.add(tell)
-    return () => member.onRemoved.delete(tell)
+    seat.onRemoved.add(tell)
+    return () => seat.onRemoved.delete(tell)
   }
 
   /** Takes a server out for good. */
-  takeDown(url: string, reason: string, now: number): void {
-    for (const { server, check } of this.#members.values()) {
-      if (server.url !== url) continue
-      Object.assign(server, { down: true, lastError: reason, failedAt: now })
+  takeDown(url: string, reason: string): void {
+    for (const { server, check } of this.#seats.get(url)?.peers ?? []) {
+      Object.assign(server, { down: true, lastError: reason, failedAt: this.#deps.now() })
       check?.stop()
     }
   }
 
-  /** The checks begin; a group without them has nothing to start. */
-  startChecks(): void {
-    this.#checking = true
+  /** Checks begin, and names are asked for; a group without either has nothing to start. */
+  start(): void {
+    this.#started = true
     for (const { check } of this.#members.values()) check?.start()
+    for (const { watch } of this.#seats.values()) watch?.start()
   }
 
   /** Lets exchanges end, then closes all connections. */
   async close(): Promise<void> {
-    this.#stopChecks()
+    this.#stop()
     await Promise.all(this.#all().map(({ transport }) => transport?.close()))
   }
 
   /** Ends all exchanges now. */
   destroy(error?: Error): void {
-    this.#stopChecks()
+    this.#stop()
     for (const { transport } of this.#all()) transport?.destroy(error)
   }
 
+  #seat(resolved: ResolvedServer): Seat {
+    const seat = new Seat(resolved)
+    this.#seats.set(seat.url, seat)
+    const { dns } = this.#deps
+    const { resolve } = this.#options
+    if (dns !== undefined && resolve !== undefined) {
+      seat.watchName({ dns, resolve }, (now, before) => this.#onName(seat, now, before))
+    }
+    seat.peers = seat.wanted().map((peer) => this.#open(peer))
+    seat.identify()
+    return seat
+  }
+
   #open(resolved: ResolvedServer): Member {
-    const server = createServer(resolved)
-    const transport = this.#deps.openTransport(resolved)
-    const check = createCheck(server, resolved, { options: this.#options, deps: this.#deps })
-    const member = { server, resolved, transport, check, onRemoved: new Set<() => void>(), onFree: undefined }
-    this.#members.set(server, member)
+    const member = createMember(resolved, this.#options, this.#deps)
+    this.#members.set(member.server, member)
     return member
+  }
+
+  #onName(seat: Seat, resolution: Resolution, before: Resolution): void {
+    this.#deps.onResolution?.(seat.resolved, resolution, before)
+    const { gone, fresh } = seat.change((peer) => this.#open(peer))
+    if (gone.length === 0 && fresh.length === 0) return
+    for (const member of gone) void this.#leave(member)
+    for (const { server, check } of fresh) {
+      if (before.addresses.length > 0) rise(server, this.#deps.now())
+      if (this.#started) check?.start()
+    }
+    this.#refresh()
+    this.#deps.onPeers?.()
+  }
+
+  /** No request gets it from now on. */
+  async #leave(member: Member): Promise<void> {
+    const { server } = member
+    this.#members.delete(server)
+    this.#leaving.set(server, member)
+    member.check?.stop()
+    // Before that a request that has chosen it may still be about to ask for a connection.
+    if (server.active > 0) {
+      await new Promise<void>((resolve) => {
+        member.onFree = resolve
+      })
+    }
+    await member.transport?.close()
+    this.#leaving.delete(server)
+    this.#refresh()
   }
 
   #rest(): void {
@@ -180,7 +206,7 @@ export class Members {
 
   #refresh(): void {
     const all = this.#all().map(({ resolved }) => resolved)
-    this.#servers = [...this.#members.keys()]
+    this.#servers = [...this.#seats.values()].flatMap(({ peers }) => peers.map(({ server }) => server))
     this.#names = {
       authorities: new Set(all.map(({ origin }) => origin.authority.toLowerCase())),
       serverPaths: new Map(all.map(({ origin, optionPath }) => [origin.url, optionPath]))
@@ -191,21 +217,8 @@ export class Members {
     return [...this.#leaving.values(), ...this.#members.values()]
   }
 
-  #stopChecks(): void {
+  #stop(): void {
     for (const { check } of this.#members.values()) check?.stop()
+    for (const { watch } of this.#seats.values()) watch?.stop()
   }
-}
-
-function createCheck(
-  server: Server,
-  resolved: ResolvedServer,
-  { options: { health }, deps: { checks } }: { options: ResolvedUpstream; deps: MemberDeps }
-): HealthCheck | undefined {
-  if (health === undefined || checks === undefined || server.down) return undefined
-  const { clock, openTransport, onChange = () => {} } = checks
-  const { origin } = resolved
-  const asked =
-    health.port === undefined ? resolved : { ...resolved, origin: { ...origin, port: health.port } }
-  server.health = health.initial
-  return new HealthCheck({ server, transport: openTransport(asked), health, clock, onChange })
 }

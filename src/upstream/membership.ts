@@ -33,38 +33,38 @@ export function refuseJoin(
   refuseHeavyRing(balance, weightOf(servers) + weight, optionPath)
 }
 
-/** The server of that URL; throws an option error that names those that are there. */
-export function findServer(servers: readonly Server[], url: string, path: string): Server {
+/** The peers of the server of that URL, at least one; throws an option error that names those that are there. */
+export function findServer(servers: readonly Server[], url: string, path: string): readonly Server[] {
   const wanted = parseOrigin(url, path).url
-  const found = servers.find((server) => server.url === wanted)
-  if (found !== undefined) return found
-  throw optionError(
-    path,
-    `the group has no server ${wanted}; it has: ${servers.map((server) => server.url).join(', ')}`
-  )
+  const found = servers.filter((server) => server.url === wanted)
+  if (found.length > 0) return found
+  const there = new Set(servers.map((server) => server.url))
+  throw optionError(path, `the group has no server ${wanted}; it has: ${[...there].join(', ')}`)
 }
 
 /** Throws when nobody but backups would be left: a group never runs empty by mistake. */
-export function refuseLeave(leaving: Server, servers: readonly Server[], path: string): void {
-  if (servers.some((server) => server !== leaving && !server.backup)) return
+export function refuseLeave(url: string, servers: readonly Server[], path: string): void {
+  if (servers.some((server) => server.url !== url && !server.backup)) return
   throw optionError(
     path,
-    `${leaving.url} is the last server of the group that is no backup; add another one first, or delete the upstream`
+    `${url} is the last server of the group that is no backup; add another one first, or delete the upstream`
   )
 }
 
-/** The server's share from now on; throws for one that cannot be. */
+/** The server's share from now on, that of each of its peers; throws for one that cannot be. */
 export function reweigh(
-  server: Server,
+  peers: readonly Server[],
   weight: number,
   { servers, balance, path }: { servers: readonly Server[]; path: string } & Pick<ResolvedBalance, 'balance'>
 ): void {
   if (!Number.isInteger(weight) || weight < 1 || weight > MAX_WEIGHT) {
     throw optionError(path, `a weight is a whole number from 1 to ${MAX_WEIGHT}; drain takes a server out`)
   }
-  refuseHeavyRing(balance, weightOf(servers) - server.weight + weight, path)
-  server.weight = weight
-  server.effectiveWeight = weight
+  refuseHeavyRing(balance, weightOf(servers) - weightOf(peers) + weight * peers.length, path)
+  for (const server of peers) {
+    server.weight = weight
+    server.effectiveWeight = weight
+  }
 }
 
 function weightOf(servers: readonly Server[]): number {

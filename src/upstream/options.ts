@@ -8,6 +8,7 @@ import {
   resolveBalance
 } from './balance/options'
 import { type BreakerOptions, breakerSchema, type ResolvedBreaker, resolveBreaker } from './breaker-options'
+import { type ResolvedResolve, type ResolveOptions, resolveResolve, resolveSchema } from './dns/options'
 import { type HealthOptions, healthSchema, type ResolvedHealth, resolveHealth } from './health-options'
 import { type Origin, parseOrigin } from './origin'
 import { type Protocol, protocolSchema, resolveProtocol } from './protocol'
@@ -48,6 +49,8 @@ export interface UpstreamOptions extends BalanceOptions {
   /** How long a connection may idle: less than the server's own limit (Node: 5s). nginx: keepalive_timeout. @default '4s' */
   keepaliveTimeout?: Duration
   tls?: UpstreamTlsOptions
+  /** How names become addresses; `false`: by the platform, at each connect. nginx: resolve, resolver. @default {} */
+  resolve?: ResolveOptions | false
   /**
    * Share of the servers, 0 to 1, that failures and checks may take out; one always stays. When more are out, health counts for nothing and all are
    * used: the failure is everywhere, or the verdict is wrong. nginx answers 502 then. @default 1
@@ -71,6 +74,8 @@ export interface ResolvedServer {
   readonly down: boolean
   readonly maxConns: number
   readonly slowStartMs: number
+  /** Of a peer: where its name leads. */
+  readonly addresses?: readonly string[]
 }
 
 /** What every server of a group shares about its connections. */
@@ -87,6 +92,8 @@ export interface ResolvedUpstream extends ResolvedConnections, ResolvedBalance {
   readonly name: string
   readonly servers: readonly ResolvedServer[]
   readonly maxEjected: number
+  /** Undefined: names are left to the platform. */
+  readonly resolve: ResolvedResolve | undefined
   /** Undefined: no checks. */
   readonly health: ResolvedHealth | undefined
   /** Undefined: no breaker. */
@@ -144,7 +151,8 @@ export const upstreamsSchema = {
           health: healthSchema,
           breaker: breakerSchema,
           maxEjected: { type: 'number', minimum: 0, maximum: 1 },
-          tls: upstreamTlsSchema
+          tls: upstreamTlsSchema,
+          resolve: resolveSchema
         }
       }
     ]
@@ -184,6 +192,7 @@ export function resolveUpstream(
     protocol: resolveProtocol(options.protocol, servers, `${path}.protocol`),
     ...resolveBalance(options, servers, path),
     maxEjected: options.maxEjected ?? 1,
+    resolve: resolveResolve(options.resolve, `${path}.resolve`),
     health,
     breaker: resolveBreaker(options.breaker, `${path}.breaker`),
     optionPath: path,

@@ -13,6 +13,16 @@ export interface Origin {
   readonly port: number
   /** File of a unix socket; hostname and port mean nothing then. */
   readonly socketPath: string | undefined
+  /** Where the host's name leads; without it the platform is asked at each connect. */
+  readonly book?: AddressBook
+}
+
+/** The addresses of a name. */
+export interface AddressBook {
+  /** Those to dial; rejects with the resolver's error when there are none. */
+  addresses(): readonly string[] | Promise<readonly string[]>
+  /** None of them could be reached. */
+  suspect(): void
 }
 
 /** A route's inline upstream: the server, and the path that stands for `rewritePrefix` when there is one. */

@@ -1,7 +1,7 @@
 // One server's connections: kept while idle, limited in number, waited for in turn (nginx: keepalive, keepalive_timeout).
 import type { Socket } from 'node:net'
 import { sluiceError } from '../errors'
-import { createTarget, dial, type Target } from './dial'
+import { createTarget, type Dialling, dial, type Target } from './dial'
 import type { ResolvedConnections } from './options'
 import type { Origin } from './origin'
 import type { Call } from './transport'
@@ -21,7 +21,7 @@ export class Pool {
   /** Used last is taken first: the surplus gets old and goes. */
   readonly #idle: Connection[] = []
   readonly #open = new Set<Connection>()
-  readonly #dialling = new Set<Socket>()
+  readonly #dialling = new Set<Dialling>()
   /** Handshakes and tunnels: `close` leaves them to their owner, `destroy` ends them. */
   readonly #outside = new Set<Socket>()
   readonly #waiting = new Set<Waiter>()
@@ -73,7 +73,7 @@ export class Pool {
   destroy(error: Error = this.#refusal()): void {
     this.#closed = true
     for (const waiter of this.#waiting) waiter.fail(error)
-    for (const socket of this.#dialling) socket.destroy(error)
+    for (const dialling of this.#dialling) dialling.destroy(error)
     for (const socket of this.#outside) socket.destroy(error)
     for (const connection of this.#open) connection.destroy(error)
   }

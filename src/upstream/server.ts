@@ -18,6 +18,10 @@ export type Outcome = 'ok' | 'failed' | 'neutral'
 /** One server's state. Changed only by the functions of this file and by the balancers. */
 export interface Server {
   readonly url: string
+  /** Where its URL's name leads, this one's own first; none for what is no name, and while no address is known. */
+  readonly addresses: readonly string[]
+  /** What cookies and rings know it by: its URL, with the address for the name where that has several. */
+  identity: string
   weight: number
   readonly maxFails: number
   readonly failTimeoutMs: number
@@ -57,6 +61,8 @@ export interface Server {
 /** A server as `sluice.upstream(name).servers()` shows it. */
 export interface ServerState {
   readonly url: string
+  /** Of the URL's name: one entry of `servers` is shown once for each address that its name has. A second one is what it falls back on. */
+  readonly addresses: readonly string[]
   readonly weight: number
   readonly state: 'up' | Exclude<Reason, 'full'>
   readonly backup: boolean
@@ -81,9 +87,21 @@ const LATENCY_SHARE = 0.2
 
 /** A server that has never been used. */
 export function createServer(options: ResolvedServer): Server {
-  const { origin, weight, maxFails, failTimeoutMs, maxConns, slowStartMs, backup, down } = options
+  const {
+    origin,
+    addresses = [],
+    weight,
+    maxFails,
+    failTimeoutMs,
+    maxConns,
+    slowStartMs,
+    backup,
+    down
+  } = options
   return {
     url: origin.url,
+    addresses,
+    identity: origin.url,
     weight,
     maxFails,
     failTimeoutMs,
@@ -232,9 +250,10 @@ export function noteLatency(server: Server, latencyMs: number, now: number): voi
 
 /** The public view. */
 export function stateOf(server: Server, now: number): ServerState {
-  const { url, weight, backup, active, fails, latencyMs, lastError, failedAt } = server
+  const { url, addresses, weight, backup, active, fails, latencyMs, lastError, failedAt } = server
   return {
     url,
+    addresses,
     weight,
     state: word(server, now),
     backup,

@@ -70,7 +70,8 @@ export class Upstream {
     this.intake = new Intake(breaker, deps)
     this.#queue = queue && new Queue(queue, setTimer)
     const onRoom = (): void => this.#queue?.serve()
-    this.#members = new Members(options, servingAfterChecks(deps, onRoom))
+    const onPeers = (): void => this.#changed()
+    this.#members = new Members(options, { ...servingAfterChecks(deps, onRoom), onPeers })
     this.#chooser = createChooser(options, this.#members.servers)
     const onEnded = (server: Server): void => this.#members.ended(server)
     this.#lessor = { now, size: () => this.size, onFailed, onRoom, onEnded }
@@ -124,7 +125,7 @@ export class Upstream {
     return this.#members.servers.map((server) => stateOf(server, now))
   }
 
-  /** The servers with why each could not be chosen now: its own state, or `backup` while a primary can be. */
+  /** The servers, in the order of `states`, with why each could not be chosen now: its own state, or `backup` while a primary can be. */
   candidates(): { readonly url: string; readonly why: Reason | 'backup' | undefined }[] {
     const now = this.#now()
     const rule = this.#rule(undefined)
@@ -145,33 +146,34 @@ export class Upstream {
   /** A further server, in use at once or when its checks pass. Throws when it cannot be one of the group. */
   add(server: ResolvedServer): void {
     refuseJoin(server, this.#members.servers, this.#options)
-    this.#members.add(server, this.#now())
+    this.#members.add(server)
     this.#changed()
   }
 
   /** No request gets the server from now on; resolves when its last exchange has ended and its connections are closed. */
   remove(url: string, path: string): Promise<void> {
     const { servers } = this.#members
-    const server = findServer(servers, url, path)
-    refuseLeave(server, servers, path)
-    const gone = this.#members.remove(server)
+    const { url: found } = findServer(servers, url, path)[0] as Server
+    refuseLeave(found, servers, path)
+    const gone = this.#members.remove(found)
     this.#changed()
     return gone
   }
 
   /** On: the server keeps the clients that stick to it and gets no others. Off: it is back, with its slow start. */
   drain(url: string, isOn: boolean, path: string): void {
-    const server = findServer(this.#members.servers, url, path)
-    if (server.draining && !isOn) rise(server, this.#now())
-    server.draining = isOn
+    for (const server of findServer(this.#members.servers, url, path)) {
+      if (server.draining && !isOn) rise(server, this.#now())
+      server.draining = isOn
+    }
     this.#queue?.serve()
   }
 
   /** The server's share from now on. */
   weigh(url: string, weight: number, path: string): void {
     const { servers } = this.#members
-    const server = findServer(servers, url, path)
-    reweigh(server, weight, { servers, balance: this.#options.balance, path })
+    const peers = findServer(servers, url, path)
+    reweigh(peers, weight, { servers, balance: this.#options.balance, path })
     this.#changed()
   }
 
@@ -187,13 +189,13 @@ export class Upstream {
 
   /** Takes a server out for good. */
   takeDown(url: string, reason: string): void {
-    this.#members.takeDown(url, reason, this.#now())
+    this.#members.takeDown(url, reason)
     this.#queue?.serve()
   }
 
-  /** The checks begin; a group without them has nothing to start. */
-  startChecks(): void {
-    this.#members.startChecks()
+  /** Checks begin, and names are asked for; a group without either has nothing to start. */
+  start(): void {
+    this.#members.start()
   }
 
   /** Lets exchanges end, then closes all connections. */
@@ -237,11 +239,12 @@ export class Upstream {
 }
 
 /** Who waits is served when checks bring a server back, and sent on when they take the last one out. */
-function servingAfterChecks({ checks, openTransport }: MemberDeps, onRoom: () => void): MemberDeps {
-  if (checks === undefined) return { openTransport }
+function servingAfterChecks(deps: MemberDeps, onRoom: () => void): MemberDeps {
+  const { checks } = deps
+  if (checks === undefined) return deps
   const onChange = (server: Server): void => {
     checks.onChange?.(server)
     onRoom()
   }
-  return { openTransport, checks: { ...checks, onChange } }
+  return { ...deps, checks: { ...checks, onChange } }
 }

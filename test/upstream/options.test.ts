@@ -92,6 +92,7 @@ test('a text is a group of one server with all defaults', () => {
     keepalive: 32,
     maxConnections: 0,
     maxEjected: 1,
+    resolve: { minMs: 1000, maxMs: 300_000, servers: undefined, family: 'any', allowsPrivate: true },
     health: undefined,
     breaker: undefined,
     keepaliveTimeoutMs: 4000,

@@ -103,6 +103,7 @@ test('the public state names what keeps a server from being used', () => {
   const a = server('a', { maxFails: 1, weight: 2 })
   assert.deepEqual(stateOf(a, 0), {
     url: 'http://a',
+    addresses: [],
     weight: 2,
     state: 'up',
     backup: false,

@@ -526,7 +526,7 @@ test('queue: a server that its checks bring back goes to who waits', async () =>
       })
     }
   )
-  upstream.startChecks()
+  upstream.start()
   await clock.advanceAsync(1)
   await settle()
   assert.equal(nameOf(upstream.choose()?.server.url ?? ''), 'a')

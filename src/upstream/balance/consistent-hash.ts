@@ -28,6 +28,9 @@ export function consistentHash(servers: readonly Server[]): Balancer {
   }
 }
 
+/** A weight counts once for each address of a name: beyond this sum all get fewer points. */
+const MAX_WEIGHT = 10_000
+
 interface Ring {
   readonly points: Uint32Array
   /** Whose point it is, as an index. */
@@ -35,11 +38,13 @@ interface Ring {
 }
 
 function createRing(servers: readonly Server[]): Ring {
-  const count = servers.reduce((sum, { weight }) => sum + weight * POINTS_PER_WEIGHT, 0)
+  const weight = servers.reduce((sum, server) => sum + server.weight, 0)
+  const density = Math.max(1, Math.floor(POINTS_PER_WEIGHT * Math.min(1, MAX_WEIGHT / weight)))
+  const count = weight * density
   const pairs = new Float64Array(count)
   let end = 0
   for (const [index, server] of servers.entries()) {
-    for (const point of pointsOf(server)) pairs[end++] = point * INDEX_SPAN + index
+    for (const point of pointsOf(server, density)) pairs[end++] = point * INDEX_SPAN + index
   }
   pairs.sort()
   const points = new Uint32Array(count)
@@ -56,10 +61,10 @@ function createRing(servers: readonly Server[]): Ring {
 }
 
 /** Each from the one before: crc32(HOST NUL PORT PREVIOUS). */
-function* pointsOf({ url, weight }: Server): Generator<number> {
-  const base = crc32(hashedName(url))
+function* pointsOf({ identity, weight }: Server, density: number): Generator<number> {
+  const base = crc32(hashedName(identity))
   const previous = Buffer.alloc(4)
-  for (let n = 0; n < weight * POINTS_PER_WEIGHT; n++) {
+  for (let n = 0; n < weight * density; n++) {
     const point = crc32(previous, base)
     previous.writeUInt32LE(point)
     yield point

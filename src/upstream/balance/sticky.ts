@@ -51,6 +51,6 @@ export function createSticky(options: ResolvedSticky, servers: readonly Server[]
   }
 }
 
-function sign(secret: string, cookie: string, { url }: Server): string {
-  return createHmac('sha256', secret).update(`${cookie}\0${url}`).digest('base64url')
+function sign(secret: string, cookie: string, { identity }: Server): string {
+  return createHmac('sha256', secret).update(`${cookie}\0${identity}`).digest('base64url')
 }

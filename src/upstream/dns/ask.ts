@@ -1,0 +1,155 @@
+// Asks for a name once: the hosts file, DNS, the platform. What is read and asked is passed in (nginx: resolver).
+import { isPrivate } from '../../http/address'
+import { isLocalName } from './hosts'
+import type { ResolvedResolve } from './options'
+import { type Answer, combine, type Resolution } from './resolution'
+
+/** One DNS server, or several, as `node:dns/promises` has them. */
+export interface DnsResolver {
+  resolve4(name: string, options: { ttl: true }): Promise<readonly DnsRecord[]>
+  resolve6(name: string, options: { ttl: true }): Promise<readonly DnsRecord[]>
+  cancel(): void
+}
+
+interface DnsRecord {
+  readonly address: string
+  /** Seconds. */
+  readonly ttl: number
+}
+
+/** Where answers come from. */
+export interface Sources {
+  /** Without servers: those of the platform. */
+  openResolver(servers: readonly string[] | undefined): DnsResolver
+  /** As getaddrinfo: all addresses, without a TTL. */
+  lookup(name: string, family: 0 | 4 | 6): Promise<readonly string[]>
+  /** The text of the hosts file; empty when there is none. */
+  readHosts(): Promise<string>
+  pause(ms: number): Promise<void>
+}
+
+/** A name, how it is to be asked for, and what is known of it. */
+export interface Question {
+  readonly name: string
+  readonly settings: ResolvedResolve
+  readonly known: Resolution
+}
+
+/** One round of questions; never rejects. */
+export interface Asking {
+  ask(question: Question): Promise<Answer>
+  /** Ends what is under way. */
+  close(): void
+}
+
+/** The platform tells no TTL: its answers are asked for again after this. */
+const PLATFORM_TTL_MS = 10_000
+/** The family that answers second gets so long (RFC 8305 §3). */
+const RESOLUTION_DELAY_MS = 50
+/** `::` and 0.0.0.0 lead to this machine. */
+const UNSPECIFIED = /^(?:0\.|::$)/
+
+/** Asks these sources. */
+export function createAsking(sources: Sources): Asking {
+  const resolvers = new Map<string, DnsResolver>()
+
+  function resolverOf(servers: readonly string[] | undefined): DnsResolver {
+    const key = servers?.join() ?? ''
+    const resolver = resolvers.get(key) ?? sources.openResolver(servers)
+    resolvers.set(key, resolver)
+    return resolver
+  }
+
+  async function fromDns({ name, settings: { servers, family }, known }: Question): Promise<Answer> {
+    const resolver = resolverOf(servers)
+    const four = family === 6 ? undefined : records(resolver.resolve4(name, { ttl: true }))
+    const six = family === 4 ? undefined : records(resolver.resolve6(name, { ttl: true }))
+    const answers = await Promise.all([inTime(four, six), inTime(six, four)])
+    return combine(answers, known.addresses)
+  }
+
+  /** A broken DNS server says nothing to AAAA: with an answer at hand it is not waited for. */
+  async function inTime(
+    own: Promise<Answer> | undefined,
+    other: Promise<Answer> | undefined
+  ): Promise<Answer | undefined> {
+    if (own === undefined || other === undefined) return own
+    const tooLate = async (): Promise<Answer> => {
+      if ((await other).kind !== 'found') return own
+      await sources.pause(RESOLUTION_DELAY_MS)
+      return { kind: 'failed', reason: 'ETIMEOUT' }
+    }
+    return Promise.race([own, tooLate()])
+  }
+
+  async function fromPlatform(
+    { name, settings: { family } }: Question,
+    ttlMs = PLATFORM_TTL_MS
+  ): Promise<Answer> {
+    try {
+      const addresses = await sources.lookup(name, family === 'any' ? 0 : family)
+      return { kind: 'found', addresses, ttlMs, source: 'platform' }
+    } catch (error) {
+      return vainAnswer(error)
+    }
+  }
+
+  async function answerTo(question: Question): Promise<Answer> {
+    const { name, settings, known } = question
+    if (settings.servers !== undefined) return fromDns(question)
+    if (isLocalName(name, await sources.readHosts())) return fromPlatform(question)
+    return known.status === 'unknown' ? firstAnswer(question) : laterAnswer(question)
+  }
+
+  /** As quick and as complete as a connect by name; that its TTL is not known brings the next question soon. */
+  async function firstAnswer(question: Question): Promise<Answer> {
+    const answer = await fromPlatform(question, 0)
+    return answer.kind === 'found' ? answer : fromDns(question)
+  }
+
+  async function laterAnswer(question: Question): Promise<Answer> {
+    const answer = await fromDns(question)
+    if (answer.kind === 'found') return answer
+    // Search domains and other name services. Not while DNS is silent: each lookup would hold one of Node's few threads.
+    if (answer.kind === 'failed' && question.known.source === 'dns') return answer
+    const other = await fromPlatform(question)
+    return other.kind === 'found' ? other : answer
+  }
+
+  return {
+    async ask(question) {
+      try {
+        return believe(await answerTo(question), question.settings)
+      } catch (error) {
+        return vainAnswer(error)
+      }
+    },
+    close() {
+      for (const resolver of resolvers.values()) resolver.cancel()
+    }
+  }
+}
+
+async function records(asked: Promise<readonly DnsRecord[]>): Promise<Answer> {
+  try {
+    const found = await asked
+    if (found.length === 0) return { kind: 'absent', reason: 'ENODATA' }
+    const ttlMs = Math.min(...found.map(({ ttl }) => ttl)) * 1000
+    return { kind: 'found', addresses: found.map(({ address }) => address), ttlMs, source: 'dns' }
+  } catch (error) {
+    return vainAnswer(error)
+  }
+}
+
+function vainAnswer(error: unknown): Answer {
+  const { code, message } = error as { code?: unknown; message?: unknown }
+  const reason = typeof code === 'string' ? code : String(message)
+  return { kind: reason === 'ENOTFOUND' || reason === 'ENODATA' ? 'absent' : 'failed', reason }
+}
+
+/** DNS rebinding: whoever answers for a name must not lead us into our own network. */
+function believe(answer: Answer, { allowsPrivate }: ResolvedResolve): Answer {
+  if (allowsPrivate || answer.kind !== 'found') return answer
+  const addresses = answer.addresses.filter((address) => !isPrivate(address) && !UNSPECIFIED.test(address))
+  return addresses.length > 0 ? { ...answer, addresses } : { kind: 'failed', reason: 'ERR_PRIVATE_ADDRESS' }
+}
