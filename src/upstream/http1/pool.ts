@@ -9,6 +9,8 @@ import { Connection, type ConnectionSettings } from './connection'
 import type { Exchange } from './exchange'
 import { createDeadline, wheel } from './wheel'
 
+type Reuse = readonly [exchange: Exchange, connection: Connection]
+
 /** The connections of one server. */
 export class Pool {
   readonly #target: Target
@@ -21,9 +23,11 @@ export class Pool {
   /** Handshakes and tunnels: `close` leaves them to their owner, `destroy` ends them. */
   readonly #outside = new Set<Socket>()
   readonly #waiting = new Set<Exchange>()
-  /** Exchanges with the idle connection that each is to use once it has been looked at. */
-  #due: [Exchange, Connection][] = []
-  readonly #serveDue = () => this.#onPolled()
+  /** Exchanges with the idle connection that each is to use: those that have come since the last turn, and those before. */
+  #due: Reuse[] = []
+  #looked: Reuse[] = []
+  #looking = false
+  readonly #turn = () => this.#onTurn()
   /** Connections open or being opened. */
   #slots = 0
   #closed = false
@@ -72,7 +76,7 @@ export class Pool {
   destroy(error: Error = this.#refusal('SLUICE_CLOSING')): void {
     this.#closed = true
     for (const exchange of this.#waiting) exchange.fail(error)
-    for (const [exchange] of this.#due) exchange.fail(error)
+    for (const [exchange] of [...this.#due, ...this.#looked]) exchange.fail(error)
     for (const socket of this.#dialling) socket.destroy(error)
     for (const socket of this.#outside) socket.destroy(error)
     for (const connection of this.#open) connection.destroy(error)
@@ -90,27 +94,35 @@ export class Pool {
   }
 
   /**
-   * Not before the network has been looked at once more: an answer that nobody asked for and the server's goodbye are noticed
-   * then, and neither meets the request. One look serves all that are waiting for it.
+   * Not before the network has been polled once more: an answer that nobody asked for and the server's goodbye are noticed
+   * then, and neither meets the request. One poll serves all that have come before it; it lies between two turns.
    */
   #reuse(exchange: Exchange, connection: Connection): void {
-    if (this.#due.push([exchange, connection]) === 1) setImmediate(this.#serveDue)
+    this.#due.push([exchange, connection])
+    if (this.#looking) return
+    this.#looking = true
+    setImmediate(this.#turn)
   }
 
-  #onPolled(): void {
-    const due = this.#due
+  #onTurn(): void {
+    const looked = this.#looked
+    this.#looked = this.#due
     this.#due = []
-    for (const [exchange, connection] of due) {
-      if (exchange.over) {
-        if (connection.alive) this.#onFree(connection)
-      } else if (connection.alive) {
-        exchange.call.record.connectTime = 0
-        connection.carry(exchange)
-      } else {
-        this.#place(exchange)
-      }
-    }
+    this.#looking = this.#looked.length > 0
+    if (this.#looking) setImmediate(this.#turn)
+    for (const [exchange, connection] of looked) this.#use(exchange, connection)
     this.#tellIfEmpty()
+  }
+
+  #use(exchange: Exchange, connection: Connection): void {
+    if (exchange.over) {
+      if (connection.alive) this.#onFree(connection)
+    } else if (connection.alive) {
+      exchange.call.record.connectTime = 0
+      connection.carry(exchange)
+    } else {
+      this.#place(exchange)
+    }
   }
 
   /** The slot is already ours; it is given back when the connection closes or never comes to be. */
@@ -193,7 +205,7 @@ export class Pool {
   }
 
   #isEmpty(): boolean {
-    return this.#slots === 0 && this.#due.length === 0
+    return this.#slots === 0 && !this.#looking
   }
 
   #tellIfEmpty(): void {
