@@ -1,0 +1,299 @@
+// One request and its response on one connection (nginx: proxy_send_timeout, proxy_read_timeout).
+import { Readable } from 'node:stream'
+import { type SluiceErrorCode, sluiceError } from '../../errors'
+import { responseFields, trailerFields } from '../../http/end-to-end'
+import { bufferingWord } from '../../http/flow'
+import type { Body, UpstreamResponse } from '../../http/message'
+import { ignore } from '../dial'
+import { failureOf, type Place } from '../failure'
+import { noteFailure, secondsSince } from '../record'
+import type { Call } from '../transport'
+import type { FramingEvents } from './framing'
+import type { Head } from './message-framing'
+import { type ContentEvents, type RequestContent, SLICE_BYTES } from './request-content'
+import type { RequestHead } from './request-head'
+
+/** The connection, as an exchange needs to know it. */
+export interface Line {
+  readonly server: string
+  /** It has carried another exchange before. */
+  readonly reused: boolean
+  /** False only when no byte of the request can have reached the server. */
+  readonly requestSent: boolean
+  /** The socket holds more than it should. */
+  readonly full: boolean
+  /** Something of the request is still with this process. */
+  readonly unsent: boolean
+  /** Counts what has come. */
+  readonly arrivals: number
+  write(head: string, body: Buffer | null): void
+  content(head: RequestHead, events: ContentEvents): RequestContent
+  /** Sets the deadline anew; 0 = none. */
+  wait(ms: number): void
+  pause(): void
+  resume(): void
+  /** The response has come whole; `head` says whether the connection can be used again. */
+  done(head: Head, uploaded: boolean): void
+  /** The exchange has failed, and the connection with it. */
+  cut(error: Error): void
+}
+
+/** The two ends of the caller's promise. */
+export interface Settle {
+  readonly resolve: (response: UpstreamResponse) => void
+  readonly reject: (error: Error) => void
+}
+
+/** `queued` for a connection → `waiting` for the head → `collecting` | `streaming` | `closing` (no content will come) → `over`. */
+type State = 'queued' | 'waiting' | 'collecting' | 'streaming' | 'closing' | 'over'
+
+/** Bytes that wait for a slow reader before the socket does: less than one read of it brings. */
+const READ_AHEAD = 16 * 1024
+
+/** Settles once; after that only the content's stream can still fail. */
+export class Exchange implements FramingEvents, ContentEvents {
+  readonly call: Call
+  readonly head: RequestHead
+  readonly startedAt: number
+  /** Set by whoever it waits for. */
+  onGivenUp: (() => void) | undefined
+  readonly #settle: Settle
+  #state: State = 'queued'
+  #line: Line | undefined
+  #upload: RequestContent | undefined
+  #written = false
+  #handedOver = false
+  #paused = false
+  #head: Head | undefined
+  #response: UpstreamResponse | undefined
+  #chunks: Buffer[] | undefined
+
+  constructor(call: Call, head: RequestHead, settle: Settle) {
+    this.call = call
+    this.head = head
+    this.startedAt = performance.now()
+    this.#settle = settle
+  }
+
+  /** The response is complete, or has failed. */
+  get over(): boolean {
+    return this.#state === 'over'
+  }
+
+  /** Heeds the caller's abort; one that came before ends it here. */
+  listen(): void {
+    this.call.abort.listen((reason) => {
+      this.fail(reason)
+      // Complete for the network is not yet complete for a slow reader.
+      this.#stream?.destroy(reason)
+    })
+  }
+
+  /** Sends the request. */
+  begin(line: Line): void {
+    const { body } = this.call.request
+    this.#line = line
+    this.#state = 'waiting'
+    line.wait(this.call.timeouts.send)
+    if (isSmall(body)) {
+      line.write(this.head.text, body)
+      this.onWritten()
+      return
+    }
+    line.write(this.head.text, null)
+    this.#upload = line.content(this.head, this)
+    this.#upload.start(body)
+  }
+
+  /** The server has taken some of the request; its time to take more runs again. */
+  onProgress(): void {
+    if (!this.#handedOver) this.#line?.wait(this.call.timeouts.send)
+  }
+
+  /** The server's time to answer runs once the socket has let go of the request. */
+  onWritten(): void {
+    this.#written = true
+    if (this.#line?.full !== true) this.#onHandedOver()
+  }
+
+  onContentError(error: Error): void {
+    this.fail(error)
+  }
+
+  /** The socket has let go of what it held. */
+  onDrain(): void {
+    if (this.over || this.#handedOver) return
+    this.#upload?.onDrain()
+    if (this.#written) this.#onHandedOver()
+  }
+
+  /** Something has come. */
+  onArrival(): void {
+    const { timeouts } = this.call
+    this.#line?.wait(this.#handedOver ? timeouts.read : timeouts.send)
+  }
+
+  onInterim({ status, raw }: Head): void {
+    if (status !== 100) this.call.onInformation?.(status, responseFields(raw))
+  }
+
+  onHead(head: Head): void {
+    const { record } = this.call
+    const response = { status: head.status, fields: responseFields(head.raw), body: null }
+    record.status = head.status
+    record.headerTime = secondsSince(this.startedAt)
+    // RFC 9112 §9.5: a refusal makes the rest of the upload pointless; a 2xx may need all of it.
+    if (head.status >= 300) this.#upload?.stop()
+    this.#head = head
+    if (head.delimiter === 'none') this.#state = 'closing'
+    else if (this.#isCollected(head, response)) this.#state = 'collecting'
+    else this.#state = 'streaming'
+    this.#response = this.#state === 'streaming' ? { ...response, body: this.#createStream() } : response
+    if (this.#state !== 'collecting') this.#settle.resolve(this.#response)
+  }
+
+  onContent(content: Buffer): void {
+    if (this.#state === 'streaming') {
+      if (this.#stream?.push(content) === false) this.#pause()
+      return
+    }
+    if (this.#state !== 'collecting') return
+    this.#chunks ??= []
+    this.#chunks.push(content)
+  }
+
+  onComplete(trailers: readonly string[]): void {
+    const response = this.#response
+    const head = this.#head
+    if (this.over || response === undefined || head === undefined) return
+    const collected = this.#state === 'collecting'
+    this.#finish()
+    this.#upload?.stop()
+    if (trailers.length > 0) response.trailers = trailerFields(trailers)
+    this.#line?.done(head, this.#written)
+    if (collected) this.#settle.resolve({ ...response, body: joined(this.#chunks) })
+    else this.#stream?.push(null)
+  }
+
+  /** What has come is no response. `received`: how it began. */
+  refuse(detail: string, received?: string): void {
+    // Once the head is through, whatever breaks the content off is content that is missing.
+    const code = this.#state === 'waiting' ? 'SLUICE_BAD_RESPONSE' : 'SLUICE_INCOMPLETE_RESPONSE'
+    this.fail(sluiceError(code, { ...this.#place(), detail, ...(received !== undefined && { received }) }))
+  }
+
+  /** The connection has failed, or ended. */
+  onLost(cause: Error): void {
+    if (!this.over) this.fail(failureOf(cause, this.#place()))
+  }
+
+  /** Ends the exchange, and its connection, at once. */
+  fail(error: Error): void {
+    if (this.over) return
+    const settled = this.#state === 'streaming' || this.#state === 'closing'
+    noteFailure(this.call.record, error)
+    this.#end(error)
+    if (settled) this.#stream?.destroy(error)
+    else this.#settle.reject(error)
+  }
+
+  /** The time of the current phase is over. */
+  onDue(): void {
+    const line = this.#line
+    // While the client holds us up the server cannot be late; the time runs again when it goes on.
+    if (line === undefined || this.over || (this.#handedOver && this.#paused)) return
+    const { arrivals } = line
+    // One more round of I/O: perhaps it was this process that stood still.
+    setImmediate(() => {
+      if (!this.over && line.arrivals === arrivals) this.#judgeIdle(line)
+    })
+  }
+
+  #judgeIdle(line: Line): void {
+    if (this.#handedOver) {
+      if (!this.#paused) this.#expire('SLUICE_READ_TIMEOUT')
+    } else if (this.#upload?.blocked === true || line.unsent) {
+      this.#expire('SLUICE_SEND_TIMEOUT')
+    } else {
+      // The client is slow to send, which its own timeout bounds.
+      line.wait(this.call.timeouts.send)
+    }
+  }
+
+  get #stream(): Readable | undefined {
+    return this.#response?.body instanceof Readable ? this.#response.body : undefined
+  }
+
+  #isCollected({ delimiter, length }: Head, { fields }: UpstreamResponse): boolean {
+    const { collect } = this.call
+    return delimiter === 'counted' && collect > 0 && length <= collect && bufferingWord(fields) !== 'no'
+  }
+
+  #createStream(): Readable {
+    const stream = new Readable({
+      highWaterMark: READ_AHEAD,
+      read: () => this.#resume(),
+      destroy: (error, callback) => {
+        this.#end(error ?? new Error('the response is no longer wanted'))
+        callback(error)
+      }
+    })
+    return stream.on('error', ignore)
+  }
+
+  #pause(): void {
+    if (this.over) return
+    this.#paused = true
+    this.#line?.pause()
+  }
+
+  #resume(): void {
+    if (!this.#paused || this.over) return
+    this.#paused = false
+    this.#line?.wait(this.call.timeouts.read)
+    this.#line?.resume()
+  }
+
+  #onHandedOver(): void {
+    if (this.over) return
+    this.#handedOver = true
+    this.#line?.wait(this.call.timeouts.read)
+  }
+
+  #expire(code: SluiceErrorCode): void {
+    this.fail(sluiceError(code, { ...this.#place(), errno: 'ETIMEDOUT' }))
+  }
+
+  #end(error: Error): void {
+    if (this.over) return
+    this.#finish()
+    this.#upload?.stop()
+    this.onGivenUp?.()
+    this.#line?.cut(error)
+  }
+
+  #finish(): void {
+    this.#state = 'over'
+    this.call.record.responseTime = secondsSince(this.startedAt)
+    this.#line?.wait(0)
+  }
+
+  #place(): Place {
+    const { server = '', reused = false, requestSent = false } = this.#line ?? {}
+    return { server, reused, requestSent, phase: this.#phase(requestSent) }
+  }
+
+  #phase(requestSent: boolean): Place['phase'] {
+    if (this.#state !== 'waiting' && this.#state !== 'queued') return 'body'
+    return requestSent && this.#handedOver ? 'header' : 'send'
+  }
+}
+
+function isSmall(body: Body): body is Buffer | null {
+  return body === null || (Buffer.isBuffer(body) && body.length <= SLICE_BYTES)
+}
+
+function joined(chunks: Buffer[] = []): Buffer {
+  const [first] = chunks
+  return first !== undefined && chunks.length === 1 ? first : Buffer.concat(chunks)
+}

@@ -1,0 +1,248 @@
+// Bytes of one connection in, responses out (RFC 9112 §6, §7): llhttp judges, and what it lets pass is judged once more.
+import { MAX_FIELDS, MAX_HEAD_BYTES, MAX_INTERIM } from '../response-head'
+import { fieldName } from './field-names'
+import { INPUT_BYTES, NO_CONTENT, PAUSE, Parser, type ParserEvents, REFUSE } from './llhttp'
+import { type Asked, type Head, readHead } from './message-framing'
+
+/** Who is told; never while bytes are being judged, so that every call may end the exchange or throw. */
+export interface FramingEvents {
+  onInterim(head: Head): void
+  onHead(head: Head): void
+  onContent(content: Buffer): void
+  /** `trailers`: names in lower case and values in turn. */
+  onComplete(trailers: readonly string[]): void
+}
+
+/** `idle` → `head` → content → `complete`; `tunnel`: the rest is no HTTP; `broken`: nothing more is read. */
+type State = 'idle' | 'head' | 'counted' | 'chunked' | 'close' | 'complete' | 'tunnel' | 'broken'
+
+const NOBODY: FramingEvents = { onInterim: nothing, onHead: nothing, onContent: nothing, onComplete: nothing }
+const EMPTY = Buffer.alloc(0)
+const NO_TRAILERS: readonly string[] = []
+
+/** Reads one response after the other, each only after `begin`. */
+export class Framing {
+  readonly #parser: Parser
+  #state: State = 'idle'
+  #events = NOBODY
+  #asked: Asked = { method: 'GET', upgrade: false }
+  #chunk: Buffer = EMPTY
+  /** The parser has come to the end of a head or a message. */
+  #paused = false
+  #raw: string[] = []
+  #head: Head | undefined
+  #problem: string | undefined
+  #interims = 0
+  /** Counted content that is still to come. */
+  #left = 0
+  /** Bytes of the head, or since the last byte of chunked content. */
+  #overhead = 0
+  #contentEnd = 0
+  /** Starts and ends of content in the chunk. */
+  readonly #content: number[] = []
+
+  constructor() {
+    const events: ParserEvents = {
+      onName: (start, end) => this.#onName(start, end),
+      onValue: (start, end) => this.#onValue(start, end),
+      onHeadersComplete: (status) => this.#onHeadersComplete(status),
+      onContent: (start, end) => this.#onContent(start, end)
+    }
+    this.#parser = new Parser(events)
+  }
+
+  /** The response has come whole, and nothing behind it. */
+  get complete(): boolean {
+    return this.#state === 'complete'
+  }
+
+  /** A response is expected from here on. */
+  begin(asked: Asked, events: FramingEvents): void {
+    this.#asked = asked
+    this.#events = events
+    this.#interims = 0
+    this.#beginHead()
+    this.#state = 'head'
+  }
+
+  /** Takes what has come. The result is what is wrong with it; the connection is of no use then. */
+  read(chunk: Buffer): string | undefined {
+    let at = 0
+    while (at < chunk.length && this.#problem === undefined) {
+      if (this.#state === 'head') at = this.#readHead(chunk, at)
+      else if (this.#state === 'counted') at = this.#readCounted(chunk, at)
+      else if (this.#state === 'chunked') at = this.#readChunked(chunk, at)
+      else if (this.#state === 'close' || this.#state === 'tunnel') at = this.#readAll(chunk, at)
+      else if (this.#state === 'idle' || this.#state === 'complete')
+        this.#fail('bytes that were not asked for')
+      else break
+    }
+    return this.#problem
+  }
+
+  /** The connection has ended. True: that was the end of the content. */
+  end(): boolean {
+    if (this.#state !== 'close') return false
+    this.#complete(NO_TRAILERS)
+    return true
+  }
+
+  /** Reads no more, and tells nobody anything. */
+  stop(): void {
+    this.#state = 'broken'
+    this.#events = NOBODY
+  }
+
+  /** Gives back what the collector cannot. */
+  free(): void {
+    this.stop()
+    this.#parser.free()
+  }
+
+  #readHead(chunk: Buffer, at: number): number {
+    const end = this.#judge(chunk, at)
+    const head = this.#head
+    this.#overhead += end - at
+    if (this.#problem === undefined && this.#overhead > MAX_HEAD_BYTES) this.#fail('a head that is too long')
+    if (this.#problem !== undefined || head === undefined) return end
+    if (head.status < 200 && head.delimiter === 'none') this.#onInterim(head)
+    else this.#onFinal(head)
+    return end
+  }
+
+  #onInterim(head: Head): void {
+    this.#interims++
+    this.#beginHead()
+    if (this.#interims > MAX_INTERIM) this.#fail(`more than ${MAX_INTERIM} interim responses`)
+    else this.#events.onInterim(head)
+  }
+
+  #onFinal(head: Head): void {
+    const { delimiter, length } = head
+    const empty = delimiter === 'none' || (delimiter === 'counted' && length === 0)
+    this.#left = length
+    this.#overhead = 0
+    this.#state = delimiter === 'none' ? 'counted' : delimiter
+    if (delimiter === 'chunked') this.#parser.resume()
+    this.#events.onHead(head)
+    if (empty && this.#state === 'counted') this.#complete(NO_TRAILERS)
+  }
+
+  #readCounted(chunk: Buffer, at: number): number {
+    const end = Math.min(chunk.length, at + this.#left)
+    this.#left -= end - at
+    this.#events.onContent(part(chunk, at, end))
+    if (this.#left === 0 && this.#state === 'counted') this.#complete(NO_TRAILERS)
+    return end
+  }
+
+  #readAll(chunk: Buffer, at: number): number {
+    this.#events.onContent(part(chunk, at, chunk.length))
+    return chunk.length
+  }
+
+  #readChunked(chunk: Buffer, at: number): number {
+    this.#content.length = 0
+    this.#contentEnd = at
+    const end = this.#judge(chunk, at)
+    this.#noteOverhead(end)
+    for (let index = 0; index < this.#content.length && this.#state === 'chunked'; index += 2) {
+      this.#events.onContent(part(chunk, this.#content[index] as number, this.#content[index + 1] as number))
+    }
+    if (this.#raw.length > MAX_FIELDS * 2) this.#fail(`more than ${MAX_FIELDS} trailer fields`)
+    if (this.#paused && this.#problem === undefined && this.#state === 'chunked')
+      this.#complete(trimmed(this.#raw))
+    return end
+  }
+
+  /** llhttp reads on to the end of a head, of a message, or of what there is. */
+  #judge(chunk: Buffer, at: number): number {
+    const end = Math.min(chunk.length, at + INPUT_BYTES)
+    this.#chunk = chunk
+    const result = this.#parser.execute(chunk, at, end)
+    this.#chunk = EMPTY
+    this.#paused = result === PAUSE
+    if (result === 0) return end
+    if (!this.#paused && this.#problem === undefined) this.#fail(this.#parser.problem)
+    return this.#parser.position
+  }
+
+  #onName(start: number, end: number): void {
+    const raw = this.#raw
+    const name = fieldName(this.#chunk, start, end)
+    if (raw.length % 2 === 0) raw.push(name)
+    else raw[raw.length - 1] += name
+  }
+
+  #onValue(start: number, end: number): void {
+    const raw = this.#raw
+    const value = this.#chunk.toString('latin1', start, end)
+    if (raw.length % 2 === 1) raw.push(value)
+    else raw[raw.length - 1] += value
+  }
+
+  #onHeadersComplete(status: number): number {
+    const raw = trimmed(this.#raw)
+    const head = readHead(this.#asked, { status, version: this.#parser.version, raw })
+    if (typeof head === 'string') {
+      this.#fail(head)
+      return REFUSE
+    }
+    this.#head = head
+    this.#raw = []
+    return head.delimiter === 'chunked' ? PAUSE : NO_CONTENT
+  }
+
+  #onContent(start: number, end: number): void {
+    this.#noteOverhead(start)
+    this.#overhead = 0
+    this.#contentEnd = end
+    this.#content.push(start, end)
+  }
+
+  /** Sizes, extensions and trailers must not be without end. */
+  #noteOverhead(at: number): void {
+    this.#overhead += at - this.#contentEnd
+    this.#contentEnd = at
+    if (this.#overhead > MAX_HEAD_BYTES) this.#fail('a chunk extension or trailer section that is too long')
+  }
+
+  #beginHead(): void {
+    this.#parser.reset()
+    this.#raw = []
+    this.#head = undefined
+    this.#overhead = 0
+  }
+
+  #complete(trailers: readonly string[]): void {
+    const events = this.#events
+    this.#state = 'complete'
+    this.#events = NOBODY
+    events.onComplete(trailers)
+  }
+
+  #fail(problem: string): void {
+    this.#problem ??= problem
+  }
+}
+
+function part(chunk: Buffer, start: number, end: number): Buffer {
+  return start === 0 && end === chunk.length ? chunk : chunk.subarray(start, end)
+}
+
+/** llhttp leaves the white space behind a value on it (RFC 9110 §5.5). */
+function trimmed(raw: string[]): string[] {
+  for (let index = 1; index < raw.length; index += 2) {
+    const value = raw[index] as string
+    let end = value.length
+    while (end > 0 && isBlank(value.charCodeAt(end - 1))) end--
+    if (end < value.length) raw[index] = value.slice(0, end)
+  }
+  return raw
+}
+
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x09
+}
+
+function nothing(): void {}

@@ -1,0 +1,44 @@
+// The way out over HTTP/1.1 on connections of our own (nginx: proxy_pass, keepalive).
+
+import { sluiceError } from '../../errors'
+import type { UpstreamResponse } from '../../http/message'
+import type { ResolvedConnections } from '../options'
+import type { Origin } from '../origin'
+import { noteFailure, noting } from '../record'
+import type { Call, Transport } from '../transport'
+import { upgrade } from '../upgrade'
+import { Exchange } from './exchange'
+import { Pool } from './pool'
+import { requestHead } from './request-head'
+import { assertStrict } from './self-test'
+
+/** One server's transport. A parser that cannot be relied on throws here. */
+export function openHttp1(origin: Origin, connections: ResolvedConnections): Transport {
+  assertStrict()
+  const pool = new Pool(origin, connections)
+  const settings = { authority: origin.authority, keepalive: connections.keepalive > 0 }
+  const send = (call: Call) =>
+    new Promise<UpstreamResponse>((resolve, reject) => {
+      const head = requestHead(call.request, settings)
+      if (typeof head === 'string') reject(badRequest(call, origin, head))
+      else pool.send(new Exchange(call, head, { resolve, reject }))
+    })
+  return {
+    send,
+    upgrade: async (call) => {
+      const startedAt = performance.now()
+      const socket = await noting(call, startedAt, pool.dial(call))
+      return upgrade({ socket, server: origin.url, startedAt }, call)
+    },
+    close: () => pool.close(),
+    destroy: (error) => pool.destroy(error)
+  }
+}
+
+function badRequest(call: Call, origin: Origin, detail: string): Error {
+  const facts = { server: origin.url, phase: 'send', requestSent: false, reused: false, detail } as const
+  const error = sluiceError('SLUICE_BAD_REQUEST', facts)
+  noteFailure(call.record, error)
+  call.record.responseTime = 0
+  return error
+}

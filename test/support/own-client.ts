@@ -1,0 +1,10 @@
+// Loaded first, it has every upstream asked over our own connections, whatever `client` says: the suites of one client hold the other.
+// `NODE_OPTIONS="--require $PWD/build/test/support/own-client.js" node test/run.mjs e2e fault`
+import type * as Transports from '../../src/upstream/transport'
+
+const transports = require('../../src/upstream/transport') as {
+  openTransport: typeof Transports.openTransport
+}
+const { openTransport } = transports
+
+transports.openTransport = (origin, connections) => openTransport(origin, { ...connections, client: 'http1' })
