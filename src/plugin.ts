@@ -46,8 +46,8 @@ interface Shared {
 
 /** The plugin body; index.ts wraps it for Fastify. */
 export const plugin: FastifyPluginAsync<SluiceOptions> = async (app, given) => {
-  const { upstreams = {}, caches = {}, redis } = given as Partial<Shared>
   const { routes } = readRegistration(given, app.prefix)
+  const { upstreams = {}, caches = {}, redis } = given as Partial<Shared>
   let first = false
   const registry = registryOf(app, (created) => {
     first = true

@@ -28,7 +28,7 @@ export function limitHook(route: Route, log: FastifyBaseLogger) {
         if (passed) admit(exchange, next)
       },
       (error) => {
-        noteRefusal(request, error)
+        noteRefusal(exchange, error)
         answerError(exchange, error)
       }
     )
@@ -41,11 +41,11 @@ export function limitHook(route: Route, log: FastifyBaseLogger) {
  */
 function oneBucketWarning({ guards, name, optionPrefix }: Route, log: FastifyBaseLogger) {
   let said = false
-  return ({ ip, headers, raw }: FastifyRequest, error: unknown): void => {
+  return ({ ip, request }: RequestExchange, error: unknown): void => {
     const limit = isSluiceError(error) ? LIMITS.get(error.code) : undefined
     if (said || !guards.byAddress || limit === undefined) return
-    const { remoteAddress } = raw.socket
-    const behindProxy = headers['x-forwarded-for'] !== undefined && isPrivate(remoteAddress)
+    const { remoteAddress } = request.raw.socket
+    const behindProxy = request.headers['x-forwarded-for'] !== undefined && isPrivate(remoteAddress)
     if (!behindProxy || ip !== remoteAddress) return
     said = true
     const peer = clientAddress(ip, remoteAddress)

@@ -1,7 +1,7 @@
 // PURE. A share of the requests for each of several upstreams, by a key of the request or by chance (nginx: split_clients).
 import { crc32 } from 'node:zlib'
 import { optionError } from '../errors'
-import { isToken } from '../http/fields'
+import { FIELD_KEY_SCHEMAS, type FieldKey, resolveFieldKey } from '../http/field-key'
 import type { KeyFunction } from '../http/limit-key'
 
 /** One upstream and its share. */
@@ -13,7 +13,7 @@ export interface SplitShare<U extends string = string> {
 }
 
 /** What of a request decides: the same key goes to the same upstream. */
-export type SplitKey = 'ip' | { readonly cookie: string } | { readonly header: string } | KeyFunction
+export type SplitKey = 'ip' | FieldKey | KeyFunction
 
 /** Requests shared out between upstreams, as for a release that only some get. */
 export interface SplitOptions<U extends string = string> {
@@ -41,16 +41,7 @@ export const splitSchema = {
       }
     },
     key: {
-      anyOf: [
-        { enum: ['ip'] },
-        { isFunction: true },
-        ...(['header', 'cookie'] as const).map((name) => ({
-          type: 'object',
-          additionalProperties: false,
-          required: [name],
-          properties: { [name]: text }
-        }))
-      ]
+      anyOf: [{ enum: ['ip'] }, { isFunction: true }, ...FIELD_KEY_SCHEMAS]
     }
   }
 } as const
@@ -58,11 +49,7 @@ export const splitSchema = {
 /** Throws for what the schema cannot say; field names in lower case. */
 export function resolveSplitKey({ split, key }: SplitOptions, path: string): SplitKey | undefined {
   if (split.every(({ weight }) => weight === 0)) throw optionError(`${path}.split`, 'has no weight above 0')
-  if (typeof key !== 'object') return key
-  const name = 'header' in key ? key.header : key.cookie
-  if (!isToken(name))
-    throw optionError(`${path}.key`, `${JSON.stringify(name)} is no name of a field or cookie`)
-  return 'header' in key ? { header: name.toLowerCase() } : key
+  return typeof key === 'object' ? resolveFieldKey(key, `${path}.key`) : key
 }
 
 /** Where a key stands in [0, 1): always the same, and evenly spread, in every process. */

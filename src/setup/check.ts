@@ -55,7 +55,7 @@ const PLACEHOLDER = 'http://127.0.0.1:1'
 
 function checkOne(given: SluiceOptions, registry: Registry, attempt: Attempt): void {
   const { routes, remains } = readRegistration(given, '', attempt)
-  const { upstreams, caches } = given as Partial<Shared>
+  const { upstreams, caches }: Partial<Shared> = isPlain(given) ? given : {}
   for (const [name, group] of entriesOf(upstreams)) {
     const path = `upstreams.${name}`
     const isRight = findInUpstreams({ [name]: group }, '').length === 0

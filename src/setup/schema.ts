@@ -110,6 +110,12 @@ export interface Read {
 
 /** The routes of a registration; throws SLUICE_OPTIONS with the path of the wrong option. */
 export function readRegistration(given: SluiceOptions, base: string, attempt: Attempt = atOnce): Read {
+  if (!isPlain(given)) {
+    attempt(() => {
+      throw optionError('options', 'must be an object')
+    })
+    return { routes: [], remains: [] }
+  }
   const report: Report = (errors) => {
     for (const error of errors)
       attempt(() => {

@@ -70,10 +70,6 @@ export class Spool {
     return this.#window.retainedBytes
   }
 
-  get ended(): boolean {
-    return this.#fate.kind === 'ended'
-  }
-
   /** True once nobody is interested any more: the writer may as well stop. */
   get freed(): boolean {
     return this.#freed

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { type TestContext, test } from 'node:test'
-import { startDaemon } from '../support/daemon'
+import { startOwn } from '../support/daemon'
 import { get } from '../support/http-client'
 import { startOrigin } from '../support/origin'
 import { processMemory } from '../support/process-memory'
@@ -45,15 +45,9 @@ async function digest(message: IncomingMessage): Promise<{ bytes: number; sha256
 async function startScene(t: TestContext, handler: Parameters<typeof startOrigin>[0]) {
   const origin = await startOrigin(handler, { read: false })
   t.after(origin.close)
-  let url = ''
-  const edge = await startDaemon(t, 1, ([port = 0]) => {
-    url = `http://127.0.0.1:${port}`
-    return {
-      program: process.execPath,
-      args: [join(__dirname, 'edge-process.js'), String(port), origin.url],
-      port
-    }
-  })
+  const args = [join(__dirname, 'edge-process.js'), origin.url]
+  const edge = await startOwn(t, { program: process.execPath, args })
+  const url = `http://127.0.0.1:${edge.port}`
   // What is loaded and compiled with the first request belongs to the idle process.
   assert.equal((await get(`${url}/warm`)).status, 200)
   const idle = processMemory(edge.pid)

@@ -5,7 +5,7 @@ import type { IncomingMessage } from 'node:http'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { openFilesIn } from '../e2e/spilled'
-import { type Daemon, startDaemon } from '../support/daemon'
+import { type Daemon, startOwn } from '../support/daemon'
 import { get, getOpen } from '../support/http-client'
 import { startOrigin } from '../support/origin'
 import { processMemory } from '../support/process-memory'
@@ -37,6 +37,8 @@ interface Scene {
   readonly sent: { bodies: number; bytes: number }
   buffers(): Promise<{ bytes: number; maxBytes: number; spilling: number }>
   active(): Promise<number>
+  /** Bytes that the edge holds and cannot let go. */
+  held(): Promise<number>
 }
 
 /** `/<number of the body>/<MiB>` behind an edge of its own process, whose files may be so large. */
@@ -56,21 +58,23 @@ async function startScene(t: TestContext, options: object, fileBytes?: number): 
     more()
   })
   t.after(origin.close)
-  let url = ''
-  const edge = await startDaemon(t, 1, ([port = 0]) => {
-    url = `http://127.0.0.1:${port}`
-    const args = [join(__dirname, 'edge-process.js'), String(port), origin.url, JSON.stringify(options)]
-    if (fileBytes === undefined) return { program: process.execPath, args, port }
-    // The unit is 512 bytes (POSIX).
-    const limited = ['-c', `ulimit -f ${fileBytes / 512}; exec "$0" "$@"`, process.execPath, ...args]
-    return { program: '/bin/sh', args: limited, port }
-  })
+  // Clients here do not read at all for as long as the machine takes.
+  const patient = { timeouts: { client: false }, ...options }
+  const args = [join(__dirname, 'edge-process.js'), origin.url, JSON.stringify(patient)]
+  // The unit is 512 bytes (POSIX).
+  const limited = ['-c', `ulimit -f ${(fileBytes ?? 0) / 512}; exec "$0" "$@"`, process.execPath, ...args]
+  const edge = await startOwn(
+    t,
+    fileBytes === undefined ? { program: process.execPath, args } : { program: '/bin/sh', args: limited }
+  )
+  const url = `http://127.0.0.1:${edge.port}`
   const stats = async () => (await get(`${url}/~stats`)).json<{ buffers: never; upstreams: object }>()
   return {
     url,
     edge,
     sent,
     buffers: async () => (await stats()).buffers,
+    held: async () => (await get(`${url}/~held`)).json<{ bytes: number }>().bytes,
     active: async () =>
       (Object.values((await stats()).upstreams).flat() as { active: number }[]).reduce(
         (sum, { active }) => sum + active,
@@ -163,6 +167,7 @@ test('200 slow clients at once share the budget; others are answered meanwhile; 
   const mib = 6
   const scene = await startScene(t, {})
   await get(`${scene.url}/0/1`)
+  const heldIdle = await scene.held()
   const idle = processMemory(scene.edge.pid)
   const open = await Promise.all(
     Array.from({ length: clients }, async (_, n) => (await getOpen(`${scene.url}/${n}/${mib}`)).message)
@@ -175,6 +180,9 @@ test('200 slow clients at once share the budget; others are answered meanwhile; 
   assert.equal(maxBytes, BUDGET_BYTES)
   assert.ok(bytes > BUDGET_BYTES / 2 && bytes <= BUDGET_BYTES, `${bytes} bytes of the budget`)
   assert.ok((await scene.active()) > 0)
+  const held = (await scene.held()) - heldIdle
+  t.diagnostic(`${(held / MIB).toFixed(1)} MiB held`)
+  assert.ok(held <= BUDGET_BYTES + clients * CLIENT_BYTES, `${held} bytes held`)
   for (let n = 0; n < 10; n++) {
     const { body } = await get(`${scene.url}/${n}/1`)
     assert.ok(body.equals(block(n, 0)))

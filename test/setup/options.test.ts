@@ -409,6 +409,16 @@ for (const [name, options] of RIGHT) {
   test(`check accepts ${name}`, () => check(options as never))
 }
 
+test('what is no object is no registration', async () => {
+  for (const options of [7, null, 'app', [], undefined]) {
+    assert.throws(() => check(options as never), { message: 'options: must be an object' })
+  }
+  for (const options of [7, 'app', []]) {
+    assert.equal((await startError(options as never)).message, 'options: must be an object')
+  }
+  assert.deepEqual(problemsOf(7 as never, { prefix: '/', upstream: 'nobody' }), ['options', 'upstream'])
+})
+
 test('check takes registrations of one app in order', () => {
   const first = { upstreams: { app }, caches: { pages: { memory: '1m' } } }
   const second = { prefix: '/', upstream: 'app', cache: 'pages' }

@@ -14,6 +14,9 @@ export interface DaemonPlan {
   readonly port: number
 }
 
+/** A program of our own, which listens where it is told to, or where it likes, and prints `port <n>`. */
+export type OwnPlan = Omit<DaemonPlan, 'port'>
+
 /** A running program. */
 export interface Daemon {
   readonly pid: number
@@ -48,6 +51,17 @@ export async function startDaemon(
   }
 }
 
+/** Starts a program that chooses a free port by itself, and says which. */
+export async function startOwn(
+  t: Pick<TestContext, 'after'>,
+  plan: OwnPlan
+): Promise<Daemon & { readonly port: number }> {
+  const running = start(t, plan)
+  const port = (): number => Number(/^port (\d+)$/m.exec(running.output())?.[1] ?? 0)
+  const daemon = await ready(running, plan, () => port() > 0)
+  return { ...daemon, port: port() }
+}
+
 /** Loopback ports that were free a moment ago, all different. */
 export async function freePorts(count: number): Promise<number[]> {
   const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
@@ -57,7 +71,29 @@ export async function freePorts(count: number): Promise<number[]> {
   return ports
 }
 
-async function tryStart(t: Pick<TestContext, 'after'>, plan: DaemonPlan): Promise<Daemon> {
+/** A program that has been started, and may not be ready. */
+interface Running {
+  readonly child: ChildProcess
+  output(): string
+  stop(signal?: NodeJS.Signals): Promise<void>
+}
+
+function tryStart(t: Pick<TestContext, 'after'>, plan: DaemonPlan): Promise<Daemon> {
+  return ready(start(t, plan), plan, () => accepts(plan.port))
+}
+
+async function ready(
+  { child, output, stop }: Running,
+  { program }: OwnPlan,
+  isReady: () => boolean | Promise<boolean>
+): Promise<Daemon> {
+  await until(`${program} listens`, () => !isRunning(child) || isReady(), START_MS)
+  const { pid } = child
+  if (pid === undefined || !isRunning(child)) throw new Error(`${program} ended at once: ${output()}`)
+  return { pid, output, stop }
+}
+
+function start(t: Pick<TestContext, 'after'>, plan: OwnPlan): Running {
   const child = spawn(plan.program, plan.args, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: plan.env ?? process.env
@@ -82,12 +118,7 @@ async function tryStart(t: Pick<TestContext, 'after'>, plan: DaemonPlan): Promis
     await stop()
     clearTimeout(kill)
   })
-
-  const { pid } = child
-  const ready = () => !isRunning(child) || accepts(plan.port)
-  await until(`${plan.program} accepts on port ${plan.port}`, ready, START_MS)
-  if (pid === undefined || !isRunning(child)) throw new Error(`${plan.program} ended at once: ${output}`)
-  return { pid, output: () => output, stop }
+  return { child, output: () => output, stop }
 }
 
 function isRunning(child: ChildProcess): boolean {

@@ -1,5 +1,6 @@
 // PURE. How the servers of a group share its requests: balance, hash, sticky, queue (nginx: least_conn, hash, sticky, queue …).
 import { optionError } from '../../errors'
+import { FIELD_KEY_SCHEMAS, type FieldKey, resolveFieldKey } from '../../http/field-key'
 import { isToken } from '../../http/fields'
 import type { KeyFunction } from '../../http/limit-key'
 import { type Duration, durationMs } from '../../units'
@@ -12,7 +13,7 @@ import type { ResolvedServer } from '../options'
 export type Balance = 'round-robin' | 'least-conn' | 'least-time' | 'random' | 'ip-hash'
 
 /** What of a request `hash` goes by: `uri` is path and query, `path` the path, both as received. */
-export type HashKey = 'ip' | 'uri' | 'path' | { header: string } | { cookie: string } | KeyFunction
+export type HashKey = 'ip' | 'uri' | 'path' | FieldKey | KeyFunction
 
 /** One server for one key. */
 export interface HashOptions {
@@ -92,16 +93,7 @@ export const balanceProperties = {
     required: ['key'],
     properties: {
       key: {
-        anyOf: [
-          { enum: ['ip', 'uri', 'path'] },
-          { isFunction: true },
-          ...(['header', 'cookie'] as const).map((name) => ({
-            type: 'object',
-            additionalProperties: false,
-            required: [name],
-            properties: { [name]: text }
-          }))
-        ]
+        anyOf: [{ enum: ['ip', 'uri', 'path'] }, { isFunction: true }, ...FIELD_KEY_SCHEMAS]
       },
       consistent: { type: 'boolean' }
     }
@@ -186,14 +178,10 @@ function byHash(
   { key, consistent = true }: HashOptions,
   path: string
 ): Pick<ResolvedBalance, 'balance' | 'key'> {
-  return { balance: consistent ? 'consistent-hash' : 'hash', key: checkKey(key, `${path}.key`) }
-}
-
-function checkKey(key: HashKey, path: string): HashKey {
-  if (typeof key !== 'object') return key
-  const name = 'header' in key ? key.header : key.cookie
-  if (!isToken(name)) throw optionError(path, `${JSON.stringify(name)} is no name of a field or cookie`)
-  return 'header' in key ? { header: name.toLowerCase() } : key
+  return {
+    balance: consistent ? 'consistent-hash' : 'hash',
+    key: typeof key === 'object' ? resolveFieldKey(key, `${path}.key`) : key
+  }
 }
 
 function resolveSticky(options: StickyOptions, path: string): ResolvedSticky {

@@ -222,8 +222,10 @@ async function askBehindProxy(t: TestContext): Promise<Seen> {
   const edge = await startEdge(t, routed(origin.url, { rateLimit: { rate: '1r/m' } }))
   const before = edge.log.length
   let last = 0
+  // `/` and `/x` are two patterns of one route.
   for (let n = 1; n < 5; n++)
-    last = (await get(edge.url, { headers: { 'X-Forwarded-For': `203.0.113.${n}` } })).status
+    for (const path of ['/', '/x'])
+      last = (await get(edge.url + path, { headers: { 'X-Forwarded-For': `203.0.113.${n}` } })).status
   await edge.close()
   const lines = edge.log.slice(before).filter(({ requestTime }) => requestTime === undefined)
   return { status: last, answer: '', lines, secrets: [] }
