@@ -126,18 +126,26 @@ export function sendBody(exchange: Outgoing, response: UpstreamResponse): void {
   }
 }
 
+/** What may wait whole on a stream of HTTP/2: past 10 MB in all, Node refuses further streams of the session (maxSessionMemory). */
+const PIECE_BYTES = 64 * 1024
+
 /** Fastify would call a Buffer without a type application/octet-stream, so that one takes the stream path. */
 function sendBuffer(exchange: Outgoing, body: Buffer): void {
-  const { reply } = exchange
+  const { reply, request } = exchange
+  const isWhole = request.raw.httpVersionMajor < 2 || body.length <= PIECE_BYTES
   exchange.sent = body
   exchange.bytesOut += body.length
   if (body.length === 0) reply.send()
-  else if (reply.hasHeader('content-type')) reply.send(body)
+  else if (isWhole && reply.hasHeader('content-type')) reply.send(body)
   else {
-    const stream = Readable.from([body], { objectMode: false })
+    const stream = Readable.from(piecesOf(body), { objectMode: false })
     exchange.sent = stream
     reply.header('content-length', body.length).send(stream)
   }
+}
+
+function* piecesOf(body: Buffer): Generator<Buffer> {
+  for (let at = 0; at < body.length; at += PIECE_BYTES) yield body.subarray(at, at + PIECE_BYTES)
 }
 
 function sendStream(exchange: Outgoing, response: UpstreamResponse, body: Readable): void {
