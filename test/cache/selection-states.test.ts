@@ -1,6 +1,7 @@
 // Conditions and ranges mean the same wherever an answer comes from: stored, stale, renewed, just fetched, or still on its way.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { CacheOptions } from '../../src/cache/options'
 import { sluiceError } from '../../src/errors'
 import type { Fields, UpstreamResponse } from '../../src/http/message'
 import { partsOf } from '../support/multipart'
@@ -20,34 +21,59 @@ const FIELDS: Fields = {
 const KNOWN = { ...FIELDS, 'content-length': String(CONTENT.length) }
 
 type Answering = (fields: Fields, method?: string) => Promise<{ response: UpstreamResponse; word: string }>
+type Start = (scene: Scene, target: string) => Answering | Promise<Answering>
 
 /** Where the answer comes from. `passing`: it is not stored yet, and its length is known, or not. */
 interface State {
   readonly word: string
   readonly passing?: 'known' | 'unknown'
-  readonly start: () => Answering | Promise<Answering>
+  readonly options?: Partial<CacheOptions>
+  readonly start: Start
 }
 
-const from =
-  (scene: Scene, request: Ask['request'] = {}): Answering =>
-  async (fields, method = 'GET') => {
-    const { response, outcome } = await scene.open({ fields, method, request })
+function asking(scene: Scene, target: string, request: Ask['request'] = {}): Answering {
+  return async (fields, method = 'GET') => {
+    const { response, outcome } = await scene.open({ fields, method, target, request })
     return { response, word: outcome.word }
   }
+}
 
 /** Stored once, then this old, with another answer from the origin. */
-async function aged(
-  fields: Fields,
-  seconds: number,
-  then: Scene['script'],
-  options = {}
-): Promise<Answering> {
-  const scene = new Scene(options)
-  scene.script = () => text(CONTENT, { ...FIELDS, ...fields })
-  await scene.get()
-  scene.at(seconds)
-  scene.script = then
-  return from(scene)
+function aged(fields: Fields, seconds: number, then: Scene['script']): Start {
+  return async (scene, target) => {
+    scene.at(0)
+    scene.script = () => text(CONTENT, { ...FIELDS, ...fields })
+    await scene.get(target)
+    scene.at(seconds)
+    scene.script = then
+    return asking(scene, target)
+  }
+}
+
+/** Not stored. */
+function absent(script: Scene['script'], request?: Ask['request']): Start {
+  return (scene, target) => {
+    scene.script = script
+    return asking(scene, target, request)
+  }
+}
+
+/** The head has come to another client, and the content comes as soon as it is read. */
+function arriving(fields: Fields): Start {
+  return async (scene, target) => {
+    const source = fed()
+    scene.script = () => ({ status: 200, fields, body: source })
+    const leader = await scene.open({ target })
+    const { length } = scene.requests
+    return async (asked, method) => {
+      const answer = await asking(scene, target)(asked, method)
+      source.push(Buffer.from(CONTENT))
+      source.push(null)
+      void read(leader.response.body)
+      assert.equal(scene.requests.length, length)
+      return answer
+    }
+  }
 }
 
 const never: Scene['script'] = () => {
@@ -58,75 +84,58 @@ const refused: Scene['script'] = () => {
 }
 const notModified: Scene['script'] = () => ({ status: 304, fields: { etag: '"a"' }, body: null })
 const replaced: Scene['script'] = () => text(CONTENT, FIELDS)
-
-/** The head has come to another client, and the content comes as soon as it is read. */
-async function arriving(fields: Fields): Promise<Answering> {
-  const scene = new Scene()
-  const source = fed()
-  scene.script = () => ({ status: 200, fields, body: source })
-  const leader = await scene.open()
-  const ask = from(scene)
-  return async (asked, method) => {
-    const answer = await ask(asked, method)
-    source.push(Buffer.from(CONTENT))
-    source.push(null)
-    void read(leader.response.body)
-    assert.equal(scene.requests.length, 1)
-    return answer
-  }
-}
+const streaming =
+  (fields: Fields): Scene['script'] =>
+  () =>
+    streamed([CONTENT.slice(0, 9), CONTENT.slice(9)], fields)
 
 const STATES: Readonly<Record<string, State>> = {
-  fresh: { word: 'HIT', start: () => aged({}, 1, never) },
+  fresh: { word: 'HIT', start: aged({}, 1, never) },
   'fresh, and its origin sent chunks': {
     word: 'HIT',
-    start: async () => {
-      const scene = new Scene()
-      scene.script = () => streamed([CONTENT.slice(0, 7), CONTENT.slice(7)], FIELDS)
-      await scene.get()
+    start: async (scene, target) => {
+      scene.script = streaming(FIELDS)
+      await scene.get(target)
       scene.script = never
-      return from(scene)
+      return asking(scene, target)
     }
   },
   'stale while it is refreshed': {
     word: 'STALE',
-    start: () => aged({ 'cache-control': 'max-age=60, stale-while-revalidate=60' }, 90, notModified)
+    start: aged({ 'cache-control': 'max-age=60, stale-while-revalidate=60' }, 90, notModified)
   },
-  'stale in place of an error': { word: 'STALE', start: () => aged({}, 90, refused) },
+  'stale in place of an error': { word: 'STALE', start: aged({}, 90, refused) },
   'stale while another refreshes it': {
     word: 'UPDATING',
-    start: async () => {
-      const ask = await aged({}, 90, () => new Promise(() => {}), { useStale: ['updating'] })
+    options: { useStale: ['updating'] },
+    start: async (scene, target) => {
+      const ask = await aged({}, 90, () => new Promise(() => {}))(scene, target)
       void ask({})
       await settled()
       return ask
     }
   },
-  'renewed by a 304': { word: 'REVALIDATED', start: () => aged({}, 90, notModified) },
+  'renewed by a 304': { word: 'REVALIDATED', start: aged({}, 90, notModified) },
   'validated each time': {
     word: 'REVALIDATED',
-    start: () => aged({ 'cache-control': 'max-age=60, no-cache' }, 1, notModified)
+    start: aged({ 'cache-control': 'max-age=60, no-cache' }, 1, notModified)
   },
-  'expired and replaced': { word: 'EXPIRED', passing: 'known', start: () => aged({}, 90, replaced) },
+  'expired and replaced': { word: 'EXPIRED', passing: 'known', start: aged({}, 90, replaced) },
   'expired, and what replaces it streams by': {
     word: 'EXPIRED',
     passing: 'known',
-    start: () => aged({}, 90, () => streamed([CONTENT], KNOWN))
+    start: aged({}, 90, streaming(KNOWN))
   },
-  'not stored yet': { word: 'MISS', passing: 'known', start: () => from(scriptedBy(replaced)) },
-  'not stored yet, streaming by': {
-    word: 'MISS',
-    passing: 'known',
-    start: () => from(scriptedBy(() => streamed([CONTENT.slice(0, 9), CONTENT.slice(9)], KNOWN)))
-  },
+  'not stored yet': { word: 'MISS', passing: 'known', start: absent(replaced) },
+  'not stored yet, streaming by': { word: 'MISS', passing: 'known', start: absent(streaming(KNOWN)) },
   'not stored yet, streaming by in chunks': {
     word: 'MISS',
     passing: 'unknown',
-    start: () => from(scriptedBy(() => streamed([CONTENT.slice(0, 9), CONTENT.slice(9)], FIELDS)))
+    start: absent(streaming(FIELDS))
   },
-  bypassed: { word: 'BYPASS', passing: 'known', start: () => from(scriptedBy(replaced), { bypass: true }) },
-  'on its way to another': { word: 'MISS', passing: 'known', start: () => arriving(KNOWN) },
-  'on its way to another, in chunks': { word: 'MISS', passing: 'unknown', start: () => arriving(FIELDS) }
+  bypassed: { word: 'BYPASS', passing: 'known', start: absent(replaced, { bypass: true }) },
+  'on its way to another': { word: 'MISS', passing: 'known', start: arriving(KNOWN) },
+  'on its way to another, in chunks': { word: 'MISS', passing: 'unknown', start: arriving(FIELDS) }
 }
 
 function scriptedBy(script: Scene['script']): Scene {
@@ -215,8 +224,9 @@ function expected({ status, spans = [] }: Row, { passing }: State): Pick<Row, 's
 
 for (const [name, state] of Object.entries(STATES)) {
   test(`${name}: conditions and ranges of GET`, async () => {
-    for (const asked of ROWS) {
-      const ask = await state.start()
+    const scene = new Scene(state.options)
+    for (const [index, asked] of ROWS.entries()) {
+      const ask = await state.start(scene, `/${index}`)
       const { response, word } = await ask(asked.fields)
       const { status, spans = [] } = expected(asked, state)
       const told = `${name}: ${JSON.stringify(asked.fields)}`
@@ -235,8 +245,9 @@ for (const [name, state] of Object.entries(STATES)) {
   })
 
   test(`${name}: conditions of HEAD, which has no ranges`, async () => {
-    for (const asked of ROWS) {
-      const ask = await state.start()
+    const scene = new Scene(state.options)
+    for (const [index, asked] of ROWS.entries()) {
+      const ask = await state.start(scene, `/${index}`)
       const { response, word } = await ask(asked.fields, 'HEAD')
       const status = asked.status === 206 || asked.status === 416 ? 200 : asked.status
       const told = `${name}: ${JSON.stringify(asked.fields)}`
