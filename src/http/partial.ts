@@ -7,8 +7,8 @@ import { contentRange, type Span, spanLength } from './range'
 
 /** Nobody can know it before, so no content holds it on purpose; in hex, so that its length is always the same. */
 const BOUNDARY_BYTES = 12
-/** They are of the content as a whole (RFC 9530 §2). `Repr-Digest` is of the representation, and stays. */
-const DIGESTS: readonly string[] = ['content-digest', 'content-md5']
+/** They are of the content as a whole (RFC 9530 §2; `Repr-Digest` is of the representation, and stays), or of a part that nobody asked for. */
+const OF_THE_WHOLE: readonly string[] = ['content-digest', 'content-md5', 'content-range']
 
 /** The bytes of one span, as they come. */
 export type ReadSpan = (start: number, end: number) => AsyncIterable<Buffer>
@@ -25,7 +25,7 @@ export interface Byteranges {
 
 /** The fields of a 206 with one span, in place of those of the whole. */
 export function partialFields(whole: Fields, span: Span, size: number): Fields {
-  const fields = withoutDigests(whole)
+  const fields = kept(whole)
   fields['content-range'] = contentRange(span, size)
   fields['content-length'] = String(spanLength(span))
   return fields
@@ -88,15 +88,15 @@ function partFields(whole: Fields): string {
 }
 
 function outerFields(whole: Fields, { boundary, length }: { boundary: string; length: number }): Fields {
-  const fields = withoutDigests(whole)
+  const fields = kept(whole)
   delete fields['content-encoding']
   fields['content-type'] = `multipart/byteranges; boundary=${boundary}`
   fields['content-length'] = String(length)
   return fields
 }
 
-function withoutDigests(whole: Fields): Fields {
+function kept(whole: Fields): Fields {
   const fields = { ...whole }
-  for (const name of DIGESTS) delete fields[name]
+  for (const name of OF_THE_WHOLE) delete fields[name]
   return fields
 }

@@ -1,4 +1,4 @@
-// Answers with a found file: conditions and ranges (RFC 9110 §13, §14) are decided here, @fastify/static sends the bytes.
+// Answers with a found file: conditions and ranges (RFC 9110 §13, §14) are decided here, @fastify/static sends the bytes of all but several parts.
 import { basename, dirname } from 'node:path'
 import type { SendOptions } from '@fastify/static'
 import type { FastifyReply, FastifyRequest } from 'fastify'

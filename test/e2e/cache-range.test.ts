@@ -1,6 +1,7 @@
 // Conditional requests and ranges that the edge answers itself: 304, 412, 206 of one and of several parts, 416.
 import assert from 'node:assert/strict'
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { connectH2 } from '../support/h2'
 import { type GetOptions, get, getOpen } from '../support/http-client'
@@ -160,6 +161,35 @@ test('a client that leaves in the middle of several parts leaves nothing open', 
   await until('descriptors closed', () => readdirSync('/proc/self/fd').length <= before + 2, 30_000)
   assert.equal((await ask('/', { headers: { range: 'bytes=0-0' } })).status, 206)
 })
+
+for (const protocol of ['HTTP/1.1', 'HTTP/2']) {
+  test(`${protocol}: damage on the disk in one of several parts breaks the answer off, and is fetched anew`, async (t) => {
+    const answer = { fields: { ...fields, 'content-length': String(LONG.length) }, body: LONG }
+    const path = tempDir(t)
+    const zone = { memory: '64k', maxObject: '1k', disk: { path, maxSize: '8m' } }
+    const fastify = protocol === 'HTTP/2' ? { http2: true } : {}
+    const { edge } = await startCached(t, answer, {}, { zone, fastify })
+    const ask = await asking(t, edge.url, protocol)
+    await ask({})
+    assert.equal((await ask({ range: SEVERAL })).headers['x-cache-status'], 'HIT')
+    damageEnd(path)
+    await assert.rejects(ask({ range: 'bytes=0-9,200-209,299990-299999' }))
+    const again = await ask({ range: SEVERAL })
+    assert.deepEqual([again.status, again.headers['x-cache-status']], [200, 'MISS'])
+    assert.ok(again.body.equals(LONG))
+  })
+}
+
+/** Changes a byte in the last block of the only large file. */
+function damageEnd(directory: string): void {
+  const files = readdirSync(directory, { recursive: true }).map((name) => join(directory, String(name)))
+  const file = files.find((name) => statSync(name).size > LONG.length) ?? assert.fail('nothing is stored')
+  const bytes = readFileSync(file)
+  const at = bytes.lastIndexOf(LONG.subarray(-100))
+  assert.ok(at > 0)
+  bytes.writeUInt8((bytes[at] ?? 0) ^ 1, at)
+  writeFileSync(file, bytes)
+}
 
 test('ranges that are near are one, ranges that come to more than the whole are none', async (t) => {
   const { ask } = await warm(t)

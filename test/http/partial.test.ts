@@ -17,6 +17,7 @@ const WHOLE: Fields = {
   etag: '"a"',
   'content-digest': 'sha-256=:AAAA:',
   'content-md5': 'AAAA',
+  'content-range': 'bytes 0-1/2',
   'repr-digest': 'sha-256=:BBBB:'
 }
 
