@@ -6,7 +6,7 @@ import { Column, DigestTable, NONE, words } from '../../../src/cache/store/disk-
 // Three home slots in two tables: searches collide, wrap round, and slots are moved back.
 function digest(n: number): Buffer {
   const bytes = Buffer.alloc(32, n)
-  bytes.writeUInt32LE((n % 3) + 0xfffffffd, 0)
+  bytes.writeUInt32LE((n % 3) + 0xfffffffd, 8)
   bytes[4] = n % 2
   return bytes
 }
