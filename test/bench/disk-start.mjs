@@ -1,8 +1,9 @@
 // Starting on a large cache directory: time until an edge answers from it, longest block of the loop, cost of the index.
 // `npx tsc -p test && node --expose-gc test/bench/disk-start.mjs [entries] [directory]`, a million if not told otherwise;
 // a directory that is there is used again. On a busy machine compare with the line that says how late an idle loop is.
-import { createServer } from 'node:http'
+
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -146,7 +147,8 @@ async function edge(what) {
   const answer = await fetch(`${url}/page`)
   await answer.text()
   const answered = seconds(started)
-  while (app.sluice.stats().caches.pages.entries < count) await new Promise((resolve) => setTimeout(resolve, 50))
+  while (app.sluice.stats().caches.pages.entries < count)
+    await new Promise((resolve) => setTimeout(resolve, 50))
   console.log(
     `edge, ${what}: listens ${listening}, first answer ${answered} (${answer.headers.get('x-cache-status')}), ` +
       `index complete ${seconds(started)}; loop delay ${late(delay)}`
