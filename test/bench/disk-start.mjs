@@ -1,6 +1,9 @@
-// Starting on a large cache directory: time until it answers, longest block of the loop, cost of the index.
-// `npx tsc -p test && node --expose-gc test/bench/disk-start.mjs [entries] [directory]`; a directory that is there is used again.
+// Starting on a large cache directory: time until an edge answers from it, longest block of the loop, cost of the index.
+// `npx tsc -p test && node --expose-gc test/bench/disk-start.mjs [entries] [directory]`, a million if not told otherwise;
+// a directory that is there is used again. On a busy machine compare with the line that says how late an idle loop is.
+
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -13,17 +16,29 @@ const { digestOf, entryPath } = from('disk-name')
 const { encodePrefix, encodeRecord, planLayout } = from('disk-entry')
 const { BlockSums } = from('disk-sums')
 const { DiskIndex } = from('disk-index')
+const Fastify = require('fastify')
+const sluice = require('../../build/src/index.js').default
 
-const count = Number(process.argv[2] ?? 200_000)
+const count = Number(process.argv[2] ?? 1_000_000)
 const given = process.argv[3]
 const path = given ?? mkdtempSync(join(tmpdir(), 'sluice-bench-'))
 const MILLION = 1_000_000
 
 await generate()
 indexCost()
+await idle()
 rmSync(join(path, 'index'), { force: true })
 await measure('counted file by file')
 await measure('complete snapshot')
+const origin = createServer((_request, response) => {
+  response.writeHead(200, { 'cache-control': 'max-age=60000', 'content-length': 5 }).end('hello')
+})
+await new Promise((resolve) => origin.listen(0, '127.0.0.1', resolve))
+await edge('complete snapshot, made ready for a hit')
+await edge('complete snapshot')
+rmSync(join(path, 'index'), { force: true })
+await edge('no snapshot')
+origin.close()
 if (given === undefined) rmSync(path, { recursive: true })
 
 /** Tiny responses, written as the store writes them but without its promises. */
@@ -94,12 +109,56 @@ async function measure(what) {
   await new Promise((resolve) => setTimeout(resolve, 10))
   console.log(
     `${what}: ready ${ready}, first answer ${answered}, writes ${counted} (${entries} entries); ` +
-      `loop delay p99 ${(delay.percentile(99) / 1e6).toFixed(1)} ms, max ${(delay.max / 1e6).toFixed(1)} ms`
+      `loop delay ${late(delay)}`
   )
   const closing = performance.now()
   await store.remove('probe')
   await store.close()
   console.log(`  closed, snapshot written: ${seconds(closing)}`)
+}
+
+/** How late the loop is of a process that does nothing. */
+async function idle() {
+  const delay = monitorEventLoopDelay({ resolution: 1 })
+  delay.enable()
+  await new Promise((resolve) => setTimeout(resolve, 3_000))
+  delay.disable()
+  console.log(`idle: loop delay ${late(delay)}`)
+}
+
+/** A whole edge, from its making to its first answer. */
+async function edge(what) {
+  const delay = monitorEventLoopDelay({ resolution: 1 })
+  delay.enable()
+  const started = performance.now()
+  const app = Fastify({ forceCloseConnections: true })
+  await app.register(sluice, {
+    caches: { pages: { memory: '1m', disk: { path, maxSize: '900g' } } },
+    routes: [
+      {
+        prefix: '/',
+        upstream: `http://127.0.0.1:${origin.address().port}`,
+        cache: { zone: 'pages', key: (request) => request.url }
+      }
+    ]
+  })
+  const url = await app.listen({ host: '127.0.0.1', port: 0 })
+  const listening = seconds(started)
+  const answer = await fetch(`${url}/page`)
+  await answer.text()
+  const answered = seconds(started)
+  while (app.sluice.stats().caches.pages.entries < count)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  console.log(
+    `edge, ${what}: listens ${listening}, first answer ${answered} (${answer.headers.get('x-cache-status')}), ` +
+      `index complete ${seconds(started)}; loop delay ${late(delay)}`
+  )
+  delay.disable()
+  await app.close()
+}
+
+function late(delay) {
+  return `p99 ${(delay.percentile(99) / 1e6).toFixed(1)} ms, max ${(delay.max / 1e6).toFixed(1)} ms`
 }
 
 async function writes(store) {

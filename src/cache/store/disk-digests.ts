@@ -7,6 +7,10 @@ export const NONE = 0xffffffff
 /** A digest as 32-bit words: compared one by one, far faster than as a Buffer. */
 const DIGEST_WORDS = 8
 const WORD_BYTES = 4
+// Which table, and where in it: not by the first bytes, for a directory is read in their order, and what comes in order
+// would lie side by side.
+const TABLE_BYTE = 4
+const HOME_WORD = 2
 const TABLES = 256
 const FIRST_SLOTS = 8
 const PIECE_BITS = 12
@@ -76,7 +80,7 @@ export class DigestTable {
     for (let word = 0; word < DIGEST_WORDS; word++) {
       this.#digests.set(entry * DIGEST_WORDS + word, digest.readUInt32LE(word * WORD_BYTES))
     }
-    const at = digest[WORD_BYTES] ?? 0
+    const at = digest[TABLE_BYTE] ?? 0
     const count = (this.#counts[at] ?? 0) + 1
     this.#counts[at] = count
     if (count * 4 > this.#tableOf(digest).length * 3) this.#grow(at)
@@ -93,7 +97,7 @@ export class DigestTable {
     const entry = entryAt(table, slot)
     if (entry === NONE) return NONE
     this.#emptySlot(table, slot)
-    const at = digest[WORD_BYTES] ?? 0
+    const at = digest[TABLE_BYTE] ?? 0
     this.#counts[at] = (this.#counts[at] ?? 0) - 1
     this.#digests.set(entry * DIGEST_WORDS, this.#free)
     this.#free = entry
@@ -125,15 +129,14 @@ export class DigestTable {
     return entry
   }
 
-  // The table by one byte, the slot by four others.
   #tableOf(digest: Buffer): Uint32Array {
-    return this.#tables[digest[WORD_BYTES] ?? 0] as Uint32Array
+    return this.#tables[digest[TABLE_BYTE] ?? 0] as Uint32Array
   }
 
   /** The slot that holds the digest, or the empty one where it would go. */
   #slotOf(table: Uint32Array, digest: Buffer): number {
     const mask = table.length - 1
-    for (let slot = digest.readUInt32LE(0) & mask; ; slot = (slot + 1) & mask) {
+    for (let slot = digest.readUInt32LE(HOME_WORD * WORD_BYTES) & mask; ; slot = (slot + 1) & mask) {
       const entry = entryAt(table, slot)
       if (entry === NONE || this.#holds(entry, digest)) return slot
     }
@@ -148,7 +151,7 @@ export class DigestTable {
   }
 
   #homeOf(entry: number, mask: number): number {
-    return this.#digests.get(entry * DIGEST_WORDS) & mask
+    return this.#digests.get(entry * DIGEST_WORDS + HOME_WORD) & mask
   }
 
   /** Each entry is different from all others: nothing is compared. */

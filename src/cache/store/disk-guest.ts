@@ -17,6 +17,14 @@ const STATUS_BYTES = 65_536
 /** Uses are told while so many wait at most: they only move a file in the line. */
 const MAX_WAITING_USES = 256
 
+/** What the lock file says; undefined while it is being written. */
+export async function readStatus(io: DiskIo, lockPath: string): Promise<LockStatus | undefined> {
+  const fd = await io.open(lockPath, 'read')
+  const bytes = Buffer.allocUnsafe(STATUS_BYTES)
+  const got = await io.read(fd, bytes, 0).finally(() => io.close(fd))
+  return decodeStatus(bytes.subarray(0, got))
+}
+
 /** What a guest is made with. */
 export interface GuestParts {
   readonly io: DiskIo
@@ -135,10 +143,7 @@ export class DiskGuest {
   async listen(lockPath: string): Promise<void> {
     const { io, now, self } = this.#parts
     const askedAt = now()
-    const fd = await io.open(lockPath, 'read')
-    const bytes = Buffer.allocUnsafe(STATUS_BYTES)
-    const got = await io.read(fd, bytes, 0).finally(() => io.close(fd))
-    const status = decodeStatus(bytes.subarray(0, got))
+    const status = await readStatus(io, lockPath)
     if (status !== undefined) this.#heard(status, askedAt)
     if (this.#status === undefined) return
     const { session, grants } = this.#status

@@ -10,7 +10,7 @@ import { DiskSpace } from './disk-space'
 import { VersionSweep } from './disk-version'
 import type { StoreStats } from './store'
 
-/** So many files are counted before the store is ready; the rest in the background, nothing is written until then. */
+/** So many files are known before the store is ready; the rest in the background, nothing is written until then. */
 const COUNTED_AT_START = 1_000
 /** Unused files are looked for this often at most. */
 const EXPIRE_EVERY_MS = 1_000
@@ -228,12 +228,17 @@ export class DiskKeeper {
     const { io, options } = this.#parts
     const fd = await io.open(`${options.path}/${SNAPSHOT}`, 'update')
     try {
-      if ((await readSnapshot(io, fd, this.#index)) !== 'complete') return false
+      const onMore = () => this.#onKnown(this.#index.size)
+      if ((await readSnapshot({ io, index: this.#index, onMore }, fd)) !== 'complete') return false
       await markPartial(io, fd)
       return true
     } finally {
       await io.close(fd)
     }
+  }
+
+  #onKnown(count: number): void {
+    if (count >= COUNTED_AT_START) this.#onFirst()
   }
 
   async #scan(epoch: number): Promise<boolean> {
@@ -243,7 +248,7 @@ export class DiskKeeper {
       if (this.#closed || epoch !== this.#epoch) return false
       await Promise.all(digests.map((digest) => this.#check(digest, 'cold')))
       count += digests.length
-      if (count >= COUNTED_AT_START) this.#onFirst()
+      this.#onKnown(count)
     }
     return true
   }

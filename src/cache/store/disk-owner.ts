@@ -3,7 +3,7 @@ import { randomInt } from 'node:crypto'
 import { hostname } from 'node:os'
 import { prepareDirectory, temporaryFiles } from './disk-directory'
 import { takenBytes } from './disk-entry'
-import { REPORTS } from './disk-guest'
+import { REPORTS, readStatus } from './disk-guest'
 import { type DiskIo, errnoOf } from './disk-io'
 import { encodeStatus, type Grant, generationOf, lockName, newestGeneration } from './disk-lock'
 import { peerOf } from './disk-name'
@@ -114,6 +114,9 @@ export class DiskOwner {
     const { io, root } = this.#parts
     const names = (await listAgain(io, root)).map(({ name }) => name)
     if (newestGeneration(names) !== this.#generation) return false
+    // A disk that comes back may bring a lock of the same number.
+    const status = await readStatus(io, `${root}/${lockName(this.#generation)}`)
+    if (status !== undefined && status.session !== this.#session) return false
     for (const name of names) {
       const generation = generationOf(name)
       if (generation !== undefined && generation < this.#generation) await io.unlink(`${root}/${name}`)

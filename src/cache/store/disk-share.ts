@@ -1,9 +1,9 @@
 // Several processes on one directory: one evicts, by a lock file that is taken over when its owner falls silent.
 import { hostname } from 'node:os'
 import { isAlive, prepareDirectory } from './disk-directory'
-import { DiskGuest, type GuestParts, REPORTS } from './disk-guest'
+import { DiskGuest, type GuestParts, REPORTS, readStatus } from './disk-guest'
 import { errnoOf } from './disk-io'
-import { decodeStatus, lockName, newestGeneration } from './disk-lock'
+import { lockName, newestGeneration } from './disk-lock'
 import { ownerOf } from './disk-name'
 import { DiskOwner, type OwnerParts } from './disk-owner'
 
@@ -11,7 +11,6 @@ import { DiskOwner, type OwnerParts } from './disk-owner'
 const TICK_MS = 100
 /** How often who has not looks: well within a lease. */
 const CALM_TICKS = 5
-const STATUS_BYTES = 65_536
 
 /** What sharing needs from its store. */
 export interface ShareParts extends OwnerParts, GuestParts {
@@ -194,12 +193,8 @@ export class DiskShare {
   /** Only at start, and on the same host: process numbers of another container tell nothing. */
   async #isDead(generation: number): Promise<boolean> {
     const { io, living } = this.#parts
-    const bytes = Buffer.allocUnsafe(STATUS_BYTES)
-    const fd = await io.open(this.#pathOf(generation), 'read').catch(() => undefined)
-    // It has just left.
-    if (fd === undefined) return false
-    const got = await io.read(fd, bytes, 0).finally(() => io.close(fd))
-    const status = decodeStatus(bytes.subarray(0, got))
+    // Or it has just left.
+    const status = await readStatus(io, this.#pathOf(generation)).catch(() => undefined)
     const owner = status && ownerOf(`${status.owner}-0`)
     return owner !== undefined && status?.host === hostname() && !isAlive(owner, living)
   }

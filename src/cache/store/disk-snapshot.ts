@@ -35,12 +35,17 @@ export async function writeSnapshot(
   await io.write(fd, encodeHeader(completeness, at), 0)
 }
 
+/** What a snapshot is read with. */
+export interface SnapshotReader {
+  readonly io: DiskIo
+  readonly index: DiskIndex
+  /** Some more is known. */
+  readonly onMore?: () => void
+}
+
 /** Takes over what a snapshot knows. Undefined when it is none of ours; a damaged one counts up to the damage. */
-export async function readSnapshot(
-  io: DiskIo,
-  fd: number,
-  index: DiskIndex
-): Promise<Completeness | undefined> {
+export async function readSnapshot(reader: SnapshotReader, fd: number): Promise<Completeness | undefined> {
+  const { io, index, onMore } = reader
   const header = Buffer.alloc(HEADER_BYTES)
   await io.read(fd, header, 0)
   const claimed = decodeHeader(header)
@@ -51,6 +56,7 @@ export async function readSnapshot(
     const got = await io.read(fd, buffer.subarray(0, Math.min(BLOCK_BYTES, claimed.bytes - at)), at)
     if (!takeBlock(index, buffer.subarray(0, got))) return 'partial'
     at += got
+    onMore?.()
   }
   return claimed.completeness
 }

@@ -4,10 +4,10 @@ import fc from 'fast-check'
 import { DiskIndex } from '../../../src/cache/store/disk-index'
 import { digestOf } from '../../../src/cache/store/disk-name'
 
-// Few first bytes and two tables, so that searches collide and slots are moved back.
+// Few home slots and two tables, so that searches collide and slots are moved back.
 function digest(n: number): Buffer {
   const bytes = Buffer.alloc(32, n)
-  bytes.writeUInt32LE((n % 3) + 2045, 0)
+  bytes.writeUInt32LE((n % 3) + 2045, 8)
   bytes[4] = n % 2
   return bytes
 }

@@ -1,6 +1,15 @@
 // Several stores on one directory: who evicts, who takes over, what all of them together may take. Time is injected.
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync
+} from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -297,6 +306,19 @@ test('a directory that is deleted has an owner again', async (t) => {
   assert.equal(await owner.ask(), 'all')
   assert.deepEqual(owner.roles, ['owner', 'owner'], 'the files are counted again')
   assert.ok(existsSync(join(path, '.sluice-cache')))
+})
+
+test('another directory in its place is counted anew, though its lock has the same number', async (t) => {
+  const clock = { now: 1_000_000 }
+  const [path, other] = [join(tempDir(t), 'cache'), join(tempDir(t), 'cache')]
+  for (const directory of [path, other]) mkdirSync(directory, { mode: 0o700 })
+  const owner = await enter(t, path, clock, 1)
+  await enter(t, other, clock, 2)
+  rmSync(path, { recursive: true })
+  renameSync(other, path)
+  await pass(clock, 1_000, owner)
+  assert.equal(await owner.ask(), 'all')
+  assert.deepEqual(owner.roles, ['owner', 'owner'])
 })
 
 test('a clock that is set changes nobody, nor does it stop them', async (t) => {

@@ -42,11 +42,11 @@ test('a snapshot brings back files, sizes, times and the order of use', async (t
     const index = filled(count)
     await withFile(path, (fd) => writeSnapshot(io, fd, index, 'complete'))
     const again = new DiskIndex()
-    assert.equal(await withFile(path, (fd) => readSnapshot(io, fd, again)), 'complete')
+    assert.equal(await withFile(path, (fd) => readSnapshot({ io, index: again }, fd)), 'complete')
     assert.deepEqual(order(again), order(index))
     assert.equal(again.bytes, index.bytes)
     await withFile(path, (fd) => markPartial(io, fd))
-    assert.equal(await withFile(path, (fd) => readSnapshot(io, fd, new DiskIndex())), 'partial')
+    assert.equal(await withFile(path, (fd) => readSnapshot({ io, index: new DiskIndex() }, fd)), 'partial')
   }
 })
 
@@ -56,7 +56,7 @@ test('what is used while it is loaded stays the warmest', async (t) => {
   await withFile(path, (fd) => writeSnapshot(io, fd, filled(), 'complete'))
   const again = new DiskIndex()
   again.set(digestOf('k3'), 8192, 5_000_000)
-  await withFile(path, (fd) => readSnapshot(io, fd, again))
+  await withFile(path, (fd) => readSnapshot({ io, index: again }, fd))
   assert.equal(again.size, COUNT)
   assert.equal(order(again)[0]?.digest, digestOf('k3').toString('hex'))
   assert.equal(again.get(digestOf('k3')), 8192)
@@ -73,7 +73,7 @@ test('a torn snapshot is never complete, and nothing in it is invented', async (
     if (n % 2 === 1) torn[(n * 104_729) % torn.length] = 0x55 ^ (torn[(n * 104_729) % torn.length] ?? 0)
     writeFileSync(path, torn)
     const index = new DiskIndex()
-    assert.notEqual(await withFile(path, (fd) => readSnapshot(io, fd, index)), 'complete')
+    assert.notEqual(await withFile(path, (fd) => readSnapshot({ io, index }, fd)), 'complete')
     for (const file of order(index)) assert.deepEqual(file, known.get(file.digest))
   }
 })
