@@ -58,7 +58,9 @@ async function edge(upstream: string): Promise<void> {
       if (headers.upgrade === undefined && !raw.writableFinished) cut.push(url)
     })
   })
-  await app.register(sluice, { routes: [{ prefix: '/', upstream, websocket: true }] } as never)
+  // A machine that is busy with other things holds up the origin as well: that is not what is asked here.
+  const timeouts = { connect: '60s', read: '120s', send: '120s' }
+  await app.register(sluice, { routes: [{ prefix: '/', upstream, timeouts, websocket: true }] } as never)
   process.once('message', async () => {
     const since = performance.now()
     await app.sluice.drain({ delay: '100ms', grace: '60s' })
