@@ -83,8 +83,7 @@ function install(app: FastifyInstance, registry: Registry): void {
   const connections = new Connections()
   const each: Sessions[] = []
   const sessions = allSessions(each)
-  const closeTunnels = (graceMs: number): Promise<void> => upgrades.close(graceMs)
-  const drain = new Drain({ connections, sessions, closeTunnels, log: app.log })
+  const drain = new Drain({ connections, sessions, tunnels: upgrades, log: app.log })
   const loop = new LoopDelay(NODE_CLOCK)
   const readiness = new Readiness({ drain, loop, log: app.log })
   registry.parts = { upgrades, catchAll: new CatchAll(app), drain, readiness, loop }

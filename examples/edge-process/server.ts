@@ -8,12 +8,16 @@ export async function startEdge(): Promise<() => Promise<void>> {
   const edge = Fastify({ requestTimeout: 300_000 })
   await edge.register(sluice, options)
   console.log(`edge ${await edge.listen({ host: '127.0.0.1', port: Number(process.env.PORT ?? 8080) })}`)
-  return () => edge.close()
+  return async () => {
+    // With a load balancer in front: `delay`, for as long as it takes to notice.
+    await edge.sluice.drain({ delay: '0s', grace: '30s' })
+    await edge.close()
+  }
 }
 
 if (require.main === module) {
   startEdge().then((close) => {
-    // Listens no more, answers what is under way, tells WebSocket clients to go; then nothing is left and the process ends with 0.
+    // Listens no more, answers what is under way, tells clients to go; then nothing is left and the process ends with 0.
     for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => void close())
   })
 }

@@ -18,8 +18,8 @@ export interface DrainParts {
   readonly connections: Pick<Connections, 'leave' | 'look' | 'open' | 'cut'>
   /** HTTP/2: GOAWAY to all sessions; streams that are open end in peace. */
   readonly sessions: { end(): void; open(): number; cut(): void }
-  /** Close 1001 to all tunnels; resolves when all have ended. */
-  closeTunnels(longestGraceMs: number): Promise<void>
+  /** Close 1001 to all tunnels, also to those that are still to stand. */
+  readonly tunnels: { leave(longestGraceMs: number): void; open(): number; cut(): void }
   readonly log: FastifyBaseLogger
 }
 
@@ -83,25 +83,30 @@ export class Drain {
   }
 
   async #run({ delayMs, graceMs }: ReturnType<typeof resolveDrain>): Promise<void> {
-    const { connections, sessions, log } = this.#parts
+    const { connections, sessions, tunnels, log } = this.#parts
     log.info(`drain: not ready any more; listens for another ${delayMs} ms`)
     await this.#sleep(delayMs)
     if (this.#closed) return
     connections.leave()
     sessions.end()
-    log.info(`drain: ${connections.open} connections and ${sessions.open()} HTTP/2 sessions are to end`)
-    await Promise.all([this.#parts.closeTunnels(graceMs), this.#end(graceMs)])
+    tunnels.leave(graceMs)
+    log.info(
+      `drain: ${connections.open} connections, ${sessions.open()} HTTP/2 sessions and ${tunnels.open()} tunnels are to end`
+    )
+    await this.#end(graceMs)
     log.info('drain: nothing is under way any more')
   }
 
   async #end(graceMs: number): Promise<void> {
-    const { connections, sessions, log } = this.#parts
+    const { connections, sessions, tunnels, log } = this.#parts
+    const open = (): number => connections.open + sessions.open() + tunnels.open()
     const until = performance.now() + graceMs
-    while (!this.#closed && connections.open + sessions.open() > 0) {
+    while (!this.#closed && open() > 0) {
       if (performance.now() >= until) {
-        log.warn(`drain: ${connections.open + sessions.open()} connections are cut after ${graceMs} ms`)
+        log.warn(`drain: ${open()} connections are cut after ${graceMs} ms`)
         connections.cut()
         sessions.cut()
+        tunnels.cut()
         return
       }
       connections.look()

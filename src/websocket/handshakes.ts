@@ -29,11 +29,17 @@ export class Handshakes {
     return settle
   }
 
+  /** How many there are. */
+  get open(): number {
+    return this.#pending.size
+  }
+
   /** Node does not count them as connections of its server any more: one that a hook holds would keep the app from closing. */
+  end(): void {
+    if (this.#pending.size > 0) setTimeout(() => this.cut(), FAREWELL_MS)
+  }
+
   cut(): void {
-    if (this.#pending.size === 0) return
-    setTimeout(() => {
-      for (const socket of this.#pending) socket.destroy()
-    }, FAREWELL_MS)
+    for (const socket of this.#pending) socket.destroy()
   }
 }

@@ -14,6 +14,8 @@ export interface Ticket {
 export class Tunnels {
   /** No new tunnel is to be opened. */
   closing = false
+  /** Tunnels are told to end as soon as they stand, and have so long at most. */
+  #leaveMs: number | undefined
   readonly #counts = new Map<ResolvedWebsocket, number>()
   readonly #opening = new Set<Abort>()
   readonly #open = new Map<Relay, ResolvedWebsocket>()
@@ -32,7 +34,7 @@ export class Tunnels {
           this.#open.delete(relay)
           this.#release(options)
         })
-        if (this.closing) relay.leave(options.closeGraceMs)
+        if (this.#leaveMs !== undefined) relay.leave(Math.min(options.closeGraceMs, this.#leaveMs))
       },
       leave: () => {
         this.#opening.delete(abort)
@@ -41,15 +43,28 @@ export class Tunnels {
     }
   }
 
+  /** How many stand. */
+  get open(): number {
+    return this.#open.size
+  }
+
+  /** Tells all to end, those being opened as soon as they stand: their clients hear a Close, not a refusal. */
+  leave(longestGraceMs: number): void {
+    this.#leaveMs = longestGraceMs
+    for (const [relay, options] of this.#open) relay.leave(Math.min(options.closeGraceMs, longestGraceMs))
+  }
+
+  /** Ends all now. */
+  cut(): void {
+    for (const relay of this.#open.keys()) relay.destroy('shutdown')
+  }
+
   /** Ends all, those being opened at once; resolves when none is left. */
-  async close(longestGraceMs: number): Promise<void> {
+  async close(): Promise<void> {
     this.closing = true
     for (const abort of this.#opening) abort.abort(sluiceError('SLUICE_CLOSING'))
-    const ends = [...this.#open].map(([relay, options]) => {
-      relay.leave(Math.min(options.closeGraceMs, longestGraceMs))
-      return relay.ended
-    })
-    await Promise.all(ends)
+    this.leave(Number.POSITIVE_INFINITY)
+    await Promise.all([...this.#open.keys()].map(({ ended }) => ended))
   }
 
   #release(options: ResolvedWebsocket): void {

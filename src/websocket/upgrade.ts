@@ -33,8 +33,14 @@ export interface Upgrades {
   giveBack(request: FastifyRequest, reply: FastifyReply): boolean
   /** The last step of a route: see TunnelOutcome for what is left to do. */
   tunnel(call: TunnelCall): Promise<TunnelOutcome>
+  /** Tells tunnels to end, those too that are still to stand. */
+  leave(longestGraceMs: number): void
+  /** How many tunnels and handshakes there are. */
+  open(): number
+  /** Ends them now. */
+  cut(): void
   /** Refuses new tunnels, tells the open ones to end, and resolves when all have; for the app's preClose. */
-  close(longestGraceMs?: number): Promise<void>
+  close(): Promise<void>
 }
 
 /** A server of Node 24.9 and newer asks before it takes a request off HTTP. */
@@ -133,9 +139,25 @@ export function createUpgrades(app: FastifyInstance, deps: UpgradeDeps): Upgrade
     upgradeOf,
     giveBack: begin,
     tunnel: (call) => openTunnel(call, registry),
-    close: (longestGraceMs = Number.POSITIVE_INFINITY) => {
-      if (app.initialConfig.forceCloseConnections === true) handshakes.cut()
-      return tunnels.close(longestGraceMs)
+    ...endings(app, tunnels, handshakes)
+  }
+}
+
+function endings(
+  app: FastifyInstance,
+  tunnels: Tunnels,
+  handshakes: Handshakes
+): Pick<Upgrades, 'leave' | 'open' | 'cut' | 'close'> {
+  return {
+    leave: (longestGraceMs) => tunnels.leave(longestGraceMs),
+    open: () => handshakes.open + tunnels.open,
+    cut: () => {
+      handshakes.cut()
+      tunnels.cut()
+    },
+    close: () => {
+      if (app.initialConfig.forceCloseConnections === true) handshakes.end()
+      return tunnels.close()
     }
   }
 }

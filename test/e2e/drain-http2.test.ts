@@ -25,7 +25,7 @@ async function scene(t: T, onEnd: () => void = () => {}) {
     response.end('end')
   })
   t.after(origin.close)
-  const stream = { write: (line: string) => line.includes('HTTP/2 sessions are to end') && onEnd() }
+  const stream = { write: (line: string) => line.includes('are to end') && onEnd() }
   const edge = await startEdge(
     t,
     { prefix: '/', upstream: origin.url },

@@ -1,7 +1,7 @@
 // sluice.drain: readiness first, then Connection: close, GOAWAY and 1001; what is under way ends. nginx: quit, worker_shutdown_timeout.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { Agent } from 'node:http'
+import { Agent, createServer } from 'node:http'
 import { connect } from 'node:http2'
 import { connect as connectTcp } from 'node:net'
 import { test } from 'node:test'
@@ -12,7 +12,7 @@ import { certificates } from '../support/certificates'
 import { startEdge } from '../support/edge'
 import { get, getOpen } from '../support/http-client'
 import { startOrigin } from '../support/origin'
-import { within } from '../support/waiting'
+import { until, within } from '../support/waiting'
 
 type T = Parameters<typeof startEdge>[0]
 
@@ -112,6 +112,32 @@ test('tunnels are told 1001', async (t) => {
   const closed = once(client, 'close')
   await within('the drain', edge.app.sluice.drain({ delay: '0s' }), 30_000)
   assert.equal((await closed)[0], 1001)
+})
+
+test('a tunnel that is being opened meanwhile stands, and is told 1001', async (t) => {
+  const server = createServer()
+  const sockets = new WebSocketServer({ noServer: true })
+  let answer = () => {}
+  const asked = new Promise<void>((resolve) => {
+    server.on('upgrade', (request, socket, head) => {
+      answer = () => sockets.handleUpgrade(request, socket, head, () => {})
+      resolve()
+    })
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  t.after(() => server.close())
+  const upstream = `http://127.0.0.1:${(server.address() as { port: number }).port}`
+  const edge = await startEdge(t, { prefix: '/', upstream, websocket: true })
+  const client = new WebSocket(edge.url.replace('http', 'ws'))
+  const closed = once(client, 'close')
+  const opened = once(client, 'open')
+  await asked
+  const drained = edge.app.sluice.drain({ delay: '0s', grace: '300s' })
+  await until('the end to begin', () => edge.logged('1 tunnels are to end').length === 1)
+  answer()
+  await within('the tunnel', opened)
+  assert.equal((await within('the close', closed))[0], 1001)
+  await within('the drain', drained, 30_000)
 })
 
 test('the app may close meanwhile; wrong options are refused', async (t) => {

@@ -33,6 +33,12 @@ const it = { answered: [] as string[], failed: [] as string[], resent: [] as str
 const codes: Record<number, number> = {}
 let done = false
 
+/** Said at once as well: a long run need not be waited for. */
+function fail(problem: string): void {
+  it.failed.push(problem)
+  console.error(problem)
+}
+
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
 /** One request, made from its id and number alone so that it can be made again. */
@@ -79,7 +85,7 @@ async function client(number: number, started: () => void): Promise<void> {
     const id = `c${number}-${n}`
     await send(id, n * 3 + number, agent).then(
       () => it.answered.push(id),
-      (error: NodeJS.ErrnoException) => it.failed.push(`${id}: ${error.code ?? ''} ${error.message}`)
+      (error: NodeJS.ErrnoException) => fail(`${id}: ${error.code ?? ''} ${error.message}`)
     )
     if (n === 0) started()
     await pause(meanPauseMs * (PACES[(n + number) % PACES.length] as number))
@@ -103,7 +109,7 @@ async function talk(name: string, echoesOfItsOwn: number, started: () => void): 
       socket.send(`${name}:${n}`)
       const echo = await Promise.race([once(socket, 'message'), closed.then(() => undefined)])
       if (echo === undefined) break
-      if (String(echo[0]) !== `${name}:${n}`) it.failed.push(`${name}:${n}: heard ${echo[0]}`)
+      if (String(echo[0]) !== `${name}:${n}`) fail(`${name}:${n}: heard ${echo[0]}`)
       it.echoes++
       await Promise.race([pause(Number(tunnels) * 4), closed])
     }
@@ -117,7 +123,7 @@ async function tunnel(number: number, started: () => void): Promise<void> {
   for (let n = 0; !done; n++) {
     const name = `t${number}-${n}`
     await talk(name, echoesOfItsOwn, started).catch(async (error: Error) => {
-      it.failed.push(`${name}: ${error.message}`)
+      fail(`${name}: ${error.message}`)
       await pause(100)
     })
   }

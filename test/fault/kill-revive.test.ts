@@ -145,6 +145,7 @@ test('servers are killed and revived in a loop: no idempotent request fails', as
   }
   await clients.stop()
   assert.deepEqual(clients.failures, [])
+  assert.equal(clients.answered.length, clients.began)
   const served = new Set(servers.flatMap((server) => server.served))
   assert.deepEqual(
     clients.answered.filter((id) => !served.has(id)),

@@ -26,10 +26,11 @@ function fateOf(n: number): Fate {
   return draw < 50 ? (FATES[draw % FATES.length] as Fate) : 'done'
 }
 
-async function startLedger(t: Parameters<typeof startEdge>[0], ledger: string[]) {
+async function startLedger(t: Parameters<typeof startEdge>[0], arrived: string[], ledger: string[]) {
   const origin = await startOrigin(
     async (request, response, record) => {
       const id = (request.url ?? '').slice(1)
+      arrived.push(id)
       const fate = fateOf(Number(id))
       if (fate === 'reset-unread') return request.socket.resetAndDestroy()
       await record.complete
@@ -50,8 +51,9 @@ async function startLedger(t: Parameters<typeof startEdge>[0], ledger: string[])
 }
 
 test('POSTs under resets and timeouts: no duplicate, and every 2xx is in the ledger', async (t) => {
+  const arrived: string[] = []
   const ledger: string[] = []
-  const origins = [await startLedger(t, ledger), await startLedger(t, ledger)]
+  const origins = [await startLedger(t, arrived, ledger), await startLedger(t, arrived, ledger)]
   const { url } = await startEdge(
     t,
     {
@@ -89,6 +91,7 @@ test('POSTs under resets and timeouts: no duplicate, and every 2xx is in the led
   await Promise.all(Array.from({ length: CLIENTS }, client))
   const done = new Set(ledger)
   assert.equal(done.size, ledger.length, 'none is done twice')
+  assert.equal(new Set(arrived).size, arrived.length, 'nor sent twice, whatever became of the first')
   assert.deepEqual(wrong, [])
   assert.deepEqual(
     promised.filter((id) => !done.has(id)),

@@ -57,7 +57,7 @@ test('a closing app cuts what is still held, and leaves what has become a tunnel
   handshakes.watch(held.socket)
   const unwatch = handshakes.watch(joined.socket)
   unwatch()
-  handshakes.cut()
+  handshakes.end()
   await within('the cut', once(held.socket, 'close'), 20_000)
   assert.equal(joined.socket.destroyed, false)
 })
