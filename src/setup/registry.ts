@@ -61,6 +61,8 @@ export class Registry {
   readonly caches = new Map<string, CacheZone>()
   /** By their absolute path. */
   readonly spills = new Map<string, Spill>()
+  /** Names of the sticky cookies of all groups, of those too that have gone: clients keep them. */
+  readonly #edgeCookies = new Set<string>()
   readonly mounts: Mount[] = []
   readonly mounted: Mounted[] = []
   readonly app: FastifyInstance
@@ -159,11 +161,12 @@ export class Registry {
         onChange: (server) => logHealth(log, name, server)
       }
     })
-    const secure = servers[0]?.origin.secure ?? false
+    if (resolved.sticky !== undefined) this.#edgeCookies.add(resolved.sticky.cookie)
     return {
       name,
       group,
-      secure,
+      secure: servers[0]?.origin.secure ?? false,
+      edgeCookies: this.#edgeCookies,
       protocol: resolved.protocol,
       get authorities() {
         return group.names.authorities
