@@ -168,6 +168,18 @@ test('websocket: echoes, wants a token, serves plain requests too', async (t) =>
   assert.match((await ask('/ws')).text, /plain requests/)
 })
 
+test('grpc: a call and its status; a service that is away has one too', async (t) => {
+  const { url } = await start(t, 'grpc.js')
+  const body = Buffer.from('\0\0\0\0\x05\x0a\x03you', 'latin1')
+  const headers = { 'content-type': 'application/grpc', te: 'trailers' }
+  const call = (service: string) =>
+    h2get(`${url}/helloworld.${service}/SayHello`, { method: 'POST', headers, body })
+  const said = await call('Greeter')
+  assert.deepEqual([said.status, said.body, said.trailers['grpc-status']], [200, body, '0'])
+  const away = await call('Away')
+  assert.deepEqual([away.status, away.headers['grpc-status'], away.body.length], [200, '14', 0])
+})
+
 test('static: a year for assets and one Cache-Control line, 404 for a missing one, else the backend', async (t) => {
   const { ask } = await start(t, 'static.js')
   const [asset, missing, page, other] = await inTurn(ask, [

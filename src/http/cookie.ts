@@ -1,4 +1,4 @@
-// PURE. One cookie of a Cookie field: its value, and the field without it (RFC 6265 §4.2, §5.4).
+// PURE. One cookie of a Cookie field: its value, and the field without some (RFC 6265 §4.2, §5.4).
 
 /** The value of the first cookie of that name; undefined when there is none. */
 export function cookieValue(field: string | undefined, name: string): string | undefined {
@@ -7,9 +7,11 @@ export function cookieValue(field: string | undefined, name: string): string | u
   return pair?.slice(pair.indexOf('=') + 1).trim()
 }
 
-/** The field without the cookies of that name; undefined when nothing is left. */
-export function withoutCookie(field: string, name: string): string | undefined {
-  const rest = field.split(';').filter((pair) => nameOf(pair) !== name)
+/** The field without the cookies of these names, as it is when it has none of them; undefined when nothing is left. */
+export function withoutCookies(field: string, names: ReadonlySet<string>): string | undefined {
+  const pairs = field.split(';')
+  const rest = pairs.filter((pair) => !names.has(nameOf(pair) ?? ''))
+  if (rest.length === pairs.length) return field
   const text = rest.join(';').trim()
   return text === '' ? undefined : text
 }

@@ -2,7 +2,7 @@
 import type { FastifyRequest } from 'fastify'
 import { parseCacheControl } from '../cache/directives'
 import { clientAddress } from '../http/address'
-import { cookieValue, withoutCookie } from '../http/cookie'
+import { cookieValue, withoutCookies } from '../http/cookie'
 import type { Fields, Wish } from '../http/message'
 import { returnedText } from '../http/returned'
 import type { Target } from '../http/target'
@@ -42,13 +42,15 @@ export function clientKey(
   return String(request.headers[key.header] ?? '')
 }
 
-/** The client's fields without the sticky cookie: it is between us and the client, and says nothing of who the client is. */
-export function clientFields(fields: Fields, { group }: Partial<Pick<UpstreamRef, 'group'>>): Fields {
-  const name = group?.sticky?.cookie
+/**
+ * The client's fields without the edge's cookies, of this group or another: they are between us and the client, and what no
+ * server sees makes no answer personal (HAProxy: cookie … indirect).
+ */
+export function clientFields(fields: Fields, { edgeCookies }: Pick<UpstreamRef, 'edgeCookies'>): Fields {
   const cookies = fields.cookie
-  if (name === undefined || typeof cookies !== 'string') return fields
-  if (cookieValue(cookies, name) === undefined) return fields
-  const rest = withoutCookie(cookies, name)
+  if (edgeCookies.size === 0 || typeof cookies !== 'string') return fields
+  const rest = withoutCookies(cookies, edgeCookies)
+  if (rest === cookies) return fields
   const { cookie: _all, ...others } = fields
   return rest === undefined ? others : { ...others, cookie: rest }
 }

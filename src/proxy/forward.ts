@@ -10,6 +10,7 @@ import {
   type Failure,
   failsRequest,
   nextUpstream,
+  type Repeatable,
   repeatsWork,
   type Verdict
 } from '../upstream/next-upstream'
@@ -199,7 +200,7 @@ function letGo<R>({ to, dial }: Errand<R>, lease: Lease, outcome: Outcome<R>): v
 
 function verdictOn<R>({ request, to, abort }: Errand<R>, outcome: Outcome<R>, progress: Progress): Verdict {
   if (abort.reason !== undefined) return 'give-up'
-  const repeatable = { method: request.method, replayable: !(request.body instanceof Readable) }
+  const repeatable = repeatableOf(request)
   const { done, freeUsed, startedAt } = progress
   const verdict = nextUpstream(outcome, repeatable, {
     done,
@@ -210,6 +211,11 @@ function verdictOn<R>({ request, to, abort }: Errand<R>, outcome: Outcome<R>, pr
   const { budget } = to.retry
   if (verdict !== 'next' || budget === null || !repeatsWork(outcome)) return verdict
   return to.upstream.intake.mayRepeat(budget) ? 'next' : 'give-up'
+}
+
+function repeatableOf({ method, body }: UpstreamRequest): Repeatable {
+  const isStream = body instanceof Readable
+  return { method, replayable: !isStream, untouched: isStream && !body.readableDidRead }
 }
 
 /** The free try does not count, and may go to the same server. */

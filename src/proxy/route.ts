@@ -35,6 +35,8 @@ export interface UpstreamRef {
   /** The option that defines it (`upstreams.app`), and those that name its servers by URL; undefined for a URL on a route. */
   readonly optionPath: string | undefined
   readonly serverPaths: ReadonlyMap<string, string>
+  /** Names of the cookies that the edge sets for any group of the app: no server sees them. */
+  readonly edgeCookies: ReadonlySet<string>
 }
 
 /** Where a request of the route goes; a function of the user's may take its time. */

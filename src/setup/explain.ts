@@ -166,7 +166,7 @@ function forwardedOf(known: Case): NonNullable<Explanation['forwarded']> {
       request: headers.request.filter(([, rule]) => typeof rule !== 'function')
     }
   }
-  const to = upstream ?? ({ name: '', secure: false } as UpstreamRef)
+  const to = upstream ?? ({ name: '', secure: false, edgeCookies: new Set() } as object as UpstreamRef)
   const { method, path, fields } = upstreamRequest(sendable(known, settings), to, null)
   for (const [name, rule] of headers.request)
     if (typeof rule === 'function') fields[name] = functionName(rule)

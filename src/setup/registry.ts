@@ -75,6 +75,8 @@ export class Registry {
   readonly spills = new Map<string, Spill>()
   /** By their milliseconds: routes with the same time share a timer. */
   readonly #sendTimeouts = new Map<number, SendTimeout>()
+  /** Names of the sticky cookies of all groups, of those too that have gone: clients keep them. */
+  readonly #edgeCookies = new Set<string>()
   readonly mounts: Mount[] = []
   readonly mounted: Mounted[] = []
   readonly app: FastifyInstance
@@ -177,11 +179,12 @@ export class Registry {
         onChange: (server) => logHealth(log, name, server)
       }
     })
-    const secure = servers[0]?.origin.secure ?? false
+    if (resolved.sticky !== undefined) this.#edgeCookies.add(resolved.sticky.cookie)
     return {
       name,
       group,
-      secure,
+      secure: servers[0]?.origin.secure ?? false,
+      edgeCookies: this.#edgeCookies,
       protocol: resolved.protocol,
       get authorities() {
         return group.names.authorities

@@ -26,6 +26,8 @@ export interface Repeatable {
   readonly method: string
   /** The content can be sent a second time: none, or a Buffer. */
   readonly replayable: boolean
+  /** A stream of which nothing has been taken: what follows would pass for the whole. */
+  readonly untouched: boolean
 }
 
 /** The tries so far, and how many there may be. */
@@ -128,9 +130,9 @@ function kindOf({ error, status }: Failure): RetryOn | undefined {
 }
 
 function mayRepeat({ error }: Failure, request: Repeatable, tries: Tries): boolean {
-  if (error?.requestSent === false) return true
-  if (!request.replayable) return false
-  return isIdempotent(request.method) || tries.on.has('non_idempotent')
+  const { method, replayable, untouched } = request
+  if (error?.requestSent === false) return replayable || untouched
+  return replayable && (isIdempotent(method) || tries.on.has('non_idempotent'))
 }
 
 /** The server closed an idle connection as we took it: no failure, the normal end of a keep-alive. */

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { type TestContext, test } from 'node:test'
+import fc from 'fast-check'
 import { certificates } from '../support/certificates'
 import { type EdgeSetup, startEdge } from '../support/edge'
 import { type Answer, type GetOptions, get } from '../support/http-client'
@@ -196,6 +197,66 @@ test('the cookie does not keep a client out of the cache, as a cookie of the app
   for (const value of [cookie, cookie, `${cookie}; session=1`])
     words.push((await get(edge.url, { headers: { cookie: value } })).headers['x-cache-status'])
   assert.deepEqual(words, ['MISS', 'HIT', 'BYPASS'])
+})
+
+test('the cookie of one group is as little seen by another, and keeps nobody out of its cache', async (t) => {
+  const [a, b] = await two(t)
+  const edge = await startEdge(t, {
+    upstreams: { app: { servers: [a.url], sticky: STICKY }, pages: b.url },
+    caches: { pages: {} },
+    routes: [
+      { prefix: '/', upstream: 'app' },
+      { prefix: '/pages', upstream: 'pages', cache: { zone: 'pages', valid: '60s' } },
+      { prefix: '/plain', upstream: 'pages' }
+    ]
+  })
+  const { ask, cookies } = browser(edge.url)
+  await ask()
+  assert.equal(cookies.length, 1)
+  const words = [await ask('/pages'), await ask('/pages')].map(({ headers }) => headers['x-cache-status'])
+  assert.deepEqual(words, ['MISS', 'HIT'])
+  await ask('/plain')
+  await get(`${edge.url}/plain`, { headers: { cookie: `x=1; ${cookies[0]}` } })
+  assert.deepEqual(
+    b.requests.map(({ headers }) => headers.cookie),
+    [undefined, undefined, 'x=1']
+  )
+})
+
+test('a request counts as personal exactly when a server saw a cookie of it, whatever it sends', async (t) => {
+  const [a, b] = await two(t)
+  const edge = await startEdge(t, {
+    upstreams: { app: { servers: [a.url], sticky: STICKY }, pages: b.url },
+    caches: { pages: {} },
+    routes: [
+      { prefix: '/', upstream: 'app' },
+      { prefix: '/pages', upstream: 'pages', cache: { zone: 'pages', valid: '60s' } }
+    ]
+  })
+  const pair = fc.constantFrom(
+    'route=x',
+    'route=',
+    'route',
+    'Route=x',
+    ' route =x',
+    'xroute=x',
+    's=route=x',
+    '=route',
+    ''
+  )
+  const separator = fc.constantFrom('; ', ';', ' ;')
+  let n = 0
+  await fc.assert(
+    fc.asyncProperty(fc.array(pair, { minLength: 1, maxLength: 4 }), separator, async (pairs, between) => {
+      const before = b.requests.length
+      const { headers } = await get(`${edge.url}/pages/${n++}`, { headers: { cookie: pairs.join(between) } })
+      const seen = b.requests.slice(before).map((request) => request.headers.cookie ?? '')
+      assert.equal(seen.length, 1)
+      assert.equal(headers['x-cache-status'], seen[0]?.trim() ? 'BYPASS' : 'MISS')
+      assert.doesNotMatch(seen[0] ?? '', /(?:^|;) *route *=/)
+    }),
+    { numRuns: 40 }
+  )
 })
 
 test('an answer for caches in front has no cookie either: all their clients would get it', async (t) => {

@@ -19,6 +19,7 @@ function failure(code: SluiceErrorCode, facts: FailureFacts = SENT): Failure {
 interface Row {
   method?: string
   replayable?: boolean
+  untouched?: boolean
   on?: RetryOn[]
   done?: number
   elapsedMs?: number
@@ -110,6 +111,18 @@ const VERDICTS: [string, Failure, Row, Verdict][] = [
     failure('SLUICE_RESET', { requestSent: false, reused: true }),
     { method: 'POST', replayable: false },
     'again'
+  ],
+  [
+    'stale POST, nothing processed, but content taken',
+    failure('SLUICE_RESET', { requestSent: false, reused: true }),
+    { method: 'POST', replayable: false, untouched: false },
+    'give-up'
+  ],
+  [
+    'refused PUT whose content has been taken',
+    failure('SLUICE_RESET', UNSENT),
+    { method: 'PUT', replayable: false, untouched: false },
+    'give-up'
   ]
 ]
 
@@ -118,6 +131,7 @@ for (const [name, what, row, expected] of VERDICTS) {
     const {
       method = 'GET',
       replayable = true,
+      untouched = true,
       on = ['error'],
       done = 1,
       elapsedMs = 0,
@@ -125,7 +139,7 @@ for (const [name, what, row, expected] of VERDICTS) {
       freeUsed = false
     } = row
     const tries = { done, max: 2, on: new Set(on), elapsedMs, timeoutMs, freeUsed }
-    assert.equal(nextUpstream(what, { method, replayable }, tries), expected)
+    assert.equal(nextUpstream(what, { method, replayable, untouched }, tries), expected)
   })
 }
 

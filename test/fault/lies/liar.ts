@@ -1,5 +1,4 @@
 // Upstreams that lie until they are told to stop, and note who asks twice on a connection that cannot be trusted any more.
-import { once } from 'node:events'
 import type { TestContext } from 'node:test'
 import { type ScriptConnection, startScript } from '../../support/script-server'
 import {
@@ -89,8 +88,7 @@ export async function startHttp2Liar(t: TestContext, lie: Lie<Http2Play>): Promi
     },
     // Each stream is an answer of its own: nothing of one can be taken for another.
     reused: () => 0,
-    deserted: () =>
-      Promise.all(peers.map(({ socket }) => (socket.closed ? undefined : once(socket, 'close'))))
+    deserted: () => Promise.all(peers.map(({ closed }) => closed))
   }
 }
 

@@ -13,6 +13,7 @@ export type Seen =
   | 'READ_TIMEOUT'
   | 'TOTAL_TIMEOUT'
   | 'broken'
+  | '502'
   | `${number}=${string}`
 
 /** What is special about a lie. */
@@ -36,6 +37,8 @@ export const TRUTH = 'truth'
 export function seenIn({ status, broken, text }: Response): string {
   if (broken) return status === undefined || status === 200 ? 'broken' : `broken ${status}`
   const code = /"code":"SLUICE_(\w+)"/.exec(text)?.[1]
+  // What the edge answers to HEAD has no content to say its code in.
+  if (code === undefined && status === 502 && text === '') return '502'
   return code ?? `${status}=${text.slice(0, 60)}`
 }
 

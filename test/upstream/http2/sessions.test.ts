@@ -8,7 +8,7 @@ import { Abort } from '../../../src/http/abort'
 import type { Transport } from '../../../src/upstream/transport'
 import { until } from '../../support/waiting'
 import { call, failureIn, text } from '../scripted'
-import { END_STREAM, goaway, head, rawServer, settings, TYPE } from './raw-server'
+import { END_STREAM, frame, goaway, head, type RawPeer, rawServer, settings, TYPE } from './raw-server'
 import { h2cServer, h2cTo } from './server'
 
 const answer = (stream: ServerHttp2Stream) => {
@@ -88,18 +88,25 @@ test('maxConnections: who waits too long is told so', async (t) => {
 })
 
 test('an aborted exchange frees its stream for one that waits', async (t) => {
-  const server = await h2cServer(t, (stream) => server.streams.length > 1 && answer(stream), {
-    settings: { maxConcurrentStreams: 1 }
-  })
-  const transport = h2cTo(t, server.url, { maxConnections: 1 })
+  const greeting = [settings([3, 1])]
+  const script = async (peer: RawPeer) => {
+    await peer.frame(TYPE.reset)
+    const { id } = await peer.frame(TYPE.headers, 2)
+    peer.say(head(id, [[':status', '204']], END_STREAM))
+  }
+  const { url, peers } = await rawServer(t, script, greeting)
+  const transport = h2cTo(t, url, { maxConnections: 1 })
   const abort = new Abort()
   const first = failureIn(transport.send(call({}, { abort })))
-  await until('the stream to be taken', () => server.streams.length === 1)
+  await until(
+    'the stream to be taken',
+    () => peers[0]?.frames.some(({ type }) => type === TYPE.headers) === true
+  )
   const second = transport.send(call())
   abort.abort(sluiceError('SLUICE_CLIENT_CLOSED'))
   assert.equal((await first).code, 'SLUICE_CLIENT_CLOSED')
-  assert.equal(await text(await second), 'ok')
-  assert.equal(server.sessions.length, 1)
+  assert.equal((await second).status, 204)
+  assert.equal(peers.length, 1)
 })
 
 test('a server that takes no streams at all is an error, not a storm of dials', async (t) => {
@@ -222,6 +229,45 @@ test('a server that lowers its limit is heeded', async (t) => {
   const second = await transport.send(call())
   assert.equal(peers.length, 2)
   for (const { body } of [first, second]) if (body instanceof Readable) body.destroy()
+})
+
+test('a server that takes no more for now gets a second connection, and the first ends what it has', async (t) => {
+  const { url, peers } = await rawServer(t, async (peer, index) => {
+    const { id } = await peer.frame(TYPE.headers)
+    if (index === 0) peer.say(settings([3, 0]), head(id, [[':status', '200']]))
+    else peer.say(head(id, [[':status', '204']], END_STREAM))
+  })
+  const transport = h2cTo(t, url)
+  const first = await transport.send(call({}, { collect: 0 }))
+  assert.equal((await transport.send(call())).status, 204)
+  assert.equal(peers.length, 2)
+  peers[0]?.say(frame(TYPE.data, END_STREAM, 1, 'done'))
+  assert.equal(await text(first), 'done')
+})
+
+test('a server that raises its limit is heeded by those who wait', async (t) => {
+  const script = async (peer: RawPeer) => {
+    await peer.frame(TYPE.headers)
+    peer.say(settings([3, 3]))
+    await peer.frame(TYPE.headers, 3)
+    for (const id of [1, 3, 5]) peer.say(head(id, [[':status', '204']], END_STREAM))
+  }
+  const { url, peers } = await rawServer(t, script, [settings([3, 1])])
+  const responses = await many(h2cTo(t, url, { maxConnections: 1 }), 3)
+  assert.deepEqual([responses.map(({ status }) => status), peers.length], [[204, 204, 204], 1])
+})
+
+test('an idle connection that floods is ended, and the next request gets another', async (t) => {
+  const { url, peers } = await rawServer(t, async (peer, index) => {
+    const { id } = await peer.frame(TYPE.headers)
+    peer.say(head(id, [[':status', '204']], END_STREAM))
+    if (index === 0) peer.say(...Array.from({ length: 1500 }, () => frame(TYPE.ping, 0, 0, '12345678')))
+  })
+  const transport = h2cTo(t, url)
+  await transport.send(call())
+  await peers[0]?.closed
+  assert.equal((await transport.send(call())).status, 204)
+  assert.equal(peers.length, 2)
 })
 
 test('who waited in vain makes the connection answer PING before it gets another one', async (t) => {
