@@ -154,8 +154,7 @@ export class Members {
     if (dns !== undefined && resolve !== undefined) {
       seat.watchName({ dns, resolve }, (now, before) => this.#onName(seat, now, before))
     }
-    seat.peers = seat.wanted().map((peer) => this.#open(peer))
-    seat.identify()
+    seat.open((peer) => this.#open(peer))
     return seat
   }
 
