@@ -44,7 +44,7 @@ async function listenAll(t: TestContext): Promise<{ port: number; open: () => nu
   return { port, open: () => open }
 }
 
-test('a thousand flips under load', { timeout: 240_000 }, async (t) => {
+test('a thousand flips under load', { timeout: 300_000 }, async (t) => {
   const { port, open } = await listenAll(t)
   const clock = fakeClock(0)
   const random = chance(7)
@@ -84,9 +84,9 @@ test('a thousand flips under load', { timeout: 240_000 }, async (t) => {
   const workers = Array.from({ length: WORKERS }, worker)
 
   for (let flip = 0; flip < FLIPS; flip++) {
-    const wasFailing = answer.kind === 'failed'
+    const wasFailing: boolean = answer.kind === 'failed'
     const chosen = ADDRESSES.filter(() => random() < 0.5)
-    const some = chosen.length === 0 && wasFailing ? ADDRESSES : chosen
+    const some: string[] = chosen.length === 0 && wasFailing ? ADDRESSES : chosen
     const before = new Set(upstream.states().map(({ addresses }) => addresses[0]))
     if (some.length === 0) answer = { kind: 'failed', reason: 'ESERVFAIL' }
     else answer = { kind: 'found', addresses: some, ttlMs: TTL_MS, source: 'dns' }

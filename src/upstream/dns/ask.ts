@@ -60,12 +60,19 @@ export function createAsking(sources: Sources): Asking {
     return resolver
   }
 
+  /** A resolver reads /etc/resolv.conf once: with other servers in it since then it would ask the old ones for ever. */
+  function renew(resolver: DnsResolver): void {
+    if (resolvers.get('') === resolver) resolvers.delete('')
+  }
+
   async function fromDns({ name, settings: { servers, family }, known }: Question): Promise<Answer> {
     const resolver = resolverOf(servers)
     const four = family === 6 ? undefined : records(resolver.resolve4(name, { ttl: true }))
     const six = family === 4 ? undefined : records(resolver.resolve6(name, { ttl: true }))
     const answers = await Promise.all([inTime(four, six), inTime(six, four)])
-    return combine(answers, known.addresses)
+    const answer = combine(answers, known.addresses)
+    if (answer.kind === 'failed' && servers === undefined) renew(resolver)
+    return answer
   }
 
   /** A broken DNS server says nothing to AAAA: with an answer at hand it is not waited for. */

@@ -129,6 +129,13 @@ test('with servers of its own neither the hosts file nor the platform is asked, 
   assert.deepEqual(asked, ['open 10.0.0.2,10.0.0.3:5353', 'A', 'AAAA', 'A', 'AAAA'])
 })
 
+test('a resolver of the platform that fails is made anew: its servers may be others by now', async () => {
+  const { ask, asked } = rig({ four: 'ETIMEOUT', six: 'ETIMEOUT' })
+  await ask()
+  await ask()
+  assert.deepEqual(asked, ['open platform', 'A', 'AAAA', 'open platform', 'A', 'AAAA'])
+})
+
 test('an empty answer is none', async () => {
   assert.deepEqual(await rig({ four: [], six: [] }).ask(), { kind: 'absent', reason: 'ENODATA' })
 })
