@@ -1,5 +1,6 @@
 // Asks for a name once: the hosts file, DNS, the platform. What is read and asked is passed in (nginx: resolver).
 import { isPrivate } from '../../http/address'
+import { Gate } from './gate'
 import { isLocalName } from './hosts'
 import type { ResolvedResolve } from './options'
 import { type Answer, combine, type Resolution } from './resolution'
@@ -42,6 +43,14 @@ export interface Asking {
   close(): void
 }
 
+/** The way to a list of DNS servers. */
+interface Line {
+  readonly gate: Gate
+  resolver: DnsResolver | undefined
+}
+
+/** Names that are asked for at one time, of each list of servers: a burst of datagrams would be lost in part, and waited for. */
+const MAX_QUESTIONS = 32
 /** The platform tells no TTL: its answers are asked for again after this. */
 const PLATFORM_TTL_MS = 10_000
 /** The family that answers second gets so long (RFC 8305 §3). */
@@ -51,28 +60,36 @@ const UNSPECIFIED = /^(?:0\.|::$)/
 
 /** Asks these sources. */
 export function createAsking(sources: Sources): Asking {
-  const resolvers = new Map<string, DnsResolver>()
+  const lines = new Map<string, Line>()
 
-  function resolverOf(servers: readonly string[] | undefined): DnsResolver {
+  function lineTo(servers: readonly string[] | undefined): Line {
     const key = servers?.join() ?? ''
-    const resolver = resolvers.get(key) ?? sources.openResolver(servers)
-    resolvers.set(key, resolver)
-    return resolver
+    const line = lines.get(key) ?? { gate: new Gate(MAX_QUESTIONS), resolver: undefined }
+    lines.set(key, line)
+    return line
   }
 
-  /** A resolver reads /etc/resolv.conf once: with other servers in it since then it would ask the old ones for ever. */
-  function renew(resolver: DnsResolver): void {
-    if (resolvers.get('') === resolver) resolvers.delete('')
+  async function fromDns(question: Question): Promise<Answer> {
+    const { servers } = question.settings
+    const line = lineTo(servers)
+    return line.gate.run(async () => {
+      line.resolver ??= sources.openResolver(servers)
+      const { resolver } = line
+      const answer = await bothFamilies(resolver, question)
+      // A resolver reads /etc/resolv.conf once: with other servers in it since then it would ask the old ones for ever.
+      const isOld = answer.kind === 'failed' && servers === undefined
+      if (isOld && line.resolver === resolver) line.resolver = undefined
+      return answer
+    })
   }
 
-  async function fromDns({ name, settings: { servers, family }, known }: Question): Promise<Answer> {
-    const resolver = resolverOf(servers)
+  async function bothFamilies(
+    resolver: DnsResolver,
+    { name, settings: { family }, known }: Question
+  ): Promise<Answer> {
     const four = family === 6 ? undefined : records(resolver.resolve4(name, { ttl: true }))
     const six = family === 4 ? undefined : records(resolver.resolve6(name, { ttl: true }))
-    const answers = await Promise.all([inTime(four, six), inTime(six, four)])
-    const answer = combine(answers, known.addresses)
-    if (answer.kind === 'failed' && servers === undefined) renew(resolver)
-    return answer
+    return combine(await Promise.all([inTime(four, six), inTime(six, four)]), known.addresses)
   }
 
   /** A broken DNS server says nothing to AAAA: with an answer at hand it is not waited for. */
@@ -132,7 +149,7 @@ export function createAsking(sources: Sources): Asking {
       }
     },
     close() {
-      for (const resolver of resolvers.values()) resolver.cancel()
+      for (const { resolver } of lines.values()) resolver?.cancel()
     }
   }
 }

@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { createAsking, type Sources } from '../../../src/upstream/dns/ask'
 import { type ResolvedResolve, type ResolveOptions, resolveResolve } from '../../../src/upstream/dns/options'
 import { type Answer, type Resolution, UNKNOWN } from '../../../src/upstream/dns/resolution'
+import { settle } from '../../support/clock'
 
 type Records = { address: string; ttl: number }[]
 
@@ -134,6 +135,28 @@ test('a resolver of the platform that fails is made anew: its servers may be oth
   await ask()
   await ask()
   assert.deepEqual(asked, ['open platform', 'A', 'AAAA', 'open platform', 'A', 'AAAA'])
+})
+
+test('a thousand names are asked for some at a time', async () => {
+  let underWay = 0
+  let most = 0
+  const resolve = async () => {
+    most = Math.max(most, ++underWay)
+    await settle()
+    underWay--
+    return A
+  }
+  const asking = createAsking({
+    openResolver: () => ({ resolve4: resolve, resolve6: resolve, cancel: () => {} }),
+    lookup: () => answer<string[]>('ENOTFOUND'),
+    readHosts: async () => '',
+    pause: () => settle()
+  })
+  const settings = resolveResolve({ family: 4 }, 'resolve') as ResolvedResolve
+  const names = Array.from({ length: 1000 }, (_, n) => `app${n}`)
+  const answers = await Promise.all(names.map((name) => asking.ask({ name, known: KNOWN, settings })))
+  assert.ok(answers.every(({ kind }) => kind === 'found'))
+  assert.ok(most > 1 && most <= 64, `${most} at a time`)
 })
 
 test('an empty answer is none', async () => {
