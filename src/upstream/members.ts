@@ -171,7 +171,7 @@ export class Members {
     for (const member of gone) void this.#leave(member)
     for (const { server, check } of fresh) {
       if (before.addresses.length > 0) rise(server, this.#deps.now())
-      if (this.#started) check?.start()
+      if (this.#started && !server.down) check?.start()
     }
     this.#refresh()
     this.#deps.onPeers?.()

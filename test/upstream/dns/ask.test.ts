@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createAsking, type Sources } from '../../../src/upstream/dns/ask'
+import { namesOfHosts } from '../../../src/upstream/dns/hosts'
 import { type ResolvedResolve, type ResolveOptions, resolveResolve } from '../../../src/upstream/dns/options'
 import { type Answer, type Resolution, UNKNOWN } from '../../../src/upstream/dns/resolution'
 import { settle } from '../../support/clock'
@@ -41,7 +42,7 @@ function rig({ four = 'ENOTFOUND', six = 'ENOTFOUND', platform = 'ENOTFOUND', ho
       }
     },
     lookup: (_name, family) => told(`lookup ${family}`, platform),
-    readHosts: async () => hosts,
+    readHosts: async () => namesOfHosts(hosts),
     pause: () => Promise.resolve()
   }
   const asking = createAsking(sources)
@@ -149,7 +150,7 @@ test('a thousand names are asked for some at a time', async () => {
   const asking = createAsking({
     openResolver: () => ({ resolve4: resolve, resolve6: resolve, cancel: () => {} }),
     lookup: () => answer<string[]>('ENOTFOUND'),
-    readHosts: async () => '',
+    readHosts: async () => namesOfHosts(''),
     pause: () => settle()
   })
   const settings = resolveResolve({ family: 4 }, 'resolve') as ResolvedResolve
@@ -199,12 +200,43 @@ test('a resolver that throws is a failure, not a rejection', async () => {
       throw new TypeError('no')
     },
     lookup: () => answer<string[]>('ENOTFOUND'),
-    readHosts: async () => '',
+    readHosts: async () => namesOfHosts(''),
     pause: async () => {}
   })
   const settings = resolveResolve({}, 'resolve') as ResolvedResolve
   const result = await asking.ask({ name: 'app', known: KNOWN, settings })
   assert.deepEqual(result, { kind: 'failed', reason: 'no' })
+})
+
+test('close: what waits for its turn is not asked for any more', async () => {
+  const asked: string[] = []
+  let end = (): void => {}
+  const hang = new Promise<string[]>((resolve) => {
+    end = () => resolve(['10.0.0.1'])
+  })
+  const asking = createAsking({
+    openResolver: () => assert.fail('DNS is not asked'),
+    lookup: (name) => {
+      asked.push(name)
+      return hang
+    },
+    readHosts: async () => namesOfHosts(''),
+    pause: async () => {}
+  })
+  const settings = resolveResolve({}, 'resolve') as ResolvedResolve
+  const answers = ['a', 'b', 'c', 'd'].map((name) => asking.ask({ name, known: UNKNOWN, settings }))
+  await settle()
+  assert.deepEqual(asked, ['a', 'b'])
+  asking.close()
+  end()
+  const kinds = (await Promise.all(answers)).map(({ kind }) => kind)
+  assert.deepEqual(
+    [asked, kinds],
+    [
+      ['a', 'b'],
+      ['found', 'found', 'failed', 'failed']
+    ]
+  )
 })
 
 test('close cancels every resolver', async () => {
