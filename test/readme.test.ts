@@ -35,6 +35,7 @@ import { routeSchema, sharedSchema } from '../src/setup/schema'
 import { resolveStatic, staticSchema } from '../src/static/options'
 import { certificatesSchema } from '../src/tls/options'
 import { breakerSchema, resolveBreaker } from '../src/upstream/breaker-options'
+import { resolveResolve } from '../src/upstream/dns/options'
 import { healthSchema, resolveHealth } from '../src/upstream/health-options'
 import { resolveServer, resolveUpstream, upstreamsSchema } from '../src/upstream/options'
 import { resolveWebsocket, websocketSchema } from '../src/websocket/options'
@@ -108,6 +109,7 @@ const TABLES: [name: string, known: string[]][] = [
   ['sticky', optionsOf(group.properties.sticky)],
   ['queue', optionsOf(group.properties.queue)],
   ['tls', optionsOf(group.properties.tls)],
+  ['resolve', optionsOf(group.properties.resolve)],
   ['health', optionsOf(healthSchema)],
   ['breaker', optionsOf(breakerSchema)],
   ['headers', optionsOf(headersSchema)],
@@ -151,6 +153,7 @@ const RESOLVERS: Record<string, Resolve> = {
   queue: (given) =>
     resolveUpstream('u', { servers: [{ url: URL, maxConns: 1 }], queue: { size: 1, ...given } }, 'u'),
   tls: (given) => resolveUpstream('u', { servers: ['https://localhost'], tls: given }, 'u'),
+  resolve: (given) => resolveResolve(given, 'r'),
   breaker: (given) => resolveBreaker(given, 'b'),
   health: (given) => {
     const { expect, ...rest } = resolveHealth(given, 'h') ?? {}

@@ -51,6 +51,8 @@ export interface Wish {
 /** One try of one server, times in seconds since it began, as nginx's `$upstream_*_time`. */
 export interface Try {
   server: string
+  /** Of the server's name: the one that was asked, and what it falls back on. */
+  addresses?: readonly string[]
   /** Of the response head. */
   status?: number
   /** How it failed: a code of errors.ts; after a status when the content broke off. */

@@ -226,7 +226,9 @@ function tryAgain(progress: Progress, server: Server): void {
 }
 
 async function tryOnce<R>({ request, to, abort, dial }: Errand<R>, lease: Lease): Promise<Outcome<R>> {
-  const record: Try = { server: lease.server.url }
+  const { url, addresses } = lease.server
+  const record: Try = { server: url }
+  if (addresses.length > 0) record.addresses = addresses
   to.tries.push(record)
   const { timeouts, collect, onInformation } = to
   const life = lifeOfTry(abort, timeouts.try, record.server)

@@ -75,6 +75,8 @@ const COUNTERPARTS: Readonly<Record<string, string>> = {
   max_conns: '`maxConns` of a server',
   least_conn: "`balance: 'least-conn'`",
   ip_hash: "`balance: 'ip-hash'`",
+  resolve: '`upstreams.NAME.resolve`, on by default',
+  resolver: '`upstreams.NAME.resolve.servers`',
   stub_status: '`app.sluice.stats()`',
   fastcgi_pass: 'not here: only HTTP upstreams',
   uwsgi_pass: 'not here: only HTTP upstreams',

@@ -154,8 +154,7 @@ export class Members {
     if (dns !== undefined && resolve !== undefined) {
       seat.watchName({ dns, resolve }, (now, before) => this.#onName(seat, now, before))
     }
-    seat.peers = seat.wanted().map((peer) => this.#open(peer))
-    seat.identify()
+    seat.open((peer) => this.#open(peer))
     return seat
   }
 
@@ -172,7 +171,7 @@ export class Members {
     for (const member of gone) void this.#leave(member)
     for (const { server, check } of fresh) {
       if (before.addresses.length > 0) rise(server, this.#deps.now())
-      if (this.#started) check?.start()
+      if (this.#started && !server.down) check?.start()
     }
     this.#refresh()
     this.#deps.onPeers?.()

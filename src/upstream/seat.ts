@@ -5,7 +5,7 @@ import type { ResolvedResolve } from './dns/options'
 import { type PeerAddresses, peersOf } from './dns/peers'
 import type { Member } from './member'
 import type { ResolvedServer } from './options'
-import type { Origin } from './origin'
+import type { AddressBook, Origin } from './origin'
 import type { Server } from './server'
 
 /** What joins and what leaves when a name changes. */
@@ -22,6 +22,7 @@ export class Seat {
   peers: readonly Member[] = []
   /** Undefined for what is no name, and for names that the platform is asked for at each connect. */
   watch: Watch | undefined
+  #waiting: PeerBook | undefined
 
   constructor(resolved: ResolvedServer) {
     this.resolved = resolved
@@ -41,35 +42,57 @@ export class Seat {
     this.watch = dns.watch(hostname, resolve, onChange)
   }
 
-  /** The peers that there should be. */
-  wanted(): ResolvedServer[] {
-    const { watch, resolved } = this
-    if (watch === undefined) return [resolved]
-    const peers = peersOf(watch.resolution.addresses)
-    if (peers.length > 0) return peers.map((addresses) => at(resolved, addresses, watch))
-    return [{ ...resolved, origin: { ...resolved.origin, book: watch } }]
+  /** The peers at the start. */
+  open(open: (peer: ResolvedServer) => Member): void {
+    this.peers = this.#wanted().map((addresses) => open(this.#peer(addresses)))
+    this.#identify()
   }
 
   /** Peers that stay keep their connections and what is known of them; new ones take over what was decided about the server. */
   change(open: (peer: ResolvedServer) => Member): SeatChange {
     const before = this.peers
-    const known = new Map(before.map((member) => [addressesText(member.resolved), member]))
+    const wanted = this.#wanted()
+    this.#settle(wanted)
+    const known = new Map(before.map((member) => [member.server.addresses.join(), member]))
     const fresh: Member[] = []
-    this.peers = this.wanted().map((peer) => {
-      const kept = known.get(addressesText(peer))
+    this.peers = wanted.map((addresses) => {
+      const kept = known.get(addresses.join())
       if (kept !== undefined) return kept
-      const member = open(peer)
+      const member = open(this.#peer(addresses))
       fresh.push(member)
       return member
     })
     const gone = before.filter((member) => !this.peers.includes(member))
     for (const { server } of fresh) inherit(server, before, { isAlone: fresh.length === this.peers.length })
-    this.identify()
+    this.#identify()
     return { gone, fresh }
   }
 
+  /** Without addresses one that waits for them. */
+  #wanted(): readonly PeerAddresses[] {
+    const peers = this.watch === undefined ? [] : peersOf(this.watch.resolution.addresses)
+    return peers.length > 0 ? peers : [[]]
+  }
+
+  #peer(addresses: PeerAddresses): ResolvedServer {
+    const { resolved, watch } = this
+    if (watch === undefined) return resolved
+    const book = new PeerBook(watch, addresses)
+    if (addresses.length === 0) this.#waiting = book
+    return { ...resolved, addresses, origin: { ...resolved.origin, book } }
+  }
+
+  /** Where a name leads to one peer only, the one that has waited is that peer: its connections go there. */
+  #settle([only, ...others]: readonly PeerAddresses[]): void {
+    const [peer] = this.peers
+    if (peer === undefined || peer.server.addresses.length > 0 || only === undefined) return
+    if (others.length > 0 || only.length === 0) return
+    peer.server.addresses = only
+    this.#waiting?.settle(only)
+  }
+
   /** A single peer is known by its server's name, whatever its address; several are told apart by theirs. */
-  identify(): void {
+  #identify(): void {
     const isOne = this.peers.length === 1
     for (const { server, resolved } of this.peers) {
       server.identity = isOne ? this.url : identityOf(resolved.origin, server.addresses[0])
@@ -77,13 +100,27 @@ export class Seat {
   }
 }
 
-function at(resolved: ResolvedServer, addresses: PeerAddresses, watch: Watch): ResolvedServer {
-  const book = { addresses: () => addresses, suspect: () => watch.suspect() }
-  return { ...resolved, addresses, origin: { ...resolved.origin, book } }
-}
+/** One peer's addresses; while it has none, whatever the name comes to. */
+class PeerBook implements AddressBook {
+  readonly #watch: Watch
+  #own: PeerAddresses
 
-function addressesText({ addresses }: ResolvedServer): string {
-  return addresses?.join() ?? ''
+  constructor(watch: Watch, own: PeerAddresses) {
+    this.#watch = watch
+    this.#own = own
+  }
+
+  settle(addresses: PeerAddresses): void {
+    this.#own = addresses
+  }
+
+  addresses(): PeerAddresses | Promise<PeerAddresses> {
+    return this.#own.length > 0 ? this.#own : this.#watch.addresses()
+  }
+
+  suspect(): void {
+    this.#watch.suspect()
+  }
 }
 
 /** Without a peer that was there before, one that has to pass a check first would leave nobody: it goes on as its forerunners. */

@@ -19,7 +19,7 @@ export type Outcome = 'ok' | 'failed' | 'neutral'
 export interface Server {
   readonly url: string
   /** Where its URL's name leads, this one's own first; none for what is no name, and while no address is known. */
-  readonly addresses: readonly string[]
+  addresses: readonly string[]
   /** What cookies and rings know it by: its URL, with the address for the name where that has several. */
   identity: string
   weight: number

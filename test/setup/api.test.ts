@@ -29,6 +29,7 @@ test('upstream: the servers as they stand, and an unknown name with what is know
   assert.deepEqual(sluice.upstream('app').servers(), [
     {
       url: origin.url,
+      addresses: [],
       weight: 3,
       state: 'up',
       backup: false,

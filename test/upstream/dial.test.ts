@@ -4,6 +4,11 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { createServer as createTlsServer, type TLSSocket, type TlsOptions } from 'node:tls'
+import { sluiceError } from '../../src/errors'
+import { Abort } from '../../src/http/abort'
+import { createTarget, type Dialling, dial } from '../../src/upstream/dial'
+import { resolveUpstream } from '../../src/upstream/options'
+import { type AddressBook, parseOrigin } from '../../src/upstream/origin'
 import type { UpstreamTlsOptions } from '../../src/upstream/tls-options'
 import { makeCertificates } from './certificates'
 import { call, failureIn, ok, scripted, text, transportTo } from './scripted'
@@ -69,6 +74,78 @@ test('a name that cannot be resolved', async (t) => {
   assert.equal(error.phase, 'dns')
   assert.equal(error.requestSent, false)
 })
+
+/** A group's server under a name, with the addresses that the test gives it. */
+async function named(t: TestContext, book: AddressBook) {
+  const server = await scripted(t, (socket) => socket.write(ok('here')))
+  const port = Number(server.url.split(':').at(-1))
+  const origin = { ...parseOrigin(`http://app.test:${port}`, 'server'), book }
+  const { tls } = resolveUpstream('app', 'http://app.test', 'app')
+  const target = createTarget(origin, tls)
+  const abort = new Abort()
+  const dialling = new Set<Dialling>()
+  const open = () => dial(target, { timeoutMs: 30_000, abort, dialling })
+  return { target, open, abort, dialling, sockets: server.sockets }
+}
+
+function book(addresses: AddressBook['addresses']): AddressBook & { suspected: number } {
+  const it = { addresses, suspected: 0, suspect: () => it.suspected++ }
+  return it
+}
+
+test('of several addresses the one that connects is dialled first from then on', async (t) => {
+  const addresses = book(() => ['127.0.0.9', '127.0.0.1'])
+  const { target, open } = await named(t, addresses)
+  for (const expected of [undefined, '127.0.0.1']) {
+    assert.equal(target.preferred, expected)
+    const socket = await open()
+    assert.equal(socket.remoteAddress, '127.0.0.1')
+    socket.destroy()
+  }
+  assert.equal(addresses.suspected, 0)
+})
+
+test('no address takes a connection: the name is suspected', async (t) => {
+  const addresses = book(() => ['127.0.0.8', '127.0.0.9'])
+  const { open } = await named(t, addresses)
+  const error = await failureIn(open())
+  assert.deepEqual(
+    [error.code, error.errno, error.phase],
+    ['SLUICE_CONNECT_FAILED', 'ECONNREFUSED', 'connect']
+  )
+  assert.equal(addresses.suspected, 1)
+})
+
+test('a name that comes to nothing', async (t) => {
+  const { open } = await named(
+    t,
+    book(() => [])
+  )
+  const error = await failureIn(open())
+  assert.deepEqual([error.code, error.errno, error.phase], ['SLUICE_DNS', 'ENOTFOUND', 'dns'])
+})
+
+for (const how of ['abort', 'destroy'] as const) {
+  test(`${how} while the name is asked for: nothing is dialled afterwards`, async (t) => {
+    let found = (_: readonly string[]): void => {}
+    const asked = new Promise<readonly string[]>((resolve) => {
+      found = resolve
+    })
+    const { open, abort, dialling, sockets } = await named(
+      t,
+      book(() => asked)
+    )
+    const opened = failureIn(open())
+    const reason = sluiceError('SLUICE_CLOSING')
+    if (how === 'abort') abort.abort(reason)
+    else for (const one of dialling) one.destroy(reason)
+    assert.equal((await opened).code, 'SLUICE_CLOSING')
+    assert.equal(dialling.size, 0)
+    found(['127.0.0.1'])
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    assert.equal(sockets.length, 0)
+  })
+}
 
 test('a failed dial gives its place back', async (t) => {
   const url = `http://127.0.0.1:${await closedPort()}`

@@ -79,15 +79,22 @@ export const REACH_FAULTS: readonly Fault[] = [
   {
     name: 'name does not exist (NXDOMAIN)',
     code: 'SLUICE_DNS',
-    when: ({ errno }) => errno === 'ENOTFOUND',
+    when: ({ errno }) => errno === 'ENOTFOUND' || errno === 'ENODATA',
     option: 'server',
     next: 'no such name as {host}: correct {option}, or add it to DNS or /etc/hosts; `getent hosts {host}` on this machine'
+  },
+  {
+    name: 'name leads into a private network',
+    code: 'SLUICE_DNS',
+    when: ({ errno }) => errno === 'ERR_PRIVATE_ADDRESS',
+    option: 'group.resolve.private',
+    next: 'DNS has only private addresses for {host}, which {option} forbids: find out who answers for it, or leave {option} away; `dig +short {host}`'
   },
   {
     name: 'DNS server does not answer',
     code: 'SLUICE_DNS',
     option: 'server',
-    next: 'the name {host} cannot be resolved now: look at the DNS servers in /etc/resolv.conf; `getent hosts {host}` on this machine'
+    next: 'the name {host} cannot be resolved now: look at the DNS servers in resolve.servers or /etc/resolv.conf; `getent hosts {host}` on this machine'
   },
   {
     name: 'TLS handshake takes too long',

@@ -17,7 +17,7 @@ export type Answer =
 export interface Resolution {
   /** `failed` and `absent` may still have the last good addresses. */
   readonly status: 'unknown' | Answer['kind']
-  /** In use, sorted. */
+  /** In use, sorted, IPv6 first. */
   readonly addresses: readonly string[]
   readonly source: 'dns' | 'platform' | undefined
   /** Why it is not `found`. */
@@ -131,7 +131,8 @@ export function combine(
 
 /** DNS servers turn the order with each answer: that is no change. */
 function settled(addresses: readonly string[]): string[] {
-  return [...new Set(addresses)].sort().slice(0, MAX_ADDRESSES)
+  const sorted = [...new Set(addresses)].sort()
+  return [...sorted.filter(isIPv6), ...sorted.filter((one) => !isIPv6(one))].slice(0, MAX_ADDRESSES)
 }
 
 function graceLeft(absentSince: number, now: number, retryMs: number): number {

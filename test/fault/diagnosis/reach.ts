@@ -1,11 +1,11 @@
-// Faults on the way to a server, each made of the real thing where the world has it, else injected into Node's own dns.
-import dns from 'node:dns'
+// Faults on the way to a server, each made of the real thing.
 import { chmodSync } from 'node:fs'
 import { createConnection, createServer } from 'node:net'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { Worker } from 'node:worker_threads'
 import { certificates } from '../../support/certificates'
+import { startDnsServer } from '../../support/dns-server'
 import { startEdge } from '../../support/edge'
 import { get } from '../../support/http-client'
 import { startOrigin } from '../../support/origin'
@@ -52,7 +52,7 @@ export const REACH: readonly FaultCase[] = [
   },
   {
     name: 'name does not exist (NXDOMAIN)',
-    run: (t) => askUnresolved(t, 'ENOTFOUND'),
+    run: (t) => askUnresolved(t, undefined),
     status: 502,
     level: 50,
     code: 'SLUICE_DNS',
@@ -63,12 +63,12 @@ export const REACH: readonly FaultCase[] = [
   },
   {
     name: 'DNS server does not answer',
-    run: (t) => askUnresolved(t, 'EAI_AGAIN'),
+    run: (t) => askUnresolved(t, 'SERVFAIL'),
     status: 502,
     level: 50,
     code: 'SLUICE_DNS',
     phase: 'dns',
-    errno: /^EAI_AGAIN$/,
+    errno: /^ESERVFAIL$/,
     option: 'upstreams.app.servers[0]',
     next: /\/etc\/resolv\.conf/
   },
@@ -147,6 +147,17 @@ export const REACH: readonly FaultCase[] = [
 /** More of the same kind, beside the twenty-five. */
 export const MORE_REACH: readonly FaultCase[] = [
   {
+    name: 'name leads into a private network',
+    run: (t) => askUnresolved(t, 'private', { private: false }),
+    status: 502,
+    level: 50,
+    code: 'SLUICE_DNS',
+    phase: 'dns',
+    errno: /^ERR_PRIVATE_ADDRESS$/,
+    option: 'upstreams.app.resolve.private',
+    next: /find out who answers for it/
+  },
+  {
     name: 'the breaker is open',
     run: askOpenBreaker,
     status: 503,
@@ -222,15 +233,19 @@ async function askSecure(t: TestContext, kind: 'expired' | 'selfSigned' | 'wrong
 }
 
 /** Node's own resolver says so, as getaddrinfo would. */
-async function askUnresolved(t: TestContext, code: string): Promise<Seen> {
-  const lookup = dns.lookup
-  type Callback = (error: Error) => void
-  t.mock.method(dns, 'lookup', (host: string, options: object, callback: Callback) => {
-    if (host !== 'app.internal') return lookup(host, options, callback as never)
-    const error = Object.assign(new Error(`getaddrinfo ${code} ${host}`), { code, syscall: 'getaddrinfo' })
-    process.nextTick(callback, error)
-  })
-  return ask(t, routed('http://app.internal:3000'))
+async function askUnresolved(
+  t: TestContext,
+  answer: 'SERVFAIL' | 'private' | undefined,
+  resolve: object = {}
+): Promise<Seen> {
+  const dns = await startDnsServer(t)
+  if (answer === 'private') dns.zone.set('app.internal', { addresses: ['10.1.2.3'], ttl: 60 })
+  else if (answer !== undefined) dns.zone.set('app.internal', answer)
+  const options = routed('http://app.internal:3000', {}, { resolve: { servers: [dns.address], ...resolve } })
+  const edge = await startEdge(t, options)
+  // The start has asked already, and has written a line of its own.
+  await until('the line of the start', () => edge.logged('has no address').length === 1)
+  return askEdge(edge, { secrets: secretsOf(options) })
 }
 
 /** root may write to any socket, so that the process is somebody else while it dials. */

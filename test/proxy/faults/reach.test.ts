@@ -20,6 +20,8 @@ const CASES: [facts: FaultFacts, name: string][] = [
     'no connection, for another reason'
   ],
   [{ code: 'SLUICE_DNS', errno: 'ENOTFOUND' }, 'name does not exist (NXDOMAIN)'],
+  [{ code: 'SLUICE_DNS', errno: 'ENODATA' }, 'name does not exist (NXDOMAIN)'],
+  [{ code: 'SLUICE_DNS', errno: 'ERR_PRIVATE_ADDRESS' }, 'name leads into a private network'],
   [{ code: 'SLUICE_DNS', errno: 'EAI_FAIL' }, 'DNS server does not answer'],
   [{ code: 'SLUICE_CONNECT_TIMEOUT', phase: 'tls' }, 'TLS handshake takes too long'],
   [{ code: 'SLUICE_CONNECT_TIMEOUT', phase: 'connect' }, 'connect timeout'],
