@@ -1,8 +1,9 @@
 // One connection that carries one exchange at a time: TCP, TLS or a unix socket (nginx: keepalive, keepalive_requests, keepalive_time).
 import type { Socket } from 'node:net'
 import { isSluiceError } from '../../errors'
-import type { Exchange, Line } from './exchange'
+import type { Exchange } from './exchange'
 import { Framing } from './framing'
+import type { Line } from './line'
 import type { Problem } from './llhttp'
 import { type Head, readKeepAlive } from './message-framing'
 import { type ContentEvents, RequestContent } from './request-content'
