@@ -9,9 +9,10 @@ import {
 } from './balance/options'
 import { type BreakerOptions, breakerSchema, type ResolvedBreaker, resolveBreaker } from './breaker-options'
 import { type ResolvedResolve, type ResolveOptions, resolveResolve, resolveSchema } from './dns/options'
+import { type ClientOptions, clientProperties, type ResolvedClient, resolveClient } from './client-options'
 import { type HealthOptions, healthSchema, type ResolvedHealth, resolveHealth } from './health-options'
 import { type Origin, parseOrigin } from './origin'
-import { type Client, clientSchema, type Protocol, protocolSchema, resolveProtocol } from './protocol'
+import { type Protocol, protocolSchema, resolveProtocol } from './protocol'
 import { type ResolvedTls, resolveTls, type UpstreamTlsOptions, upstreamTlsSchema } from './tls-options'
 
 /** One server of a group. */
@@ -35,28 +36,19 @@ export interface ServerOptions {
 }
 
 /** A group of servers. */
-export interface UpstreamOptions extends BalanceOptions {
+export interface UpstreamOptions extends BalanceOptions, ClientOptions {
   readonly servers: readonly (string | ServerOptions)[]
   /**
    * What the servers are asked in: `h2` is HTTP/2 over TLS, chosen by ALPN; `h2c` is HTTP/2 without TLS, known in advance.
    * nginx: grpc_pass grpcs:// and grpc://, proxy_http_version 2. @default 'http1'
    */
   protocol?: Protocol
-  /**
-   * What carries HTTP/1.1: `undici`, or `http1`, connections of our own, which cost less, see a server's stall while it is sent to, and know whether
-   * a byte was sent. @default 'undici'
-   */
-  client?: Client
   /** Idle connections kept per server; 0 closes each after use. nginx: keepalive. @default 32 */
   keepalive?: number
   /** Connections per server, above which requests wait; 0 = no limit. @default 0 */
   maxConnections?: number
   /** How long a connection may idle: less than the server's own limit (Node: 5s). nginx: keepalive_timeout. @default '4s' */
   keepaliveTimeout?: Duration
-  /** Requests that one connection carries, 0 = no limit; with `client: 'http1'`. nginx: keepalive_requests. @default 1000 */
-  keepaliveRequests?: number
-  /** Age at which a connection is used no more, '0s' = none; with `client: 'http1'`. nginx: keepalive_time. @default '1h' */
-  keepaliveTime?: Duration
   tls?: UpstreamTlsOptions
   /** How names become addresses; `false`: by the platform, at each connect. nginx: resolve, resolver. @default {} */
   resolve?: ResolveOptions | false
@@ -88,14 +80,11 @@ export interface ResolvedServer {
 }
 
 /** What every server of a group shares about its connections. */
-export interface ResolvedConnections {
+export interface ResolvedConnections extends ResolvedClient {
   readonly protocol: Protocol
-  readonly client: Client
   readonly keepalive: number
   readonly maxConnections: number
   readonly keepaliveTimeoutMs: number
-  readonly keepaliveRequests: number
-  readonly keepaliveTimeMs: number
   readonly tls: ResolvedTls
 }
 
@@ -156,13 +145,11 @@ export const upstreamsSchema = {
             items: serverSchema
           },
           protocol: protocolSchema,
-          client: clientSchema,
+          ...clientProperties,
           ...balanceProperties,
           keepalive: count,
           maxConnections: count,
           keepaliveTimeout: { type: 'string', format: 'duration' },
-          keepaliveRequests: count,
-          keepaliveTime: { type: 'string', format: 'duration' },
           health: healthSchema,
           breaker: breakerSchema,
           maxEjected: { type: 'number', minimum: 0, maximum: 1 },
@@ -201,22 +188,21 @@ export function resolveUpstream(
   if (options.tls !== undefined && !servers.some(({ origin }) => origin.secure)) {
     throw optionError(`${path}.tls`, 'no server of this group is https://')
   }
+  const protocol = resolveProtocol(options.protocol, servers, `${path}.protocol`)
   return {
     name,
     servers,
-    protocol: resolveProtocol(options.protocol, servers, `${path}.protocol`),
+    protocol,
+    ...resolveClient(options, protocol, path),
     ...resolveBalance(options, servers, path),
     maxEjected: options.maxEjected ?? 1,
     resolve: resolveResolve(options.resolve, `${path}.resolve`),
     health,
     breaker: resolveBreaker(options.breaker, `${path}.breaker`),
     optionPath: path,
-    client: options.client ?? 'undici',
     keepalive: options.keepalive ?? 32,
     maxConnections: options.maxConnections ?? 0,
     keepaliveTimeoutMs: durationMs(options.keepaliveTimeout ?? '4s', `${path}.keepaliveTimeout`),
-    keepaliveRequests: options.keepaliveRequests ?? 1000,
-    keepaliveTimeMs: durationMs(options.keepaliveTime ?? '1h', `${path}.keepaliveTime`),
     tls,
     warnings: tls.rejectUnauthorized
       ? []

@@ -1,4 +1,4 @@
-// The `upstreams.NAME.protocol` and `client` options: what servers are asked in, and by whom (nginx: grpc_pass, proxy_http_version).
+// The `upstreams.NAME.protocol` option: what servers are asked in (nginx: grpc_pass, proxy_http_version).
 import { optionError } from '../errors'
 import type { Origin } from './origin'
 
@@ -7,12 +7,6 @@ export type Protocol = 'http1' | 'h2' | 'h2c'
 
 /** Schema of `protocol`. */
 export const protocolSchema = { enum: ['http1', 'h2', 'h2c'] } as const
-
-/** What carries HTTP/1.1. */
-export type Client = 'undici' | 'http1'
-
-/** Schema of `client`. */
-export const clientSchema = { enum: ['undici', 'http1'] } as const
 
 /** Applies the default. Whether TLS is spoken is said by the servers' URLs; the protocol must agree. */
 export function resolveProtocol(

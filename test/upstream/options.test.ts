@@ -84,6 +84,9 @@ test('a text is a group of one server with all defaults', () => {
       }
     ],
     protocol: 'http1',
+    client: 'undici',
+    keepaliveRequests: 1000,
+    keepaliveTimeMs: 3_600_000,
     balance: 'round-robin',
     key: undefined,
     sticky: undefined,

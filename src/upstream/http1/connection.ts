@@ -1,8 +1,10 @@
 // One connection that carries one exchange at a time: TCP, TLS or a unix socket (nginx: keepalive, keepalive_requests, keepalive_time).
 import type { Socket } from 'node:net'
 import { isSluiceError } from '../../errors'
-import type { Exchange, Line } from './exchange'
+import type { Exchange } from './exchange'
 import { Framing } from './framing'
+import type { Line } from './line'
+import type { Problem } from './llhttp'
 import { type Head, readKeepAlive } from './message-framing'
 import { type ContentEvents, RequestContent } from './request-content'
 import type { RequestHead } from './request-head'
@@ -28,9 +30,6 @@ export interface ConnectionSettings {
 /** Taken off the server's Keep-Alive hint, for the time that a request is on its way. */
 const HINT_MARGIN_MS = 1000
 
-/** Enough to tell another protocol by; anything after it may be somebody's data. */
-const RECEIVED_LENGTH = 24
-
 /** A connected socket with the framing of its responses. */
 export class Connection implements Line {
   readonly #socket: Socket
@@ -46,7 +45,7 @@ export class Connection implements Line {
   #wrote = false
   #paused = false
   #usable = true
-  arrivals = 0
+  activity = 0
 
   constructor(socket: Socket, settings: ConnectionSettings) {
     this.#socket = socket
@@ -55,7 +54,7 @@ export class Connection implements Line {
     this.#openedAt = performance.now()
     socket
       .on('data', (chunk: Buffer) => this.#onData(chunk))
-      .on('drain', () => this.#exchange?.onDrain())
+      .on('drain', () => this.#onDrain())
       .on('end', () => this.#onEnd())
       .on('error', (error) => this.#exchange?.onLost(error))
       .once('close', () => this.#onClose())
@@ -144,9 +143,14 @@ export class Connection implements Line {
     this.#drop()
   }
 
+  #onDrain(): void {
+    this.activity++
+    this.#exchange?.onDrain()
+  }
+
   #onData(chunk: Buffer): void {
     const exchange = this.#exchange
-    this.arrivals++
+    this.activity++
     // Nobody asked: whatever it is, it must not be the answer to the next request.
     if (exchange === undefined) {
       this.#drop()
@@ -155,7 +159,7 @@ export class Connection implements Line {
     exchange.onArrival()
     const problem = this.#read(chunk)
     if (problem !== undefined) {
-      exchange.refuse(problem, beginning(problem, chunk))
+      exchange.refuse(problem, chunk)
       this.#drop()
     } else if (exchange.over) {
       this.#release()
@@ -163,7 +167,7 @@ export class Connection implements Line {
   }
 
   /** A caller that throws at what it is told has only harmed its own exchange. */
-  #read(chunk: Buffer): string | undefined {
+  #read(chunk: Buffer): Problem | undefined {
     try {
       return this.#framing.read(chunk)
     } catch (error) {
@@ -223,11 +227,6 @@ export class Connection implements Line {
     this.#framing.free()
     this.#socket.destroy()
   }
-}
-
-/** How an answer began that is another protocol. */
-function beginning(problem: string, chunk: Buffer): string | undefined {
-  return problem.includes('Expected HTTP/') ? chunk.toString('latin1', 0, RECEIVED_LENGTH) : undefined
 }
 
 function closedEarly(): Error {

@@ -9,34 +9,11 @@ import { failureOf, type Place } from '../failure'
 import { noteFailure, secondsSince } from '../record'
 import type { Call } from '../transport'
 import type { FramingEvents } from './framing'
+import type { Line } from './line'
+import type { Problem } from './llhttp'
 import type { Head } from './message-framing'
 import { type ContentEvents, type RequestContent, SLICE_BYTES } from './request-content'
 import type { RequestHead } from './request-head'
-
-/** The connection, as an exchange needs to know it. */
-export interface Line {
-  readonly server: string
-  /** It has carried another exchange before. */
-  readonly reused: boolean
-  /** False only when no byte of the request can have reached the server. */
-  readonly requestSent: boolean
-  /** The socket holds more than it should. */
-  readonly full: boolean
-  /** Something of the request is still with this process. */
-  readonly unsent: boolean
-  /** Counts what has come. */
-  readonly arrivals: number
-  write(head: string, body: Buffer | null): void
-  content(head: RequestHead, events: ContentEvents): RequestContent
-  /** Sets the deadline anew; 0 = none. */
-  wait(ms: number): void
-  pause(): void
-  resume(): void
-  /** The response has come whole; `head` says whether the connection can be used again. */
-  done(head: Head, uploaded: boolean): void
-  /** The exchange has failed, and the connection with it. */
-  cut(error: Error): void
-}
 
 /** The two ends of the caller's promise. */
 export interface Settle {
@@ -49,6 +26,9 @@ type State = 'queued' | 'waiting' | 'collecting' | 'streaming' | 'closing' | 'ov
 
 /** Bytes that wait for a slow reader before the socket does: less than one read of it brings. */
 const READ_AHEAD = 16 * 1024
+
+/** More than is shown of what is no HTTP. */
+const SHOWN_BYTES = 64
 
 /** Settles once; after that only the content's stream can still fail. */
 export class Exchange implements FramingEvents, ContentEvents {
@@ -175,11 +155,16 @@ export class Exchange implements FramingEvents, ContentEvents {
     else this.#stream?.push(null)
   }
 
-  /** What has come is no response. `received`: how it began. */
-  refuse(detail: string, received?: string): void {
+  /** What has come is no response. `chunk`: where that was found. */
+  refuse({ detail, errno }: Problem, chunk: Buffer): void {
+    if (this.over) return
+    if (errno !== undefined) {
+      this.fail(failureOf(protocolError(detail, errno, chunk), this.#place()))
+      return
+    }
     // Once the head is through, whatever breaks the content off is content that is missing.
     const code = this.#state === 'waiting' ? 'SLUICE_BAD_RESPONSE' : 'SLUICE_INCOMPLETE_RESPONSE'
-    this.fail(sluiceError(code, { ...this.#place(), detail, ...(received !== undefined && { received }) }))
+    this.fail(sluiceError(code, { ...this.#place(), detail }))
   }
 
   /** The connection has failed, or ended. */
@@ -202,10 +187,10 @@ export class Exchange implements FramingEvents, ContentEvents {
     const line = this.#line
     // While the client holds us up the server cannot be late; the time runs again when it goes on.
     if (line === undefined || this.over || (this.#handedOver && this.#paused)) return
-    const { arrivals } = line
+    const { activity } = line
     // One more round of I/O: perhaps it was this process that stood still.
     setImmediate(() => {
-      if (!this.over && line.arrivals === arrivals) this.#judgeIdle(line)
+      if (!this.over && line.activity === activity) this.#judgeIdle(line)
     })
   }
 
@@ -287,6 +272,12 @@ export class Exchange implements FramingEvents, ContentEvents {
     if (this.#state !== 'waiting' && this.#state !== 'queued') return 'body'
     return requestSent && this.#handedOver ? 'header' : 'send'
   }
+}
+
+/** What llhttp could not read; `data` shows another protocol by its beginning. */
+function protocolError(detail: string, code: string, chunk: Buffer): Error {
+  const message = `the response does not match HTTP/1.1 (${detail})`
+  return Object.assign(new Error(message), { code, data: chunk.toString('latin1', 0, SHOWN_BYTES) })
 }
 
 function isSmall(body: Body): body is Buffer | null {

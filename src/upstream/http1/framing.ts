@@ -1,7 +1,7 @@
 // Bytes of one connection in, responses out (RFC 9112 §6, §7): llhttp judges, and what it lets pass is judged once more.
 import { MAX_FIELDS, MAX_HEAD_BYTES, MAX_INTERIM } from '../response-head'
 import { fieldName } from './field-names'
-import { INPUT_BYTES, NO_CONTENT, PAUSE, Parser, type ParserEvents, REFUSE } from './llhttp'
+import { INPUT_BYTES, NO_CONTENT, PAUSE, Parser, type ParserEvents, type Problem, REFUSE } from './llhttp'
 import { type Asked, type Head, readHead } from './message-framing'
 
 /** Who is told; never while bytes are being judged, so that every call may end the exchange or throw. */
@@ -31,7 +31,7 @@ export class Framing {
   #paused = false
   #raw: string[] = []
   #head: Head | undefined
-  #problem: string | undefined
+  #problem: Problem | undefined
   #interims = 0
   /** Counted content that is still to come. */
   #left = 0
@@ -66,7 +66,7 @@ export class Framing {
   }
 
   /** Takes what has come. The result is what is wrong with it; the connection is of no use then. */
-  read(chunk: Buffer): string | undefined {
+  read(chunk: Buffer): Problem | undefined {
     let at = 0
     while (at < chunk.length && this.#problem === undefined) {
       if (this.#state === 'head') at = this.#readHead(chunk, at)
@@ -103,7 +103,8 @@ export class Framing {
     const end = this.#judge(chunk, at)
     const head = this.#head
     this.#overhead += end - at
-    if (this.#problem === undefined && this.#overhead > MAX_HEAD_BYTES) this.#fail('a head that is too long')
+    if (this.#problem === undefined && this.#overhead > MAX_HEAD_BYTES)
+      this.#fail(`a head above ${MAX_HEAD_BYTES} bytes`, 'HPE_HEADER_OVERFLOW')
     if (this.#problem !== undefined || head === undefined) return end
     if (head.status < 200 && head.delimiter === 'none') this.#onInterim(head)
     else this.#onFinal(head)
@@ -163,7 +164,7 @@ export class Framing {
     this.#chunk = EMPTY
     this.#paused = result === PAUSE
     if (result === 0) return end
-    if (!this.#paused && this.#problem === undefined) this.#fail(this.#parser.problem)
+    if (!this.#paused) this.#problem ??= this.#parser.problem(result)
     return this.#parser.position
   }
 
@@ -221,8 +222,8 @@ export class Framing {
     events.onComplete(trailers)
   }
 
-  #fail(problem: string): void {
-    this.#problem ??= problem
+  #fail(detail: string, errno?: string): void {
+    this.#problem ??= { detail, errno }
   }
 }
 

@@ -10,6 +10,12 @@ export interface ParserEvents {
   onContent(start: number, end: number): void
 }
 
+/** What is wrong with the bytes; `errno` where the parser, or its limits, have a name for it. */
+export interface Problem {
+  readonly detail: string
+  readonly errno: string | undefined
+}
+
 /** Answers of `onHeadersComplete`. */
 export const PAUSE = 21
 export const NO_CONTENT = 1
@@ -31,6 +37,7 @@ interface Exports {
   llhttp_execute(parser: number, at: number, length: number): number
   llhttp_get_error_pos(parser: number): number
   llhttp_get_error_reason(parser: number): number
+  llhttp_errno_name(result: number): number
   llhttp_get_http_major(parser: number): number
   llhttp_get_http_minor(parser: number): number
 }
@@ -56,6 +63,7 @@ const FUNCTIONS = [
   'llhttp_execute',
   'llhttp_get_error_pos',
   'llhttp_get_error_reason',
+  'llhttp_errno_name',
   'llhttp_get_http_major',
   'llhttp_get_http_minor'
 ] as const
@@ -105,17 +113,21 @@ export class Parser {
     return this.#llhttp.llhttp_get_error_pos(this.#pointer) + offset
   }
 
-  /** What it could not read. */
-  get problem(): string {
-    const at = this.#llhttp.llhttp_get_error_reason(this.#pointer)
-    const text = Buffer.from(this.#llhttp.memory.buffer, at, 128).toString('latin1')
-    return text.slice(0, text.indexOf('\0')) || 'not HTTP/1.1'
+  /** What it could not read, by the `result` of `execute`. */
+  problem(result: number): Problem {
+    const reason = this.#text(this.#llhttp.llhttp_get_error_reason(this.#pointer))
+    return { detail: reason, errno: this.#text(this.#llhttp.llhttp_errno_name(result)) }
   }
 
   /** `10` for HTTP/1.0. */
   get version(): number {
     const { llhttp_get_http_major: major, llhttp_get_http_minor: minor } = this.#llhttp
     return major(this.#pointer) * 10 + minor(this.#pointer)
+  }
+
+  #text(at: number): string {
+    const text = Buffer.from(this.#llhttp.memory.buffer, at, 128).toString('latin1')
+    return text.slice(0, text.indexOf('\0'))
   }
 
   free(): void {

@@ -31,6 +31,7 @@ export class Pool {
   /** Connections open or being opened. */
   #slots = 0
   #closed = false
+  #destroyed: Error | undefined
   #onEmpty: (() => void)[] = []
 
   constructor(origin: Origin, options: ResolvedConnections) {
@@ -75,6 +76,7 @@ export class Pool {
   /** Ends everything now. */
   destroy(error: Error = this.#refusal('SLUICE_CLOSING')): void {
     this.#closed = true
+    this.#destroyed = error
     for (const exchange of this.#waiting) exchange.fail(error)
     for (const [exchange] of [...this.#due, ...this.#looked]) exchange.fail(error)
     for (const socket of this.#dialling) socket.destroy(error)
@@ -140,6 +142,7 @@ export class Pool {
     const connection = new Connection(socket, this.#settings)
     this.#open.add(connection)
     exchange.listen()
+    if (this.#destroyed !== undefined) exchange.fail(this.#destroyed)
     if (exchange.over) connection.destroy(new Error('nothing to send'))
     else connection.carry(exchange)
   }

@@ -106,12 +106,12 @@ for (const [name, method, answer] of KEPT) {
 test('an answer that came while the connection idled is never the answer to the next request', async (t) => {
   const server = await scripted(t, (socket, _head, index) => socket.write(ok(String(index))))
   const transport = ownTo(t, server.url)
-  for (let turn = 0; turn < 200; turn++) {
+  for (let turn = 0; turn < 50; turn++) {
     assert.equal(await text(await transport.send(call())), String(turn))
     // It is in the kernel when the next request is asked for, in this very turn.
     server.sockets.at(-1)?.write(ok('smuggled'))
   }
-  assert.equal(server.sockets.length, 200)
+  assert.equal(server.sockets.length, 50)
 })
 
 test("a server's goodbye in the turn of the request costs no try", async (t) => {
@@ -176,24 +176,6 @@ test('a caller that gives up in an interim response ends the exchange there', as
   await assert.rejects(sent, gone)
 })
 
-test('a server that takes a large Buffer slowly is not silent', async (t) => {
-  const size = 8 * 1024 * 1024
-  const server: Scripted = await scripted(t, (socket) => {
-    socket.pause()
-    const timer = setInterval(() => {
-      socket.read()
-      if (server.received().length < size) return
-      clearInterval(timer)
-      socket.write(ok('taken'))
-    }, 2)
-    socket.on('close', () => clearInterval(timer))
-  })
-  const sent = ownTo(t, server.url).send(
-    call({ method: 'PUT', body: Buffer.alloc(size) }, { timeouts: { send: 2000 } })
-  )
-  assert.equal(await text(await sent), 'taken')
-})
-
 test('content longer than announced is not sent, and the connection is dropped', async (t) => {
   const server = await scripted(t, (socket, _head, index) => index > 0 && socket.write(ok('next')))
   const transport = ownTo(t, server.url)
@@ -226,12 +208,12 @@ test('a stream that errors with no listener of ours left ends nothing', async (t
   await new Promise(setImmediate)
 })
 
-test('ten thousand exchanges over a few connections stay in step', async (t) => {
+test('two thousand exchanges over a few connections stay in step', async (t) => {
   const server = await plain(t)
   const transport = ownTo(t, server, { maxConnections: 8 })
   let next = 0
   const worker = async () => {
-    while (next < 10_000) {
+    while (next < 2000) {
       const id = String(next++)
       const body = next % 3 === 0 ? Buffer.from(id) : null
       const response = await transport.send(

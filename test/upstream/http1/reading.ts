@@ -38,7 +38,7 @@ export function read(pieces: readonly Buffer[], asked: Asked = GET, ended = true
   try {
     framing.begin(asked, events)
     let problem: string | undefined
-    for (const piece of pieces) problem ??= framing.read(piece)
+    for (const piece of pieces) problem ??= framing.read(piece)?.detail
     if (ended && problem === undefined) framing.end()
     const complete = trailers !== undefined
     return { heads, content, trailers, complete, refused: problem !== undefined, problem }

@@ -1,0 +1,52 @@
+// The `upstreams.NAME.client` option, and what only connections of our own can (nginx: keepalive_requests, keepalive_time).
+import { optionError } from '../errors'
+import { type Duration, durationMs } from '../units'
+import type { Protocol } from './protocol'
+
+/** What carries HTTP/1.1. */
+export type Client = 'undici' | 'http1'
+
+/** A group's options about it. */
+export interface ClientOptions {
+  /**
+   * What carries HTTP/1.1: `undici`, or `http1`, connections of our own, which cost less, and know whether a byte of a request was sent.
+   * @default 'undici'
+   */
+  client?: Client
+  /** Requests that one connection carries, 0 = no limit; with `client: 'http1'`. nginx: keepalive_requests. @default 1000 */
+  keepaliveRequests?: number
+  /** Age at which a connection is used no more, '0s' = none; with `client: 'http1'`. nginx: keepalive_time. @default '1h' */
+  keepaliveTime?: Duration
+}
+
+/** The same with every default applied. */
+export interface ResolvedClient {
+  readonly client: Client
+  readonly keepaliveRequests: number
+  readonly keepaliveTimeMs: number
+}
+
+/** Schema properties of a group. */
+export const clientProperties = {
+  client: { enum: ['undici', 'http1'] },
+  keepaliveRequests: { type: 'integer', minimum: 0 },
+  keepaliveTime: { type: 'string', format: 'duration' }
+} as const
+
+/** Applies the defaults. An option that would mean nothing is an error. */
+export function resolveClient(options: ClientOptions, protocol: Protocol, path: string): ResolvedClient {
+  const { client = 'undici', keepaliveRequests, keepaliveTime } = options
+  if (options.client !== undefined && protocol !== 'http1') {
+    throw optionError(`${path}.client`, `is about HTTP/1.1, and protocol is '${protocol}'`)
+  }
+  for (const name of ['keepaliveRequests', 'keepaliveTime'] as const) {
+    if (options[name] !== undefined && client !== 'http1') {
+      throw optionError(`${path}.${name}`, "needs client: 'http1'")
+    }
+  }
+  return {
+    client,
+    keepaliveRequests: keepaliveRequests ?? 1000,
+    keepaliveTimeMs: durationMs(keepaliveTime ?? '1h', `${path}.keepaliveTime`)
+  }
+}
