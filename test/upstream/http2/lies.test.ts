@@ -1,7 +1,7 @@
 // Servers that lie or die in HTTP/2: never a crash, a hang, or a false clean end.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { errorRow, type SluiceErrorCode } from '../../../src/errors'
+import { errorRow, isSluiceError, type SluiceErrorCode } from '../../../src/errors'
 import { call, failureIn, scripted, text } from '../scripted'
 import {
   block,
@@ -370,9 +370,18 @@ for (const [name, method, frames] of EMPTY) {
       peer.say(head(id, [[':status', '200']]), data('next', END_STREAM, id))
     })
     const transport = h2cTo(t, url)
-    const response = await transport.send(call({ method }))
-    assert.equal(response.body, null)
-    assert.equal(await text(await transport.send(call())), 'next')
+    // An older nghttp2 drops such content; a newer one ends the connection over it, perhaps with the next request on it.
+    const answer = async (request: { method?: string }) => {
+      try {
+        return await text(await transport.send(call(request)))
+      } catch (error) {
+        assert.ok(isSluiceError(error))
+        assert.equal(error.code, 'SLUICE_BAD_RESPONSE')
+        return ''
+      }
+    }
+    assert.equal(await answer({ method }), '')
+    assert.equal((await answer({})) || (await answer({})), 'next')
   })
 }
 
