@@ -38,7 +38,6 @@ export class Lurker {
   #round: Round | undefined
   #swept = 0
   #timer: unknown
-  #work: Promise<void> = Promise.resolve()
   #closed = false
 
   constructor(parts: LurkerParts) {
@@ -49,18 +48,17 @@ export class Lurker {
     this.#goOnIn(REST_MS)
   }
 
-  async close(): Promise<void> {
+  /** Nobody waits for the response that it reads just then: a disk may hang. */
+  close(): void {
     this.#closed = true
     this.#parts.timers.clear(this.#timer)
-    await this.#work
-    await this.#round?.steps.return(false)
   }
 
   #goOnIn(delayMs: number): void {
     if (this.#closed) return
     this.#timer = this.#parts.timers.set(() => {
       // A store that fails is one that cannot be swept now.
-      this.#work = this.#step().catch(() => this.#end())
+      void this.#step().catch(() => this.#end())
     }, delayMs)
   }
 
@@ -69,7 +67,8 @@ export class Lurker {
     if (this.#round === undefined && purges() === this.#swept) return this.#goOnIn(REST_MS)
     this.#round ??= this.#begin()
     const round = this.#round
-    for (let count = 0; count < BATCH && !this.#closed; count++) {
+    for (let count = 0; count < BATCH; count++) {
+      if (this.#closed) return void round.steps.return(false)
       const { done, value } = await round.steps.next()
       if (done) return this.#finish(round, value)
       round.oldest = Math.min(round.oldest, value ?? Number.POSITIVE_INFINITY)

@@ -236,7 +236,7 @@ export class CacheZone {
     const error = sluiceError('SLUICE_CLOSING')
     const fills = [...this.#fills].map((fill) => fill.close(error))
     await Promise.all([...fills, ...this.#jobs, ...this.#removals.values()])
-    await this.#lurker?.close()
+    this.#lurker?.close()
     await this.#spread?.close()
     await this.store.close()
   }

@@ -114,7 +114,7 @@ test('closed in the middle of a sweep it reads no more', async (t) => {
   place.purges = 1
   place.times = Array(120).fill(START)
   await place.run()
-  await place.lurker.close()
+  place.lurker.close()
   assert.deepEqual([place.timers.pending, place.steps], [0, 50])
 })
 
