@@ -80,6 +80,7 @@ const HELD_BY: Record<string, string> = {
   'setup/certificates': 'e2e/tls-certificates',
   'setup/check': 'setup/options',
   'setup/explanation': 'setup/explain',
+  'setup/explain-purge': 'setup/explain',
   'setup/mount': 'e2e/hosts',
   'setup/pretend': 'setup/explain',
   'setup/redirect-to-https': 'e2e/redirect-to-https',

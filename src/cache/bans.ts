@@ -69,6 +69,12 @@ export class Bans {
   #anyTag: Mark = unmarked()
   #newest = NEVER
   #sequence = 0
+  #purges = 0
+
+  /** Grows with each ban that may meet what nobody looks up; a change has removed all that it is about. */
+  get purges(): number {
+    return this.#purges
+  }
 
   /** Grows with each ban: an entry that was compared at this number needs no second look. */
   get sequence(): number {
@@ -85,6 +91,7 @@ export class Bans {
     const raised = this.#raise(ban)
     if (!raised) return false
     this.#sequence++
+    if (!ban.change) this.#purges++
     this.#newest = Math.max(this.#newest, ban.at)
     if (this.#names.size > MAX_NAMES) this.#mergeNames()
     if (this.#prefixes.length > MAX_PREFIXES) this.#mergePrefixes()
@@ -112,6 +119,16 @@ export class Bans {
     for (const [key, mark] of this.#names) yield* bansOf(ofKey(key), mark)
     for (const ban of this.#prefixes) yield* bansOf({ prefix: ban.prefix }, ban)
     for (const [url, at] of this.#changes) yield { of: { url }, at, soft: false, change: true }
+  }
+
+  /** Drops what can meet nothing: all that is stored, or will be, was asked for at this time or later. */
+  forget(before: number): void {
+    const isOver = ({ hard, soft }: Mark): boolean => Math.max(hard, soft) < before
+    for (const [key, mark] of this.#names) if (isOver(mark)) this.#names.delete(key)
+    for (const [url, at] of this.#changes) if (at < before) this.#changes.delete(url)
+    this.#prefixes = this.#prefixes.filter((prefix) => !isOver(prefix))
+    if (isOver(this.#all)) this.#all = unmarked()
+    if (isOver(this.#anyTag)) this.#anyTag = unmarked()
   }
 
   #raise({ of, at, soft, change }: Ban): boolean {

@@ -5,6 +5,7 @@ import { type Ban, type BanOf, Bans } from './bans'
 import type { Fill } from './fill'
 import { type KeyFacts, keyPlace, primaryKey } from './key'
 import { type Flight, Lock, NODE_TIMERS, type Timers } from './lock'
+import { Lurker } from './lurker'
 import { Marks } from './marks'
 import { elsewhere, Moments } from './moments'
 import { placeOf } from './purge'
@@ -62,6 +63,8 @@ export interface ZoneParts {
   readonly objectBytes?: number
   /** How purges reach other processes. */
   readonly spread?: Spread
+  /** The clock of the lurker; without it what is banned goes when it is looked up, or the oldest. */
+  readonly now?: () => number
 }
 
 /** One zone; lives as long as the app. */
@@ -89,6 +92,7 @@ export class CacheZone {
   readonly #refreshes = new Refreshes()
   readonly #jobs = new Set<Promise<void>>()
   readonly #spread: Spread | undefined
+  readonly #lurker: Lurker | undefined
   readonly #moments = new Moments()
   /** A route has a key of its own: one response may be stored for many URLs. */
   #ownKeys = false
@@ -104,6 +108,7 @@ export class CacheZone {
     this.openFile = parts.openFile
     this.objectBytes = parts.objectBytes ?? OBJECT_BYTES
     this.#spread = parts.spread
+    this.#lurker = parts.now && this.#lurkerWith(parts.now)
   }
 
   /** Before the first request: what was purged while no process of this one's was there stays purged. */
@@ -112,6 +117,7 @@ export class CacheZone {
       add: (ban) => this.#ban({ ...ban, at: elsewhere(ban.at) }),
       list: () => this.bans.list()
     })
+    this.#lurker?.start()
   }
 
   /** The key of a URL in this zone, all its variants together. */
@@ -230,6 +236,7 @@ export class CacheZone {
     const error = sluiceError('SLUICE_CLOSING')
     const fills = [...this.#fills].map((fill) => fill.close(error))
     await Promise.all([...fills, ...this.#jobs, ...this.#removals.values()])
+    this.#lurker?.close()
     await this.#spread?.close()
     await this.store.close()
   }
@@ -242,6 +249,24 @@ export class CacheZone {
       const detail = `purge: done in this process only, others could not be told: ${(error as Error).message}`
       throw sluiceError('SLUICE_INTERNAL', { detail })
     }
+  }
+
+  #lurkerWith(now: () => number): Lurker {
+    const { bans, store, timers } = this
+    return new Lurker({
+      timers,
+      now,
+      purges: () => bans.purges,
+      sweep: (isGone) => store.sweep(isGone),
+      isGone: (key, head) =>
+        bans.judge(head.url === undefined ? keyPlace(key) : placeOf(head.url), head).gone,
+      oldestFetch: () => {
+        let oldest = Number.POSITIVE_INFINITY
+        for (const { openedAt } of this.#tickets) oldest = Math.min(oldest, openedAt)
+        return oldest
+      },
+      forget: (before) => bans.forget(before)
+    })
   }
 
   /** Of this process or another one. What is under way may show only later that it is banned: by its tags, or its own URL. */

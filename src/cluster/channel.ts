@@ -25,7 +25,8 @@ export interface Listener {
 interface Question {
   readonly onAnswer: (data: string) => void
   readonly onFailed: (error: Error) => void
-  readonly timer: unknown
+  /** Lets it wait no longer for being late. */
+  readonly stop: () => void
 }
 
 /** A primary that relays answers at once; one that is busy forking gets its time. */
@@ -49,14 +50,13 @@ export class Channel {
     port.onMessage((value) => this.#receive(value))
     port.onDisconnect(() => this.#end())
     this.#verdict = new Promise((resolve) => {
-      const timer = timers.set(resolve, HELLO_MS)
+      const stop = this.#when(HELLO_MS, resolve)
       // However late it comes: then it is a member from then on.
       const onAnswer = (): void => {
-        timers.clear(timer)
         this.#join()
         resolve()
       }
-      this.#put({ kind: 'hello', topic: '', data: '' }, { onAnswer, onFailed: () => resolve(), timer })
+      this.#put({ kind: 'hello', topic: '', data: '' }, { onAnswer, onFailed: () => resolve(), stop })
     })
   }
 
@@ -90,9 +90,17 @@ export class Channel {
   #question(message: Omit<Message, 'id'>, timeoutMs: number): Promise<string> {
     return new Promise((resolve, reject) => {
       const late = (): void => this.#fail(id, new Error(`no answer in ${timeoutMs} ms`))
-      const timer = this.#timers.set(late, timeoutMs)
-      const id = this.#put(message, { onAnswer: resolve, onFailed: reject, timer })
+      const stop = this.#when(timeoutMs, late)
+      const id = this.#put(message, { onAnswer: resolve, onFailed: reject, stop })
     })
+  }
+
+  /** After a time, and once more around the loop: what waits there while this process was busy comes first. */
+  #when(delayMs: number, listener: () => void): () => void {
+    let timer = this.#timers.set(() => {
+      timer = this.#timers.set(listener, 1)
+    }, delayMs)
+    return () => this.#timers.clear(timer)
   }
 
   #put(message: Omit<Message, 'id'>, question: Question): number {
@@ -122,7 +130,7 @@ export class Channel {
   #settle(id: number): Question | undefined {
     const question = this.#questions.get(id)
     this.#questions.delete(id)
-    if (question !== undefined) this.#timers.clear(question.timer)
+    question?.stop()
     return question
   }
 

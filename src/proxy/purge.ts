@@ -20,20 +20,22 @@ export function answerPurge(exchange: RequestExchange, purge: RoutePurge | null)
     return
   }
   const { access, run } = purge
-  const refused = refusal(exchange, access)
+  const refused = refusePurge(exchange.request, access)
   if (refused !== undefined) {
     answerError(exchange, refused)
     return
   }
-  run(wishOf(exchange)).then(
+  run(purgedBy(exchange)).then(
     (purged) => send(exchange, purged),
     (error) => answerError(exchange, error)
   )
 }
 
 /** Who is in no rule is refused, other than by `access` of a route: a list that was forgotten must not open this. */
-function refusal({ request }: RequestExchange, access: RoutePurge['access']): SluiceError | undefined {
-  const { headers, ips, ip, raw } = request
+export function refusePurge(
+  { headers, ips, ip, raw }: RequestExchange['request'],
+  access: RoutePurge['access']
+): SluiceError | undefined {
   const viaProxy = headers['x-forwarded-for'] !== undefined || headers.forwarded !== undefined
   if (viaProxy && ips === undefined) {
     const detail =
@@ -46,7 +48,8 @@ function refusal({ request }: RequestExchange, access: RoutePurge['access']): Sl
   return sluiceError('SLUICE_FORBIDDEN', { detail: `cache.purge.access: ${address}` })
 }
 
-function wishOf({ request, target }: RequestExchange): BanOf {
+/** What a PURGE takes out: responses with its tags, or else its own URL. */
+export function purgedBy({ request, target }: Pick<RequestExchange, 'request' | 'target'>): BanOf {
   const { protocol: scheme, headers } = request
   const tags = responseTags(headers as Fields).filter((tag) => tag !== '')
   if (tags.length > 0) return { tags }

@@ -12,6 +12,7 @@ import type { Route, UpstreamRef } from '../proxy/route'
 import { splitText } from '../proxy/split'
 import { judge } from '../websocket/handshake'
 import { originAllowed } from '../websocket/origin'
+import { explainPurge } from './explain-purge'
 import {
   type CacheChoice,
   type Explanation,
@@ -77,6 +78,8 @@ async function explainRoute(
     return { ...seen, refused: { status, code, reason: detail ?? message } }
   }
   const known: Case = { request, target, mounted, shown, upstream: fixedUpstream(mounted, request) }
+  const purge = explainPurge(request, target, mounted)
+  if (purge !== undefined) return { ...seen, guards: guardsOf(known), ...purge }
   return { ...seen, guards: guardsOf(known), ...(await destinationOf(known)), websocket: websocketOf(known) }
 }
 

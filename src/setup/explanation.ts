@@ -1,4 +1,5 @@
 // PURE. What `app.sluice.explain` answers, and the same as a short text with one verdict per line.
+import type { BanOf } from '../cache/bans'
 import type { CacheExplanation } from '../cache/explain'
 import type { StoreDecision } from '../cache/storable'
 import type { AccessRule } from '../guard/access'
@@ -8,6 +9,7 @@ import { formatDuration } from '../units'
 import type { QueueState } from '../upstream/queue'
 import type { ServerState } from '../upstream/server'
 import type { Verdict } from '../websocket/handshake'
+import type { PurgeExplanation } from './explain-purge'
 import type { ShownRoute } from './shown'
 
 /** What becomes of a request, and why. Printed as text, it is one verdict per line. */
@@ -23,6 +25,8 @@ export interface Explanation {
   /** Refused before anything else is asked. */
   readonly refused?: { readonly status: number; readonly code: string; readonly reason: string }
   readonly guards?: GuardExplanation
+  /** What the method PURGE would do; nothing of what follows is asked then. */
+  readonly purge?: PurgeExplanation
   readonly redirect?: { readonly status: number; readonly location: string }
   readonly static?: StaticExplanation
   readonly upstream?: UpstreamChoice
@@ -80,12 +84,13 @@ export interface CacheChoice extends Partial<Omit<CacheExplanation, 'zone'>> {
 
 /** The first part that decides, in the order of a request's life. */
 export function verdictOf(parts: Omit<Explanation, 'verdict'>): string {
-  const { answeredBy, refused, guards, redirect, static: files, upstream, cache } = parts
+  const { answeredBy, refused, guards, purge, redirect, static: files, upstream, cache } = parts
   if (answeredBy === 'app') return 'a route of the app answers'
   if (answeredBy === 'nobody') return '404: no route'
   if (answeredBy === 'router') return '400: escapes that are not UTF-8'
   if (refused !== undefined) return `${refused.status}: ${refused.reason}`
   if (guards?.access?.verdict === 'deny') return '403: access'
+  if (purge !== undefined) return purgeVerdict(purge)
   if (redirect !== undefined) return `${redirect.status} to ${redirect.location}`
   if (files?.outcome === 'sent') return `the file ${files.file}`
   if (files?.outcome === 'method') return '405: a file is there for GET and HEAD'
@@ -93,6 +98,15 @@ export function verdictOf(parts: Omit<Explanation, 'verdict'>): string {
   if (cache?.word === 'ONLY-IF-CACHED') return '504: only-if-cached, and it would have to be fetched'
   if (cache?.word !== undefined && FROM_CACHE.has(cache.word)) return `${cache.word} from ${cache.zone}`
   return upstreamVerdict(upstream)
+}
+
+function purgeVerdict({ verdict, reason, zone, of }: PurgeExplanation): string {
+  return verdict === 'deny' ? `403: ${reason}` : `purges ${purgeText(of)} from ${zone}`
+}
+
+function purgeText(of: BanOf): string {
+  if ('tags' in of) return `the tags ${of.tags.join(', ')}`
+  return 'url' in of ? of.url : JSON.stringify(of)
 }
 
 function upstreamVerdict({ name, servers, queue }: UpstreamChoice): string {
@@ -117,11 +131,15 @@ export function formatExplanation(explanation: Explanation): string {
 }
 
 function linesOf(explanation: Explanation): [name: string, text: string | undefined][] {
-  const { route, refused, redirect, static: files, forwarded, websocket } = explanation
+  const { route, refused, purge, redirect, static: files, forwarded, websocket } = explanation
   return [
     ['route', route && `${route.route}${route.option && ` (${route.option})`}: ${route.why}`],
     ['refused', refused && `${refused.status} ${refused.code}: ${refused.reason}`],
     ...guardLines(explanation.guards),
+    [
+      'purge',
+      purge && `${purge.verdict}: ${purge.rule === null ? 'no rule matches' : JSON.stringify(purge.rule)}`
+    ],
     ['redirect', redirect && `${redirect.status} ${redirect.location}`],
     ['static', files && staticText(files)],
     ['upstream', explanation.upstream && upstreamText(explanation.upstream)],

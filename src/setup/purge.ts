@@ -13,11 +13,11 @@ export async function purge(registry: Registry, what: PurgeRequest): Promise<Pur
 
 /** Resolves when it is done, for all who ask from then on. */
 export async function purgeZones(
-  { upstreams }: Registry,
+  registry: Registry,
   zones: readonly CacheZone[],
   wish: Omit<Purge, 'upstreams'>
 ): Promise<Purged> {
-  const purge = { ...wish, upstreams: [OWN_HANDLERS, ...upstreams.keys()] }
+  const purge = { ...wish, upstreams: [OWN_HANDLERS, ...registry.names()] }
   const results = await Promise.all(zones.map((zone) => zone.purge(purge, Date.now())))
   return {
     removed: results.reduce((sum, { removed }) => sum + removed, 0),

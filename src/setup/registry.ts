@@ -49,6 +49,9 @@ export interface ServerParts {
   readonly loop: LoopDelay
 }
 
+/** Names of deleted groups that are remembered; a ban meets what is stored under others. */
+const MAX_FORMER = 1000
+
 /** Time and chance as they are. */
 export const NODE_CLOCK: CheckClock = {
   now: () => performance.now(),
@@ -71,6 +74,8 @@ export class Registry {
   readonly caches = new Map<string, CacheZone>()
   /** Those without a disk. */
   readonly memoryCaches: string[] = []
+  /** Groups that were deleted: answers are still stored under their names. */
+  readonly #former = new Set<string>()
   /** By their absolute path. */
   readonly spills = new Map<string, Spill>()
   /** By their milliseconds: routes with the same time share a timer. */
@@ -132,7 +137,15 @@ export class Registry {
     const { group } = this.upstream(name, path)
     this.#refuseBound(name, path)
     this.upstreams.delete(name)
+    this.#former.delete(name)
+    this.#former.add(name)
+    for (const oldest of this.#former) if (this.#former.size > MAX_FORMER) this.#former.delete(oldest)
     await this.#retire(group)
+  }
+
+  /** The names under which a URL may be stored, beside that of own handlers. */
+  names(): string[] {
+    return [...new Set([...this.upstreams.keys(), ...this.#former])]
   }
 
   /** The checks of all groups begin. */

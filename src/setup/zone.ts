@@ -29,7 +29,7 @@ export async function openZone(
   const memory = createMemoryStore({ maxBytes: memoryBytes, maxObjectBytes })
   if (disk === undefined) {
     const spread = spreadToWorkers(name)
-    const parts = { version, objectBytes: maxObjectBytes, ...(spread && { spread }) }
+    const parts = { version, objectBytes: maxObjectBytes, now: Date.now, ...(spread && { spread }) }
     return started(new CacheZone(name, memory, parts))
   }
   const onState = reporter(name, disk.path, place)
@@ -39,7 +39,8 @@ export async function openZone(
       version,
       objectBytes: maxObjectBytes,
       openFile: () => openTemporaryFile(disk.path),
-      spread: openBans(name, disk.path, place)
+      spread: openBans(name, disk.path, place),
+      now: Date.now
     })
     return await started(zone)
   } catch (error) {

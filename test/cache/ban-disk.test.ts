@@ -34,7 +34,10 @@ class Site {
       now: () => this.now,
       onState: (errno) => assert.equal(errno, undefined)
     })
-    const scene = new Scene({}, { store: createTieredStore(memory, disk), version, zone: { spread } })
+    const scene = new Scene(
+      {},
+      { store: createTieredStore(memory, disk), version, zone: { spread, now: () => this.now } }
+    )
     scene.script = ({ path }) => text(`${path} at ${this.now - START}`, LASTING)
     await scene.zone.start()
     this.#t.after(() => scene.zone.close())
@@ -98,6 +101,23 @@ test('a start beside one that runs, and after one that was killed', async (t) =>
   // The first one neither closes nor saves anything.
   const second = await site.start()
   assert.deepEqual(await site.pages(second), at(2000))
+})
+
+test('what is purged and never asked for leaves the disk, by the process that evicts', async (t) => {
+  const site = new Site(t)
+  const [owner, guest] = [await site.start(), await site.start()]
+  await site.pages(owner)
+  const entries = () => owner.zone.stats().entries
+  await until('on disk', () => entries() === PAGES.length)
+  site.now += 1000
+  owner.now = guest.now = site.now
+  await owner.purge({ prefix: '/a' })
+  await owner.purge({ prefix: '/b' })
+  await until('gone', () => {
+    for (const { timers } of [guest, owner]) timers.fire()
+    return entries() === 2
+  })
+  assert.deepEqual(await site.pages(owner), ['/a at 1000', '/b at 1000', '/c at 0', '/d at 0'])
 })
 
 test('the file of bans is no entry: not counted, not swept with a former version, not in the way of a start', async (t) => {

@@ -47,8 +47,8 @@ class Process {
   }
 
   /** One look at the file. */
-  async look(): Promise<void> {
-    this.timers.fire()
+  async look(withinMs?: number): Promise<void> {
+    this.timers.fire(withinMs)
     await until('looked', () => this.timers.pending === 1)
   }
 
@@ -105,6 +105,21 @@ test('many purges at one time are few writes', async (t) => {
   await Promise.all(urls.map((url) => a.publish({ url })))
   await b.look()
   for (const url of urls) assert.ok(b.gone(url), url)
+})
+
+test('one look is enough, and no process waits longer than 250 ms for it', async (t) => {
+  const dir = tempDir(t)
+  const processes = await Promise.all([1, 2, 3, 4].map(() => new Process(t, dir).start()))
+  const [first, ...others] = processes as [Process, ...Process[]]
+  for (const of of [{ url: '/a' }, { prefix: '/' }, { tags: ['x'] }, { all: true }] as const) {
+    const at = 10 + first.bans.sequence
+    await first.publish(of, at)
+    for (const each of others) {
+      assert.ok(!each.bans.judge(PLACE, { requestTime: at, tags: ['x'] }).gone)
+      await each.look(250)
+      assert.ok(each.bans.judge(PLACE, { requestTime: at, tags: ['x'] }).gone, Object.keys(of)[0])
+    }
+  }
 })
 
 test('a look at a file that has not changed reads nothing', async (t) => {

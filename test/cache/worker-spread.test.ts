@@ -79,7 +79,7 @@ test('without a primary that relays a purge is done here, and no error', async (
   const worker = wires.worker(1)
   const zone = await zoneIn(worker)
   const published = zone.publish({ all: true })
-  worker.timers.fire()
+  worker.late()
   await published
 })
 

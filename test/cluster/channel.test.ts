@@ -57,20 +57,31 @@ test('a worker that hangs: who tells knows that it is not known', async () => {
   wires.hanging.add(2)
   const failed = assert.rejects(a.channel.tell('t', '1'), /no answer/)
   await wires.settle()
-  a.timers.fire()
+  a.late()
   await failed
 })
 
 test('a primary that does not relay is found out, and joined however late it does', async () => {
   const wires = new Wires()
-  const { channel, timers } = wires.worker(1)
+  const worker = wires.worker(1)
+  const { channel } = worker
   const { heard } = hear(channel, 't')
   const joined = channel.joined()
-  timers.fire()
+  worker.late()
   assert.equal(await joined, false)
   await wires.settle()
   assert.equal(await channel.joined(), true)
   assert.deepEqual(heard, ['(joined)'])
+})
+
+test('an answer that waited while the worker was busy is in time', async () => {
+  const wires = new Wires()
+  const { channel, timers } = wires.worker(1)
+  const joined = channel.joined()
+  timers.fire()
+  await wires.settle()
+  assert.equal(await joined, true)
+  assert.equal(timers.pending, 0)
 })
 
 test('a primary that is gone: questions end, and later ones too', async () => {
@@ -108,13 +119,14 @@ test('who has stopped hears nothing more, the others go on', async () => {
 
 test('the primary itself is asked; what it does not understand has no answer', async () => {
   const wires = new Wires({ echo: (data) => `${data}!` })
-  const { channel, timers } = wires.worker(1)
+  const worker = wires.worker(1)
+  const { channel } = worker
   const asked = channel.ask('echo', 'x', 50)
   await wires.settle()
   assert.equal(await asked, 'x!')
   const failed = assert.rejects(channel.ask('other', 'x', 50), /no answer in 50 ms/)
   await wires.settle()
-  timers.fire(50)
+  worker.late(50)
   await failed
 })
 

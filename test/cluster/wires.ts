@@ -21,6 +21,12 @@ export class Worker {
     this.channel = new Channel(port, this.timers)
   }
 
+  /** All that it waits for is late. */
+  late(upToMs?: number): void {
+    this.timers.fire(upToMs)
+    this.timers.fire(1)
+  }
+
   hear(value: unknown): void {
     for (const listener of this.#hears) listener(value)
   }

@@ -56,7 +56,7 @@ class Cluster {
 
   async store(path: string): Promise<void> {
     for (const index of this.urls.keys()) {
-      await until('stored', async () => wordOf(await this.ask(index, path)) === 'HIT')
+      await until('stored', async () => wordOf(await this.ask(index, path)) === 'HIT', PATIENCE_MS)
     }
   }
 

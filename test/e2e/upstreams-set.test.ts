@@ -154,3 +154,19 @@ test('under load, groups are replaced all the time: no request is lost', async (
   await Promise.all(clients)
   assert.deepEqual(bad, [])
 })
+
+test('a purge takes out what is stored for a group that was deleted', async (t) => {
+  const site = await startOrigin((_, response) => {
+    response.setHeader('cache-control', 'max-age=600')
+    response.end('stored')
+  })
+  t.after(site.close)
+  const { edge, ask, upstreams } = await scene(t, { cache: 'pages', caches: { pages: {} } })
+  await upstreams.set('one', site.url)
+  await ask('one')
+  await until('stored', async () => (await ask('one')).headers['x-cache-status'] === 'HIT')
+  await upstreams.delete('one')
+  assert.deepEqual(await edge.app.sluice.purge({ url: `${edge.url}/` }), { removed: 1, banned: 0 })
+  await upstreams.set('one', site.url)
+  assert.equal((await ask('one')).headers['x-cache-status'], 'MISS')
+})

@@ -204,6 +204,48 @@ test('the cache: what is stored, the word and its reason, nothing counted', asyn
   assert.equal(JSON.stringify(edge.app.sluice.stats().caches), stats)
 })
 
+test('PURGE: who may, of which cache, and what', async (t) => {
+  const access = [{ allow: '127.0.0.1' }, { deny: '192.0.2.0/24' }]
+  const { edge, asked } = await scene(t, [
+    { prefix: '/on', upstream: 'app', cache: { zone: 'pages', purge: { access } } },
+    { prefix: '/off', upstream: 'app', cache: 'pages' },
+    { prefix: '/sent', upstream: 'app', methods: ['GET', 'PURGE'], cache: 'pages' }
+  ])
+  const purge = { method: 'purge' }
+  await get(`${edge.url}/on/x`)
+  const { purge: may, verdict, upstream, cache } = await asked('/on/x?y', purge)
+  assert.equal(may?.verdict, 'allow')
+  assert.deepEqual([may?.rule, may?.reason, may?.zone], [access[0], undefined, 'pages'])
+  assert.deepEqual([upstream, cache], [undefined, undefined])
+  assert.match(verdict, /^purges http:\/\/[^/]+\/on\/x\?y from pages$/)
+  const tagged = await asked('https://one.example/on', { ...purge, headers: { 'cache-tag': 'a, b' } })
+  assert.deepEqual(
+    [tagged.purge?.of, tagged.verdict],
+    [{ tags: ['a', 'b'] }, 'purges the tags a, b from pages']
+  )
+  const named = await asked('https://ONE.example:443/on', purge)
+  assert.deepEqual(named.purge?.of, { url: 'https://one.example/on' })
+  for (const [ip, rule] of [
+    ['192.0.2.1', access[1]],
+    ['198.51.100.1', null]
+  ] as const) {
+    const { purge: mayNot, verdict: said } = await asked('/on', { ...purge, ip })
+    assert.deepEqual([mayNot?.verdict, mayNot?.rule], ['deny', rule])
+    assert.equal(said, `403: cache.purge.access: ${ip}`)
+  }
+  const behind = await asked('/on', { ...purge, headers: { 'x-forwarded-for': '127.0.0.1' } })
+  assert.match(behind.verdict, /^403: .*trustProxy/)
+  const off = await asked('/off', purge)
+  assert.deepEqual(
+    [off.purge, off.refused?.status, off.refused?.code],
+    [undefined, 405, 'SLUICE_METHOD_NOT_ALLOWED']
+  )
+  const sent = await asked('/sent', purge)
+  assert.deepEqual([sent.purge, sent.verdict], [undefined, 'asks app'])
+  assert.match(String(await asked('/on', purge)), /\n {2}purge +allow: \{"allow":"127\.0\.0\.1"\}/)
+  assert.equal((await asked(`${edge.url}/on/x`)).cache?.word, 'HIT')
+})
+
 test('files: which are tried, which is found', async (t) => {
   const root = tempDir(t)
   mkdirSync(join(root, 'docs'))

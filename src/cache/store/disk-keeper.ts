@@ -102,6 +102,11 @@ export class DiskKeeper {
     return this.#index.get(digest)
   }
 
+  /** Whether this process evicts. */
+  get isOwner(): boolean {
+    return this.#share.isOwner
+  }
+
   /** Whether there may be a file: only the owner knows them all. */
   knows(digest: Buffer): boolean {
     return !this.#share.isOwner || this.#index.get(digest) !== undefined

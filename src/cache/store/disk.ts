@@ -10,9 +10,10 @@ import { DiskIo, errnoOf } from './disk-io'
 import { DiskKeeper } from './disk-keeper'
 import { digestOf, idOf } from './disk-name'
 import type { DiskOptions, DiskStore, DiskWatcher } from './disk-options'
+import { sweepFiles } from './disk-sweep'
 import { type DiskWriter, openWriter, type Published, type WrittenFile } from './disk-write'
 import { KeyedQueue } from './keyed-queue'
-import type { EntryWriter, Found, StoredHead, StoreStats, VaryRecord } from './store'
+import type { EntryWriter, Found, IsGone, StoredHead, StoreStats, Sweep, VaryRecord } from './store'
 
 export type { DiskOptions, DiskStore, DiskWatcher } from './disk-options'
 
@@ -156,6 +157,19 @@ class Disk implements DiskStore {
       this.#onHang(this.#writing)
       return this.#keeper.knows(digest) || varied
     })
+  }
+
+  /** By the process that evicts: it is one for a directory. */
+  sweep(isGone: IsGone): Sweep {
+    const { path: root, now } = this.#options
+    const parts = {
+      io: this.#io,
+      root,
+      mayGoOn: () => !this.#closed && this.#keeper.isOwner && this.#reading.allows(now()),
+      inOrder: <T>(digest: Buffer, task: () => Promise<T>) => this.#queue.run(idOf(digest), task),
+      unlink: (digest: Buffer) => this.#unlink(digest)
+    }
+    return sweepFiles(parts, isGone)
   }
 
   stats(): StoreStats {

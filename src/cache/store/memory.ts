@@ -1,7 +1,17 @@
 // The memory tier: an LRU bounded by the bytes it really costs, fills under way included (nginx's keys_zone has no like).
 import { LRUCache } from 'lru-cache'
 import { BufferEntry, describesSame, isVaryRecord } from './buffer-entry'
-import type { CacheStore, EntryWriter, Found, StoredEntry, StoredHead, StoreStats, VaryRecord } from './store'
+import type {
+  CacheStore,
+  EntryWriter,
+  Found,
+  IsGone,
+  StoredEntry,
+  StoredHead,
+  StoreStats,
+  Sweep,
+  VaryRecord
+} from './store'
 
 // Measured on Node 20 and 26: entry, head, Map and list cells, Buffer with its ArrayBuffer.
 const ENTRY_BYTES = 600
@@ -103,6 +113,21 @@ class Memory implements MemoryStore {
   remove(key: string): Promise<boolean> {
     for (const writer of this.#writers.get(key) ?? []) writer.discard()
     return Promise.resolve(this.#entries.delete(key))
+  }
+
+  async *sweep(isGone: IsGone): Sweep {
+    // The map must not be walked while it changes.
+    for (const key of [...this.#entries.keys()]) {
+      const found = this.#entries.peek(key)
+      if (found === undefined) continue
+      if (isVaryRecord(found)) yield found.storedAt
+      else if (!isGone(key, found.head)) yield found.head.requestTime
+      else {
+        this.#entries.delete(key)
+        yield undefined
+      }
+    }
+    return true
   }
 
   stats(): StoreStats {

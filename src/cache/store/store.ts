@@ -58,6 +58,15 @@ export interface StoreStats {
 /** What stands under a key. */
 export type Found = StoredEntry | VaryRecord | undefined
 
+/** Whether a response is there no longer for anyone who asks. */
+export type IsGone = (key: string, head: StoredHead) => boolean
+
+/**
+ * A response a step: when it was asked for, undefined when it is gone, deleted now. Ends with whether that was all there is; what is
+ * stored meanwhile may be left out.
+ */
+export type Sweep = AsyncGenerator<number | undefined, boolean, undefined>
+
 /** Where responses are kept. Nothing here rejects or throws because of a disk: trouble is a miss. */
 export interface CacheStore {
   /** What is in memory, at once; undefined = not there or only on disk. Counts as a use (LRU). */
@@ -74,6 +83,8 @@ export interface CacheStore {
   freshen(key: string, head: StoredHead): Promise<void>
   /** True when there was something to remove (memory or disk). */
   remove(key: string): Promise<boolean>
+  /** Goes over all that is stored, at the pace of who asks. */
+  sweep(isGone: IsGone): Sweep
   stats(): StoreStats
   /** Finishes writes under way and lets go of everything. */
   close(): Promise<void>

@@ -3,7 +3,17 @@ import { isVaryRecord } from './buffer-entry'
 import { digestOf, idOf } from './disk-name'
 import type { DiskStore } from './disk-options'
 import type { MemoryStore } from './memory'
-import type { CacheStore, EntryWriter, Found, StoredEntry, StoredHead, StoreStats, VaryRecord } from './store'
+import type {
+  CacheStore,
+  EntryWriter,
+  Found,
+  IsGone,
+  StoredEntry,
+  StoredHead,
+  StoreStats,
+  Sweep,
+  VaryRecord
+} from './store'
 
 /** So many large entries are brought up to memory at once; the others stay on disk until they are asked for again. */
 const MAX_PROMOTIONS = 4
@@ -127,6 +137,12 @@ class Tiered implements CacheStore {
     const above = this.#memory.remove(key)
     const below = await this.#disk.remove(key)
     return (await above) || below
+  }
+
+  async *sweep(isGone: IsGone): Sweep {
+    const above = yield* this.#memory.sweep(isGone)
+    const below = yield* this.#disk.sweep(isGone)
+    return above && below
   }
 
   stats(): StoreStats {

@@ -47,6 +47,40 @@ export function contract(name: string, make: Make, settle: Settle = async () => 
     }
   }
 
+  check(
+    'a sweep meets all that is stored, deletes what is gone, and tells the age of the rest',
+    ROOMY,
+    async (store) => {
+      for (const [key, time] of [
+        ['a', 10],
+        ['b', 20],
+        ['large', 30]
+      ] as const) {
+        await fill(store, key, { head: headOf({}, time), body: bytesOf(key === 'large' ? 100_000 : 10) })
+        await settle(store, key)
+      }
+      const met = new Set<string>()
+      const times = new Set<number | undefined>()
+      const sweep = store.sweep((key, { requestTime }) => {
+        met.add(key)
+        return requestTime === 20
+      })
+      let step = await sweep.next()
+      for (; !step.done; step = await sweep.next()) times.add(step.value)
+      assert.equal(step.value, true)
+      assert.deepEqual(
+        [[...met].sort(), [...times].sort()],
+        [
+          ['a', 'b', 'large'],
+          [10, 30, undefined]
+        ]
+      )
+      assert.equal(await store.find('b'), undefined)
+      for (const key of ['a', 'large']) assert.ok(await entryOf(store, key))
+      assert.equal(store.stats().entries, 2)
+    }
+  )
+
   check('reads a range, any number of times', ROOMY, async (store) => {
     const body = bytesOf(300_000)
     await fill(store, 'k', { body })
