@@ -249,7 +249,7 @@ export class DiskKeeper {
   async #scan(epoch: number): Promise<boolean> {
     const { io, options } = this.#parts
     let count = 0
-    for await (const digests of scanDirectory(io, options.path) as AsyncIterable<readonly Buffer[]>) {
+    for await (const digests of scanDirectory(io, options.path)) {
       if (this.#closed || epoch !== this.#epoch) return false
       await Promise.all(digests.map((digest) => this.#check(digest, 'cold')))
       count += digests.length

@@ -22,9 +22,11 @@ export interface SweepParts {
 export async function* sweepFiles(parts: SweepParts, isGone: IsGone): Sweep {
   const { io, root, mayGoOn, inOrder } = parts
   if (!mayGoOn()) return false
-  for await (const { digest } of scanDirectory(io, root)) {
-    if (!mayGoOn()) return false
-    yield await inOrder(digest, () => sweepFile(digest, parts, isGone))
+  for await (const digests of scanDirectory(io, root)) {
+    for (const digest of digests) {
+      if (!mayGoOn()) return false
+      yield await inOrder(digest, () => sweepFile(digest, parts, isGone))
+    }
   }
   return mayGoOn()
 }
