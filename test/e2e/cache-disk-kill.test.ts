@@ -1,21 +1,19 @@
 // kill -9 of the edge while it fills its directory: the next one serves no wrong byte and leaves no litter.
-// SLUICE_KILLS=500 for a long run, in which it must have been filling at 200 responses a second and more.
+// SLUICE_KILLS=500 for a long run; test/cache/store/disk-kill.test.ts is the one that must reach a rate.
 import assert from 'node:assert/strict'
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
 import { Agent } from 'node:http'
 import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
+import { test } from 'node:test'
 import { get } from '../support/http-client'
 import { startOrigin } from '../support/origin'
 import { seededBody, verifySeeded } from '../support/self-verifying'
 import { tempDir } from '../support/temp-dir'
 import { wordOf } from './cached'
 
-const asked = process.env.SLUICE_KILLS
-const KILLS = Number(asked ?? 3)
-const LONG_RUN_RATE = 200
+const KILLS = Number(process.env.SLUICE_KILLS ?? 3)
 const AT_ONCE = 8
 const SIZES = [900, 20_000, 3_000, 150_000]
 /** A kill comes at another moment in each round. */
@@ -28,9 +26,14 @@ function bodyOf(url = ''): Buffer {
   return seededBody(id, Number(length))
 }
 
+interface Child {
+  readonly url: string
+  readonly kill: () => Promise<void>
+}
+
 const nameOf = (round: number, n: number) => `/id${round}.${n}/${SIZES[n % SIZES.length]}`
 
-async function startChild(t: TestContext, upstream: string, dir: string) {
+async function startChild(upstream: string, dir: string): Promise<Child> {
   const child: ChildProcess = fork(join(__dirname, 'edge-process.js'), [upstream, dir], {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc']
   })
@@ -39,7 +42,6 @@ async function startChild(t: TestContext, upstream: string, dir: string) {
     child.kill('SIGKILL')
     await exited
   }
-  t.after(kill)
   const [url] = (await once(child, 'message')) as [string]
   return { url, kill }
 }
@@ -95,20 +97,23 @@ test(`kill -9 during fills, ${KILLS} times: what the next edge serves is right, 
   })
   t.after(origin.close)
   let [fills, ms, hits] = [0, 0, 0]
-  for (let round = 0; round < KILLS; round++) {
-    const child = await startChild(t, origin.url, dir)
-    assert.deepEqual(litter(dir), [], 'nothing half-written is left')
-    if (round > 0) hits += await check(child.url, round - 1)
-    const began = performance.now()
-    fills += await fillUntilKilled(child.url, round, child.kill)
-    ms += performance.now() - began
+  for (let round = 0; round <= KILLS; round++) {
+    const child = await startChild(origin.url, dir)
+    try {
+      assert.deepEqual(litter(dir), [], 'nothing half-written is left')
+      if (round > 0) hits += await check(child.url, round - 1)
+      if (round === KILLS) break
+      const began = performance.now()
+      fills += await fillUntilKilled(child.url, round, child.kill)
+      ms += performance.now() - began
+    } finally {
+      // Before the directory goes: whoever writes into it keeps it.
+      await child.kill()
+    }
   }
-  const last = await startChild(t, origin.url, dir)
-  hits += await check(last.url, KILLS - 1)
   assert.ok(hits > KILLS, 'copies have survived')
   const rate = Math.round((fills * 1000) / ms)
   t.diagnostic(`${KILLS} kills, ${fills} fills at ${rate} a second, ${hits} of ${KILLS * FEWEST} found again`)
-  if (asked !== undefined) assert.ok(rate >= LONG_RUN_RATE, `${rate} fills a second`)
 })
 
 /** Files that are neither entries nor known by name. */
