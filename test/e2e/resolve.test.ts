@@ -92,6 +92,12 @@ test('each address of a name is a server; they follow the answer, and Host is th
   assert.equal(it.edge.logged('is 127.0.0.3, was 127.0.0.1, 127.0.0.2').length, 1)
   const { text } = await get(it.edge.url, { headers: { host: 'shop.example' } })
   assert.equal(text, '127.0.0.3 shop.example')
+  const tried = () => {
+    const record = it.edge.log.findLast(({ host }) => host === 'shop.example')
+    return (record?.tries as { addresses?: string[] }[] | undefined)?.[0]
+  }
+  await until('the record', () => tried() !== undefined, SOON_MS)
+  assert.deepEqual(tried()?.addresses, ['127.0.0.3'])
 })
 
 test('a request that comes before the first answer waits for it', async (t) => {
