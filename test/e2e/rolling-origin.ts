@@ -41,14 +41,20 @@ const server = createServer((request, response) => {
 })
 // Connections to an origin that closes them of itself are another test's matter.
 server.keepAliveTimeout = 0
-new WebSocketServer({ server }).on('connection', (socket) => {
+const sockets = new WebSocketServer({ server })
+sockets.on('connection', (socket) => {
   socket.on('error', () => {})
   socket.on('message', (text) => socket.send(String(text)))
   socket.on('close', (code) => {
     codes[code] = (codes[code] ?? 0) + 1
   })
 })
-process.on('message', () => process.send?.({ ids, wrong, codes } satisfies Journal))
+/** The journal, once the last tunnel has ended on this side too. */
+function tell(): void {
+  if (sockets.clients.size > 0) setTimeout(tell, 10)
+  else process.send?.({ ids, wrong, codes } satisfies Journal)
+}
+process.on('message', tell)
 process.once('disconnect', () => process.exit())
 server.listen(0, '127.0.0.1', () => {
   process.send?.(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)

@@ -77,7 +77,10 @@ test('rolling restarts under load lose no request and no tunnel without a word',
   assert.deepEqual(otherwise, {}, 'a tunnel ends with a word')
   assert.equal(ended + told, seen.tunnels)
   assert.ok(told >= lives.length, `${told} tunnels were told 1001`)
-  assert.deepEqual(journal.codes, seen.codes, 'and the origin hears the same')
+  // A client's own Close may cross the edge's: then the two ends hear different words.
+  const { 1000: heardEnded = 0, 1001: heardTold = 0, ...heardOtherwise } = journal.codes
+  assert.deepEqual(heardOtherwise, {}, 'for the origin too')
+  assert.equal(heardEnded + heardTold, seen.tunnels)
   console.error(
     `${lives.length} restarts, ${CLIENTS} clients: ${seen.answered.length} requests, 0 failed, 0 twice, ${seen.resent.length} sent again; ` +
       `${seen.tunnels} tunnels, ${told} told 1001, 0 cut`
