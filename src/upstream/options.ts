@@ -8,8 +8,8 @@ import {
   resolveBalance
 } from './balance/options'
 import { type BreakerOptions, breakerSchema, type ResolvedBreaker, resolveBreaker } from './breaker-options'
-import { type ResolvedResolve, type ResolveOptions, resolveResolve, resolveSchema } from './dns/options'
 import { type ClientOptions, clientProperties, type ResolvedClient, resolveClient } from './client-options'
+import { type ResolvedResolve, type ResolveOptions, resolveResolve, resolveSchema } from './dns/options'
 import { type HealthOptions, healthSchema, type ResolvedHealth, resolveHealth } from './health-options'
 import { type Origin, parseOrigin } from './origin'
 import { type Protocol, protocolSchema, resolveProtocol } from './protocol'
