@@ -1,6 +1,6 @@
 // What the registrations of one server share: upstreams, caches, mounts. A name is defined once.
 import { randomBytes } from 'node:crypto'
-import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import type { CacheZone } from '../cache/zone'
 import { optionError, sluiceError } from '../errors'
 import type { Mount } from '../http/target'
@@ -10,20 +10,17 @@ import type { Spill } from '../spool/spill'
 import { createAsking } from '../upstream/dns/ask'
 import { Names } from '../upstream/dns/names'
 import { platformSources } from '../upstream/dns/platform'
-import type { CheckClock } from '../upstream/health-check'
 import { type ResolvedUpstream, resolveUpstream } from '../upstream/options'
 import { isServerUrl, parseUpstreamUrl } from '../upstream/origin'
-import type { Server } from '../upstream/server'
-import { openTransport } from '../upstream/transport'
-import { Upstream } from '../upstream/upstream'
+import type { Upstream } from '../upstream/upstream'
 import type { ResolvedWebsocket } from '../websocket/options'
 import type { Upgrades } from '../websocket/upgrade'
 import type { CatchAll } from './catch-all'
 import { didYouMean } from './did-you-mean'
 import type { Drain } from './drain'
+import { NODE_CLOCK, openGroup } from './group'
 import type { LoopDelay } from './loop-delay'
 import type { Readiness } from './ready'
-import { resolutionLog } from './resolution-log'
 import type { NamedRoute } from './routes'
 
 /** A route as mounted. */
@@ -51,20 +48,6 @@ export interface ServerParts {
 
 /** Names of deleted groups that are remembered; a ban meets what is stored under others. */
 const MAX_FORMER = 1000
-
-/** Time and chance as they are. */
-export const NODE_CLOCK: CheckClock = {
-  now: () => performance.now(),
-  setTimeout,
-  clearTimeout: (timer) => clearTimeout(timer as NodeJS.Timeout | undefined),
-  random: Math.random
-}
-
-function logHealth(log: FastifyBaseLogger, upstream: string, { url, health, lastCheck }: Server): void {
-  const facts = { upstream, server: url, reason: lastCheck?.reason }
-  if (health === 'up') log.info(facts, `upstream ${upstream}: ${url} is well, its checks pass`)
-  else log.warn(facts, `upstream ${upstream}: ${url} is taken out, its checks fail: ${lastCheck?.reason}`)
-}
 
 /** The shared state of one server. */
 export class Registry {
@@ -170,43 +153,7 @@ export class Registry {
   }
 
   #open(resolved: ResolvedUpstream): UpstreamRef {
-    const { name, servers, warnings } = resolved
-    const { log } = this.app
-    for (const warning of warnings) log.warn(warning)
-    const group = new Upstream(resolved, {
-      now: () => performance.now(),
-      openTransport: ({ origin }) => openTransport(origin, resolved),
-      dns: this.#dns,
-      onResolution: resolutionLog(log, name),
-      onFailed: ({ url, addresses, fails, lastError }) =>
-        log.warn(
-          { upstream: name, server: url, addresses, lastError },
-          `upstream ${name}: ${url} rests after ${fails} failures`
-        ),
-      onOpen: () =>
-        log.warn({ upstream: name }, `upstream ${name}: too many requests fail, its breaker is open`),
-      checks: {
-        clock: NODE_CLOCK,
-        openTransport: ({ origin }) =>
-          openTransport(origin, { ...resolved, keepalive: 0, maxConnections: 0 }),
-        onChange: (server) => logHealth(log, name, server)
-      }
-    })
-    if (resolved.sticky !== undefined) this.#edgeCookies.add(resolved.sticky.cookie)
-    return {
-      name,
-      group,
-      secure: servers[0]?.origin.secure ?? false,
-      edgeCookies: this.#edgeCookies,
-      protocol: resolved.protocol,
-      get authorities() {
-        return group.names.authorities
-      },
-      optionPath: name === servers[0]?.origin.url ? undefined : resolved.optionPath,
-      get serverPaths() {
-        return group.names.serverPaths
-      }
-    }
+    return openGroup(resolved, { log: this.app.log, dns: this.#dns, edgeCookies: this.#edgeCookies })
   }
 
   /** Takes in a zone under its name. */
