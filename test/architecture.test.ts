@@ -81,6 +81,7 @@ const HELD_BY: Record<string, string> = {
   'setup/check': 'setup/options',
   'setup/explanation': 'setup/explain',
   'setup/explain-purge': 'setup/explain',
+  'setup/group': 'e2e/upstream-groups',
   'setup/mount': 'e2e/hosts',
   'setup/pretend': 'setup/explain',
   'setup/redirect-to-https': 'e2e/redirect-to-https',
