@@ -134,11 +134,14 @@ function sendBuffer(exchange: Outgoing, body: Buffer): void {
   const { reply, request } = exchange
   const isWhole = request.raw.httpVersionMajor < 2 || body.length <= PIECE_BYTES
   exchange.sent = body
-  exchange.bytesOut += body.length
-  if (body.length === 0) reply.send()
-  else if (isWhole && reply.hasHeader('content-type')) reply.send(body)
-  else {
+  if (body.length === 0) {
+    reply.send()
+  } else if (isWhole && reply.hasHeader('content-type')) {
+    exchange.bytesOut += body.length
+    reply.send(body)
+  } else {
     const stream = Readable.from(piecesOf(body), { objectMode: false })
+    countPiped(exchange)
     exchange.sent = stream
     reply.header('content-length', body.length).send(stream)
   }

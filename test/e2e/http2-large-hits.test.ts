@@ -35,3 +35,24 @@ for (const type of ['text/plain', undefined]) {
     assert.equal(origin.requests.length, 1)
   })
 }
+
+test('a client that takes a large hit slowly, but without a rest, is not cut by timeouts.client', async (t) => {
+  const origin = await startOrigin((_, response) => {
+    response.setHeader('content-type', 'text/plain').setHeader('cache-control', 'max-age=60')
+    response.end(Buffer.alloc(2 * MIB, 'x'))
+  })
+  t.after(origin.close)
+  const timeouts = { client: '1s' as const }
+  const routes = [{ prefix: '/', upstream: origin.url, cache: { zone: 'pages' }, timeouts }]
+  const options = { caches: { pages: { maxObject: '2m' as const } }, routes }
+  const edge = await startEdge(t, options, { fastify: { http2: true } })
+  const client = await connectH2(edge.url)
+  t.after(() => client.session.destroy())
+  await client.get('/')
+  let length = 0
+  for await (const chunk of client.open('/')) {
+    length += chunk.length
+    await new Promise((resolve) => setTimeout(resolve, 15))
+  }
+  assert.equal(length, 2 * MIB)
+})
