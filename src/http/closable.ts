@@ -1,4 +1,6 @@
-// The client's end of an exchange, of which the guards need to know only one thing: that it has gone.
+// The client's end of an exchange: whether it has gone, and what there is to end it by.
+import type { Http2Session } from 'node:http2'
+import type { Socket } from 'node:net'
 
 /** A response or socket: its `close` comes once, when the exchange has ended or the client has left. */
 export interface Closable {
@@ -13,3 +15,10 @@ export interface Closable {
 export function hasClosed(client: Closable): boolean {
   return client.destroyed === true || client.stream?.destroyed === true
 }
+
+/** The connection below a session. What the session shows of it can be neither written nor destroyed; its own methods return it as it is. */
+export function connectionOf(session: Http2Session): Socket {
+  return session.socket.off('close', nothing)
+}
+
+function nothing(): void {}

@@ -2,6 +2,7 @@
 import { constants, type Http2ServerResponse, type ServerHttp2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
 import type { FastifyReply } from 'fastify'
+import { connectionOf } from '../http/closable'
 
 type Raw = FastifyReply['raw']
 
@@ -80,13 +81,10 @@ function isHttp2(raw: Raw | Http2ServerResponse): raw is Http2ServerResponse {
   return 'stream' in raw
 }
 
-/** What a session shows of its socket cannot be destroyed; the socket's own methods return the socket itself. */
 function socketOf({ destroyed, session }: ServerHttp2Stream): Connection | undefined {
   if (destroyed || session === undefined || session.destroyed) return undefined
-  return session.socket.off('close', nothing)
+  return connectionOf(session)
 }
-
-function nothing(): void {}
 
 function isStuck(socket: Connection, before: Intake): boolean {
   return waitsInKernel(socket) && takenByKernel(socket) === before.connection

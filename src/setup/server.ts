@@ -1,8 +1,9 @@
 // The servers that listen for an app, their HTTP/2 sessions at the end, and upstreams that are ourselves.
 import type { Server } from 'node:http'
 import { constants, type Http2Session, type ServerHttp2Stream } from 'node:http2'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
+import { connectionOf } from '../http/closable'
 import { internal } from './internal'
 import type { Registry } from './registry'
 
@@ -37,15 +38,14 @@ export function allSessions(each: readonly Sessions[]): Sessions {
  * their clients to go (GOAWAY): streams that are open end in peace, idle sessions close at once (nginx: the quit signal).
  */
 export function watchSessions(server: Server): Sessions {
-  const sessions = new Map<Http2Session, () => void>()
+  const sessions = new Map<Http2Session, Socket>()
   const streams = new Set<ServerHttp2Stream>()
   server.on('stream', (stream: ServerHttp2Stream) => {
     streams.add(stream)
     stream.once('close', () => streams.delete(stream))
   })
   server.on('session', (session: Http2Session) => {
-    const { socket } = session
-    sessions.set(session, socket.destroySoon.bind(socket))
+    sessions.set(session, connectionOf(session))
     session.once('close', () => sessions.delete(session))
   })
   return {
@@ -59,6 +59,8 @@ export function watchSessions(server: Server): Sessions {
       for (const stream of streams) stream.close(constants.NGHTTP2_INTERNAL_ERROR)
       setImmediate(() => {
         for (const session of sessions.keys()) session.destroy()
+        // It waits for what is written to be taken, and a client may take nothing.
+        setTimeout(destroyAll, LINGER_MS, [...sessions.values()]).unref()
       })
     }
   }
@@ -67,13 +69,17 @@ export function watchSessions(server: Server): Sessions {
 /** How long a client may take, at least, to close a connection that has ended (nginx: lingering_timeout). */
 const LINGER_MS = 2_000
 
+function destroyAll(sockets: readonly Socket[]): void {
+  for (const socket of sockets) socket.destroy()
+}
+
 /** A session that has ended waits for its client to close the connection: one that is gone, or will not, must not hold up the close. */
-function endConnections(sessions: ReadonlyMap<Http2Session, () => void>): void {
+function endConnections(sessions: ReadonlyMap<Http2Session, Socket>): void {
   const ended = new Set<Http2Session>()
   const timer = setInterval(() => {
     if (sessions.size === 0) clearInterval(timer)
-    for (const [session, end] of sessions) {
-      if (ended.has(session)) end()
+    for (const [session, socket] of sessions) {
+      if (ended.has(session)) socket.destroySoon()
       else if (session.destroyed) ended.add(session)
     }
   }, LINGER_MS)

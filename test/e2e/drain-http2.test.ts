@@ -7,7 +7,7 @@ import { startEdge } from '../support/edge'
 import { connectH2 } from '../support/h2'
 import { startOrigin } from '../support/origin'
 import { within } from '../support/waiting'
-import { END_STREAM, head, rawClient, TYPE } from '../upstream/http2/raw-server'
+import { END_STREAM, frame, head, rawClient, TYPE, uint32 } from '../upstream/http2/raw-server'
 
 type T = Parameters<typeof startEdge>[0]
 
@@ -20,7 +20,7 @@ async function scene(t: T, onEnd: () => void = () => {}) {
     release = resolve
   })
   const origin = await startOrigin(async ({ url }, response) => {
-    response.write('begin ')
+    response.write(url === '/large' ? Buffer.alloc(64 << 20) : 'begin ')
     if (url === '/slow') await held
     response.end('end')
   })
@@ -105,6 +105,19 @@ test('after the grace a stream that is still open is broken off, and its client 
   const ended = once(stream, 'end')
   await within('the drain', sluice.drain({ delay: '0s', grace: '100ms' }), LONG_MS)
   await assert.rejects(within('the end', ended), /ECONNRESET|NGHTTP2_|aborted/)
+})
+
+test('after the grace a client that reads nothing at all is cut too', async (t) => {
+  const { edge, sluice } = await scene(t)
+  const client = rawClient(t, edge.url)
+  const { socket } = client
+  // Windows that never close, so that it is the connection that does not move.
+  const wide = Buffer.from([0, 4, 0x7f, 0xff, 0xff, 0xff])
+  client.say(frame(TYPE.settings, 0, 0, wide), frame(TYPE.window, 0, 0, uint32(0x7fff_0000)))
+  client.say(request(1, '/large'))
+  await client.frame(TYPE.data)
+  socket.pause()
+  await within('the drain', sluice.drain({ delay: '0s', grace: '100ms' }), LONG_MS)
 })
 
 test('a session that opens while the edge still listens is served and told to go with the others', async (t) => {
