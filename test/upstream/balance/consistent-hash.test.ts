@@ -83,7 +83,7 @@ test('without a key in turn; with one server left of many it is found', () => {
 
 test('unix sockets and IPv6 addresses have places of their own', () => {
   const urls = ['unix:/run/a.sock', 'unix:/run/b.sock', 'http://[::1]:80', 'http://[::1]:8080', 'http://::1']
-  const list = urls.map((url) => ({ ...server('x'), url }))
+  const list = urls.map((url) => ({ ...server('x'), url, identity: url }))
   const choose = consistentHash(list)
   assert.equal(new Set(KEYS.slice(0, 1000).map((key) => choose(turn({ key })))).size, urls.length)
 })
