@@ -1,4 +1,4 @@
-// `import 'fastify-sluice/primary'` in the primary of node:cluster: relays between its workers (decision 26). In any other process it does nothing.
+// `import 'fastify-sluice/primary'` in the primary of node:cluster: relays between its workers. In any other process it does nothing.
 import cluster from 'node:cluster'
 import { Switchboard } from './cluster/switchboard'
 

@@ -228,6 +228,10 @@ rule('files that are pure by design say so in their first line', ({ path, pure, 
   PURE_BY_DESIGN.test(path) && hasValues && !pure ? ['no PURE in the first line'] : []
 )
 
+rule('no comment leans on a document that is not here', ({ text }) =>
+  text.split('\n').filter((line) => /\bdecisions? \d|\bDESIGN\b/.test(line))
+)
+
 rule('pure files read no clock, no randomness and no environment', ({ pure, code }) =>
   pure ? code.split('\n').filter((line) => IMPURE.test(line)) : []
 )

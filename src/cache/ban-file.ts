@@ -1,4 +1,4 @@
-// The bans of a cache directory, `<dir>/bans`: every process appends its own and reads those of the others (decision 25).
+// The bans of a cache directory, `<dir>/bans`: every process appends its own and reads those of the others.
 import { constants } from 'node:fs'
 import { type FileHandle, lstat, open, rename, unlink } from 'node:fs/promises'
 import { decodeBan, encodeBan } from './ban-line'

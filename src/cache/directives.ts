@@ -1,4 +1,4 @@
-// Cache directives, parsed once into one flat record (RFC 9111 §5.2), and which field rules freshness (decision 22). PURE.
+// Cache directives, parsed once into one flat record (RFC 9111 §5.2), and which field rules freshness. PURE.
 import { parseHttpDate } from '../http/date'
 import { type DictionaryValue, parseDictionary } from '../http/dictionary'
 import { fieldLines, firstLine, listMembers, trimOws } from '../http/fields'

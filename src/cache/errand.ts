@@ -96,7 +96,7 @@ export class Errands {
     return { response: hit.response, outcome }
   }
 
-  /** Stale in place of a failure, when that is allowed (decision 23). */
+  /** Stale in place of a failure, when that is allowed. */
   stale(turn: Turn, stored: Stored | undefined, failure: OriginFailure): CacheAnswer | undefined {
     return stored !== undefined && this.#hides(turn, stored, failure)
       ? this.answer(turn, stored, { word: 'STALE', reason: failureWord(failure) })

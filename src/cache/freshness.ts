@@ -100,7 +100,7 @@ function lifetime(
   policy: TimePolicy
 ): { lifetimeMs: number; source: FreshnessSource } {
   const { source, lifetimeMs } = directives
-  // Nothing that cannot be read is trusted for any time (decision 23).
+  // Nothing that cannot be read is trusted for any time.
   if (directives.malformed) return { lifetimeMs: 0, source }
   // Both are the edge's own time: they run from receipt, whatever the origin's clock says.
   if (source === 'x-accel-expires') return { lifetimeMs: (lifetimeMs ?? 0) + initialAgeMs(head), source }

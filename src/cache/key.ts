@@ -1,4 +1,4 @@
-// Cache keys: the primary key (decision 21) and what a response varies on (RFC 9111 §4.1). PURE.
+// Cache keys: the primary key and what a response varies on (RFC 9111 §4.1). PURE.
 import { fieldLines, isToken, listMembers } from '../http/fields'
 import type { Fields } from '../http/message'
 import { canonicalAuthority } from '../http/origin'

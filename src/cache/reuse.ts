@@ -96,7 +96,7 @@ export function onMiss(input: Pick<ReuseInput, 'request' | 'policy'>): CacheDeci
   return askOrigin(ABSENT, input)
 }
 
-/** Whether the stored response may stand in for an origin that failed (§4.2.4, decision 23). */
+/** Whether the stored response may stand in for an origin that failed (§4.2.4). */
 export function staleOnError(input: ReuseInput, failure: OriginFailure): boolean {
   const { request, head, freshness, now } = input
   if (request.hasBody || freshness.alwaysValidate) return false

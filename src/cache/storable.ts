@@ -102,7 +102,7 @@ export function storedFields(fields: Fields, receipt: number, targeted: readonly
   return kept
 }
 
-/** Whether the request has a cookie that makes its answer personal under this policy (decision 22). */
+/** Whether the request has a cookie that makes its answer personal under this policy. */
 export function hasPersonalCookie(fields: Fields, cookies: StorePolicy['cookies']): boolean {
   if (cookies === 'ignore') return false
   const lines = fieldLines(fields, 'cookie')

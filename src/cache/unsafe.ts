@@ -80,7 +80,7 @@ export class Unsafe {
   #store(turn: Turn, { response }: CacheAnswer, requestTime: number): CacheAnswer {
     const { primary, call } = turn
     const fields = clearConditional(turn.request.fields)
-    // Its content counts as credentials (decision 21): the origin has to say that the page is for all.
+    // Its content counts as credentials: the origin has to say that the page is for all.
     const request = { ...turn.request, method: 'GET', fields, hasBody: false, private: true }
     const now = call.now()
     const admission = this.#admit.admit({

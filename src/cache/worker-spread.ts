@@ -1,4 +1,4 @@
-// Purges between the workers of node:cluster, for zones without a directory to share: through the primary (decision 26).
+// Purges between the workers of node:cluster, for zones without a directory to share: through the primary.
 import type { Channel } from '../cluster/channel'
 import { decodeBan, encodeBan } from './ban-line'
 import type { Ban } from './bans'

@@ -1,4 +1,4 @@
-// The primary's part between the workers of node:cluster: what one tells reaches all others before it is answered (decision 26).
+// The primary's part between the workers of node:cluster: what one tells reaches all others before it is answered.
 import { type Message, readMessage, writeMessage } from './message'
 
 /** A worker, as node:cluster has it in the primary. */

@@ -39,7 +39,7 @@ export interface ForwardedFacts {
   readonly httpVersion: string
   /** `request.id` */
   readonly requestId: string
-  /** The name of this instance in Via, a token (decision 32). */
+  /** The name of this instance in Via, a token. */
   readonly viaId: string
 }
 

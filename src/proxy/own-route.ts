@@ -1,4 +1,4 @@
-// `app.sluice.cached`: an own handler behind a zone, where the handler runs, so that every hook of the app has run (decision 27).
+// `app.sluice.cached`: an own handler behind a zone, where the handler runs, so that every hook of the app has run.
 import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { RouteCache } from '../cache/cache'

@@ -1,4 +1,4 @@
-// Runs an own handler and catches what it answers: serialised by Fastify, before the app's onSend hooks (decision 27).
+// Runs an own handler and catches what it answers: serialised by Fastify, before the app's onSend hooks.
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { thrown } from '../cache/fetch'
 import { CONDITIONAL } from '../cache/validation'

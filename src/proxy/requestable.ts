@@ -1,4 +1,4 @@
-// Our own client behind @fastify/reply-from: the object that reply.from calls instead of undici (DESIGN §5.1).
+// Our own client behind @fastify/reply-from: the object that reply.from calls instead of undici.
 import type { FastifyReplyFromHooks, FastifyReplyFromOptions } from '@fastify/reply-from'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { sluiceError } from '../errors'

@@ -39,7 +39,7 @@ import { purgeZones } from './purge'
 import type { Registry } from './registry'
 import { type Attempt, atOnce, type NamedRoute, optionAt } from './routes'
 
-/** Content-Length up to which a body is sent whole (DESIGN §5.3). */
+/** Content-Length up to which a body is sent whole. */
 const WHOLE_BODY_BYTES = 64 * 1024
 
 /** What a route is resolved in. */

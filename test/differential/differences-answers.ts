@@ -121,7 +121,7 @@ export const ALWAYS: readonly Difference[] = [
   },
   {
     name: 'stored-has-length',
-    reason: 'a complete stored answer is sent with its length (edge-semantics §2.8)',
+    reason: 'a complete stored answer is sent with its length',
     aspect: /^(framing|field content-length)$/,
     cases: /^twice /,
     sluice: /^(length|\d+)$/

@@ -13,7 +13,7 @@ export const WHAT_THE_ORIGIN_IS_TOLD: readonly Difference[] = [
   },
   {
     name: 'x-forwarded-host',
-    reason: 'sent by default, from the verified request (decision 8)',
+    reason: 'sent by default, from the verified request',
     aspect: 'origin field x-forwarded-host'
   },
   {
@@ -24,14 +24,14 @@ export const WHAT_THE_ORIGIN_IS_TOLD: readonly Difference[] = [
   },
   {
     name: 'forged-x-forwarded-for',
-    reason: '$proxy_add_x_forwarded_for keeps what the client made up; here trustProxy decides (decision 8)',
+    reason: '$proxy_add_x_forwarded_for keeps what the client made up; here trustProxy decides',
     aspect: 'origin field x-forwarded-for',
     nginx: /, 127\.0\.0\.1$/,
     sluice: /^127\.0\.0\.1$/
   },
   {
     name: 'forged-forwarded-fields',
-    reason: 'other spellings of the same claim are dropped as well (decision 8)',
+    reason: 'other spellings of the same claim are dropped as well',
     aspect: /^origin field (forwarded|x-forwarded-(port|prefix|server))$/,
     sluice: ABSENT
   },
@@ -58,8 +58,7 @@ export const WHAT_THE_ORIGIN_IS_TOLD: readonly Difference[] = [
   },
   {
     name: 'origin-connection-field',
-    reason:
-      'Connection: keep-alive is sent, close behind HEAD (decision 28); nginx sends none, or close with HTTP/1.0',
+    reason: 'Connection: keep-alive is sent, close behind HEAD; nginx sends none, or close with HTTP/1.0',
     aspect: 'origin field connection',
     sluice: /^(keep-alive|close)$/
   },
@@ -72,7 +71,7 @@ export const WHAT_THE_ORIGIN_IS_TOLD: readonly Difference[] = [
   },
   {
     name: 'upgrade-normalised',
-    reason: 'only a WebSocket handshake crosses, as a canonical one (decision 17)',
+    reason: 'only a WebSocket handshake crosses, as a canonical one',
     aspect: /^(origin )?field upgrade$/,
     cases: /^WebSocket/
   },
@@ -102,7 +101,7 @@ export const WHAT_THE_ORIGIN_IS_TOLD: readonly Difference[] = [
   },
   {
     name: 'upload-streams',
-    reason: 'nginx reads the whole request first and counts it; here it streams on (DESIGN §5.3)',
+    reason: 'nginx reads the whole request first and counts it; here it streams on',
     aspect: 'origin framing',
     nginx: /^length$/,
     sluice: /^chunked$/
@@ -120,7 +119,7 @@ export const WHAT_THE_ORIGIN_IS_TOLD: readonly Difference[] = [
 export const BROKEN_UPSTREAMS: readonly Difference[] = [
   {
     name: 'not-http-is-502',
-    reason: 'DESIGN §7: nginx takes bytes that are no HTTP for HTTP/0.9 and relays them',
+    reason: 'nginx takes bytes that are no HTTP for HTTP/0.9 and relays them',
     aspect: /^(status|connection|origin count)$/,
     cases: /\/(garbage|bad-status)\b/
   },
@@ -138,7 +137,7 @@ export const BROKEN_UPSTREAMS: readonly Difference[] = [
   },
   {
     name: 'small-cut-body-is-502',
-    reason: 'DESIGN §5.3: bodies up to 64 KiB are collected, so a cut one can still be an error',
+    reason: 'bodies up to 64 KiB are collected, so a cut one can still be an error',
     aspect: /^(status|connection)$/,
     cases: /\/(cut-length|bad-chunk)$/
   },

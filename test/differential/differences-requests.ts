@@ -9,22 +9,21 @@ const BEFORE_HOOKS = 'answered by Node before any hook runs'
 export const REQUESTS: readonly Difference[] = [
   {
     name: 'dot-segments',
-    reason:
-      'decision 2, DESIGN §6: one canonical path for router, guards, cache and upstream; nginx normalises its own copy',
+    reason: 'one canonical path for router, guards, cache and upstream; nginx normalises its own copy',
     aspect: /^(status|connection|origin count)$/,
     cases: /\/\.{1,2}\/|%2e\/|%2e%2e|\.\.%2f/,
     sluice: /^(400|closed|0)$/
   },
   {
     name: 'bytes-in-the-path',
-    reason: 'RFC 3986 §3.3: backslash, control and raw bytes beyond ASCII are no path (DESIGN §6)',
+    reason: 'RFC 3986 §3.3: backslash, control and raw bytes beyond ASCII are no path',
     aspect: /^(status|connection|origin count)$/,
     cases: /a%0ab|caf\xe9|\\|#part|%ff/,
     sluice: /^(400|closed|0)$/
   },
   {
     name: 'reads-as-another-route',
-    reason: 'decision 2: a path that is another route when // is merged or %2F decoded is refused',
+    reason: 'a path that is another route when // is merged or %2F decoded is refused',
     aspect: /^(status|connection|origin count)$/,
     cases: /^GET \| (\/\/group\/ok|\/group%2fok)$/
   },
@@ -36,7 +35,7 @@ export const REQUESTS: readonly Difference[] = [
   },
   {
     name: 'malformed-escape',
-    reason: `${BEFORE_HOOKS} (decision 10); the connection goes on, for its framing is not in doubt`,
+    reason: `${BEFORE_HOOKS}; the connection goes on, for its framing is not in doubt`,
     aspect: 'connection',
     cases: /a%(zzb)?$/
   },
@@ -48,14 +47,14 @@ export const REQUESTS: readonly Difference[] = [
   },
   {
     name: 'webdav-methods',
-    reason: 'decision 1: methods that Fastify does not have are added when a route names them',
+    reason: 'methods that Fastify does not have are added when a route names them',
     aspect: /^(status|origin count)$/,
     cases: /^(PROPFIND|MKCOL|REPORT|PURGE) |^h2 PROPFIND/,
     sluice: /^(404|0)$/
   },
   {
     name: 'connect',
-    reason: 'Node closes a CONNECT that nobody listens for; CONNECT is never forwarded (decision 1)',
+    reason: 'Node closes a CONNECT that nobody listens for; CONNECT is never forwarded',
     aspect: 'status',
     cases: /^CONNECT/,
     sluice: /^none$/
@@ -122,8 +121,7 @@ export const REQUESTS: readonly Difference[] = [
   },
   {
     name: 'regex-location-wins',
-    reason:
-      'location ~* takes files of every prefix; here the longest prefix owns what is below it (decision 3)',
+    reason: 'location ~* takes files of every prefix; here the longest prefix owns what is below it',
     aspect: /^(status|origin count)$/,
     cases: /^GET \| \/(plain\/app\.js|group\/style\.css\?v=1)$/
   },
@@ -142,13 +140,13 @@ export const REQUESTS: readonly Difference[] = [
   },
   {
     name: 'other-protocols',
-    reason: 'DESIGN §5.7: other upgrades are answered as ordinary requests',
+    reason: 'other upgrades are answered as ordinary requests',
     aspect: /^(status|connection|origin field (connection|upgrade)|tunnel)$/,
     cases: /^WebSocket: another protocol$/
   },
   {
     name: 'refused-handshake-closes',
-    reason: 'a connection that left the HTTP parser does not return to it (decision 17)',
+    reason: 'a connection that left the HTTP parser does not return to it',
     aspect: /^(connection|field connection)$/,
     cases: /^WebSocket: (refused with 403|answered with 200)$/
   },

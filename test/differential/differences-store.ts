@@ -33,7 +33,7 @@ export const FILES: readonly Difference[] = [
   },
   {
     name: 'path-of-a-file',
-    reason: 'one reading of a path: // and %2F do not lead to a file, dotfiles are denied (DESIGN §6)',
+    reason: 'one reading of a path: // and %2F do not lead to a file, dotfiles are denied',
     aspect: /^(status|connection)$/,
     cases: /^GET \| (\/docs\/\/app\.js|\/\/app\.js|\/docs%2fapp\.js|\/\.env)$|^h2 \/\.env$/,
     sluice: /^404$/
@@ -146,8 +146,7 @@ export const CACHE: readonly Difference[] = [
   },
   {
     name: 'another-key',
-    reason:
-      "decision 21: the client's authority and scheme are part of the key; $proxy_host is the upstream's",
+    reason: "the client's authority and scheme are part of the key; $proxy_host is the upstream's",
     aspect: /^(field x-cache-status|field etag|body|origin count)$/,
     cases: /another Host|^TLS GET \| \/cached/
   },
@@ -165,7 +164,7 @@ export const CACHE: readonly Difference[] = [
   },
   {
     name: 'cookie',
-    reason: 'decision 22: stored by our own `valid` alone, an answer to a Cookie may be private',
+    reason: 'stored by our own `valid` alone, an answer to a Cookie may be private',
     aspect: /^(field x-cache-status|origin count)$/,
     cases: /^Cookie, then anyone/
   },

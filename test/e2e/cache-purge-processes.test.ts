@@ -1,4 +1,4 @@
-// Purges reach every process on the directory within a second, and hold after a restart (decision 25).
+// Purges reach every process on the directory within a second, and hold after a restart.
 import assert from 'node:assert/strict'
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'

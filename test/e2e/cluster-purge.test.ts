@@ -1,4 +1,4 @@
-// Purges between the workers of node:cluster whose zones are in memory alone (decision 26): through `import 'fastify-sluice/primary'`.
+// Purges between the workers of node:cluster whose zones are in memory alone: through `import 'fastify-sluice/primary'`.
 import assert from 'node:assert/strict'
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'

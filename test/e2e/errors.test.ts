@@ -1,4 +1,4 @@
-// The 502/503/504/413/499 map (DESIGN §7): what the client reads, what the log says, and that no address leaks.
+// The 502/503/504/413/499 map: what the client reads, what the log says, and that no address leaks.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { certificates } from '../support/certificates'

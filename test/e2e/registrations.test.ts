@@ -1,4 +1,4 @@
-// Ways to register (decision 5): flat, with routes, twice, in plugins of the app, with prefixes.
+// Ways to register: flat, with routes, twice, in plugins of the app, with prefixes.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { FastifyInstance, FastifyPluginAsync, FastifyRequest } from 'fastify'

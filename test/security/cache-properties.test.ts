@@ -1,4 +1,4 @@
-// What no sequence of requests and answers may bring about: one client's bytes for another, or a cache made laxer by a client (decision 22, RFC 9111 §3.5, §5.2.1, §7).
+// What no sequence of requests and answers may bring about: one client's bytes for another, or a cache made laxer by a client (RFC 9111 §3.5, §5.2.1, §7).
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'

@@ -1,4 +1,4 @@
-// One verdict on a path (decision 2): what the guard, the cache and the upstream see is the same, in every spelling; no target leads elsewhere.
+// One verdict on a path: what the guard, the cache and the upstream see is the same, in every spelling; no target leads elsewhere.
 import assert from 'node:assert/strict'
 import { createServer } from 'node:net'
 import { test } from 'node:test'
