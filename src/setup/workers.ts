@@ -1,4 +1,4 @@
-// Workers of node:cluster (decisions 26 and 35): how the zones of one share purges with the others, and the warning when they cannot.
+// Workers of node:cluster: how the zones of one share purges with the others, and the warning when they cannot.
 import type { FastifyBaseLogger } from 'fastify'
 import { NODE_TIMERS } from '../cache/lock'
 import { WorkerSpread } from '../cache/worker-spread'
