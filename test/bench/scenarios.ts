@@ -15,6 +15,7 @@ export interface Scenario {
 
 const PROXIES = [
   'sluice',
+  'sluice, http1',
   'nginx',
   '@fastify/http-proxy',
   'fast-proxy',

@@ -25,6 +25,7 @@ const peer = createRequire(join(__dirname, '..', '..', '..', 'test', 'bench', 'p
 const CONTESTANTS: Readonly<Record<string, Start>> = {
   sluice: (at) => listening(edge(at)),
   'sluice, memory': (at) => listening(edge({ ...at, disk: '' })),
+  'sluice, http1': (at) => listening(edge(at, 'http1')),
   fastify: async (at) => listening(await bareFastify(at)),
   'node:http': async (at) => serving(await bareHttp(at)),
   '@fastify/http-proxy': ({ origin }) => {
@@ -67,11 +68,11 @@ const CONTESTANTS: Readonly<Record<string, Start>> = {
 }
 
 /** All routes of the scenarios, with the options that a user would begin with. */
-function edge({ origin, files, disk }: Surroundings): FastifyInstance {
+function edge({ origin, files, disk }: Surroundings, client: 'undici' | 'http1' = 'undici'): FastifyInstance {
   const app = fastify()
   const onDisk = { maxObject: '1k', disk: { path: disk, maxSize: '64m' } } as const
   return app.register(sluice, {
-    upstreams: { origin: { servers: [origin] } },
+    upstreams: { origin: { servers: [origin], client } },
     caches: { memory: {}, other: disk === '' ? {} : onDisk },
     routes: [
       { prefix: '/', upstream: 'origin' },
