@@ -113,10 +113,11 @@ test('checks take no connection of the pool, and end when the app closes', async
   await a.origin.request(3)
   assert.equal(await asked(edge.url, 2), 'aa')
   await edge.close()
+  // A check that was on its way has arrived, or never will.
+  await until('every connection to be closed', () => a.origin.connections().open === 0)
   const { length } = a.origin.requests
   await new Promise((resolve) => setTimeout(resolve, 100))
   assert.equal(a.origin.requests.length, length)
-  await until('every connection to be closed', () => a.origin.connections().open === 0)
 })
 
 test('a wrong option is told with its path', async (t) => {
