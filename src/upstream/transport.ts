@@ -57,11 +57,7 @@ export function openTransport(origin: Origin, connections: ResolvedConnections):
       const connection = await noting(call, startedAt, pool.acquire(call))
       return connection.send(call, startedAt)
     },
-    upgrade: async (call) => {
-      const startedAt = performance.now()
-      const socket = await noting(call, startedAt, pool.dial(call))
-      return upgrade({ socket, server: origin.url, startedAt }, call)
-    },
+    upgrade: (call) => upgrade((asked) => pool.dial(asked), origin.url, call),
     close: () => pool.close(),
     destroy: (error) => pool.destroy(error)
   }

@@ -7,24 +7,26 @@ import { collectFields, endToEnd, trailerFields } from '../http/end-to-end'
 import type { Fields, UpstreamResponse } from '../http/message'
 import { ignore } from './dial'
 import { failureOf } from './failure'
-import { noteFailure, secondsSince } from './record'
+import { noteFailure, noting, secondsSince } from './record'
 import { hasNoContent, MAX_HEAD_BYTES, MAX_INTERIM, refuseHead } from './response-head'
 import type { Call, UpgradeResult } from './transport'
 
-/** The connection on which to ask. */
-interface Line {
+/** Asks for `request.fields.upgrade` on a socket that is dialled for it, and belongs to the caller once it has switched. */
+export async function upgrade(
+  dial: (call: Call) => Promise<Socket>,
+  server: string,
+  call: Call
+): Promise<UpgradeResult> {
+  const startedAt = performance.now()
+  const socket = await noting(call, startedAt, dial(call))
+  return new Promise((resolve, reject) => new Handshake({ socket, server, startedAt, call, resolve, reject }))
+}
+
+interface Parts {
   readonly socket: Socket
   readonly server: string
   /** When the try began, the connection's opening included. */
   readonly startedAt: number
-}
-
-/** Asks for `request.fields.upgrade` on a fresh socket, which belongs to the caller once it has switched. */
-export function upgrade(line: Line, call: Call): Promise<UpgradeResult> {
-  return new Promise((resolve, reject) => new Handshake({ ...line, call, resolve, reject }))
-}
-
-interface Parts extends Line {
   readonly call: Call
   readonly resolve: (result: UpgradeResult) => void
   readonly reject: (error: Error) => void

@@ -4,7 +4,7 @@ import { sluiceError } from '../../errors'
 import type { UpstreamResponse } from '../../http/message'
 import type { ResolvedConnections } from '../options'
 import type { Origin } from '../origin'
-import { noteFailure, noting } from '../record'
+import { noteFailure } from '../record'
 import type { Call, Transport } from '../transport'
 import { upgrade } from '../upgrade'
 import { Exchange } from './exchange'
@@ -25,11 +25,7 @@ export function openHttp1(origin: Origin, connections: ResolvedConnections): Tra
     })
   return {
     send,
-    upgrade: async (call) => {
-      const startedAt = performance.now()
-      const socket = await noting(call, startedAt, pool.dial(call))
-      return upgrade({ socket, server: origin.url, startedAt }, call)
-    },
+    upgrade: (call) => upgrade((asked) => pool.dial(asked), origin.url, call),
     close: () => pool.close(),
     destroy: (error) => pool.destroy(error)
   }
