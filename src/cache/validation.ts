@@ -1,5 +1,5 @@
 // Validation with the origin (RFC 9111 §4.3): the conditional request, and what a 304 changes in the stored head (§3.2). PURE.
-import { weaklyEqual } from '../http/conditional'
+import { CONDITIONAL, weaklyEqual } from '../http/conditional'
 import { parseHttpDate } from '../http/date'
 import { firstLine } from '../http/fields'
 import type { Fields } from '../http/message'
@@ -7,16 +7,6 @@ import { storedFields } from './storable'
 import type { StoredHead } from './store/store'
 import { responseTags } from './tags'
 
-/** The client's own conditions: for its copy, not for ours. */
-/** Fields that ask for less than the whole, or nothing when the client has it already. */
-export const CONDITIONAL: readonly string[] = [
-  'if-match',
-  'if-none-match',
-  'if-modified-since',
-  'if-unmodified-since',
-  'if-range',
-  'range'
-]
 /** They describe the bytes that are stored, which a 304 does not replace (§3.2); a digest in it is one of no bytes at all. */
 const CONTENT: ReadonlySet<string> = new Set([
   'content-length',

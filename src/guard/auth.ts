@@ -2,6 +2,7 @@
 import type { Readable } from 'node:stream'
 import { type FailureFacts, isSluiceError, type SluiceError, sluiceError } from '../errors'
 import { Abort } from '../http/abort'
+import { CONDITIONAL } from '../http/conditional'
 import { dropNamed } from '../http/forwarded'
 import type { Body, Fields, UpstreamRequest, UpstreamResponse, Wish } from '../http/message'
 import type { ResolvedAuthRequest } from './options'
@@ -40,6 +41,7 @@ const DRAIN_BYTES = 64 * 1024
  * says nothing about access.
  */
 const NOT_ASKED = new Set([
+  ...CONDITIONAL,
   'content-encoding',
   'content-language',
   'content-length',
@@ -51,12 +53,6 @@ const NOT_ASKED = new Set([
   'content-digest',
   'repr-digest',
   'expect',
-  'if-match',
-  'if-modified-since',
-  'if-none-match',
-  'if-range',
-  'if-unmodified-since',
-  'range',
   'te',
   'trailer',
   'transfer-encoding',

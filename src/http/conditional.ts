@@ -13,6 +13,16 @@ export interface Representation {
 /** What the conditions say: answer as if there were none, 304, or 412. */
 export type ConditionResult = 'proceed' | 'not-modified' | 'precondition-failed'
 
+/** Fields that ask for less than the whole, or for nothing when the client has it already; its own copy is what they are about. */
+export const CONDITIONAL: readonly string[] = [
+  'if-match',
+  'if-none-match',
+  'if-modified-since',
+  'if-unmodified-since',
+  'if-range',
+  'range'
+]
+
 const ETAG_MEMBER = /[ \t,]*((?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"|[^ \t,"]+)[ \t]*(?=,|$)/y
 /** Last-Modified is a strong validator when it is at least this much older than Date (§8.8.2.2). */
 const STRONG_DATE_MS = 1000

@@ -1,4 +1,5 @@
 // PURE. What several lines of one field come to (RFC 9110 §5.3). node:http2 throws at two lines of any name that stands here.
+import { CONDITIONAL } from './conditional'
 
 /** Fields with one value: of several lines the first counts, as in NGINX, for cache, edge and client alike. */
 const SINGULAR: ReadonlySet<string> = new Set([
@@ -18,6 +19,7 @@ const SINGULAR: ReadonlySet<string> = new Set([
 
 /** Lists, and fields that mean nothing in a response: one line says the same. */
 const ONE_LINE: ReadonlySet<string> = new Set([
+  ...CONDITIONAL,
   'access-control-allow-credentials',
   'access-control-max-age',
   'access-control-request-method',
@@ -27,14 +29,8 @@ const ONE_LINE: ReadonlySet<string> = new Set([
   'dnt',
   'from',
   'host',
-  'if-match',
-  'if-modified-since',
-  'if-none-match',
-  'if-range',
-  'if-unmodified-since',
   'max-forwards',
   'proxy-authorization',
-  'range',
   'referer',
   'tk',
   'upgrade-insecure-requests',

@@ -1,8 +1,8 @@
 // Runs an own handler and catches what it answers: serialised by Fastify, before the app's onSend hooks.
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { thrown } from '../cache/fetch'
-import { CONDITIONAL } from '../cache/validation'
 import { sluiceError } from '../errors'
+import { CONDITIONAL } from '../http/conditional'
 import type { Fields, UpstreamRequest, UpstreamResponse } from '../http/message'
 import { isAborted } from './log'
 import { ownFields, ownResponse } from './own-answer'

@@ -1,4 +1,5 @@
 // PURE. Which trailer fields of a request cross to the upstream: where a head's rules would stop a field, its trailers do too (RFC 9110 §6.5.1).
+import { CONDITIONAL } from '../http/conditional'
 import { PROTECTED, trailerFields } from '../http/end-to-end'
 import { isToken, listMembers } from '../http/fields'
 import { dropForwarded, dropNamed } from '../http/forwarded'
@@ -10,17 +11,12 @@ import type { Route } from './route'
 const NEVER: ReadonlySet<string> = new Set([
   ...OVERRIDES,
   ...PROTECTED,
+  ...CONDITIONAL,
   'expect',
-  'if-match',
-  'if-modified-since',
-  'if-none-match',
-  'if-range',
-  'if-unmodified-since',
   'max-forwards',
   'origin',
   'pragma',
   'proxy-authorization',
-  'range',
   'referer',
   'upgrade-insecure-requests',
   'x-request-id'
