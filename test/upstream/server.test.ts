@@ -1,15 +1,24 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import fc from 'fast-check'
 import {
+  change,
+  forgive,
+  hold,
   isResting,
   isRising,
+  isSteady,
+  mayTake,
   noteLatency,
   release,
+  rise,
   risenShare,
+  type Server,
   stateOf,
   take,
   whyNot,
-  whyNotStay
+  whyNotStay,
+  whyOut
 } from '../../src/upstream/server'
 import { server } from './fixtures'
 
@@ -154,10 +163,50 @@ test('a slow start begins with the success after a rest, not with one before', (
 
 test('draining turns away all but those who stick to it', () => {
   const a = server('a', { maxConns: 1 })
-  a.draining = true
+  change(a, { draining: true })
   assert.deepEqual([whyNot(a, 0), whyNotStay(a, 0)], ['drain', undefined])
   take(a, 0)
   assert.deepEqual([whyNot(a, 0), whyNotStay(a, 0)], ['drain', 'full'])
-  a.down = true
+  change(a, { down: true })
   assert.deepEqual([whyNot(a, 0), whyNotStay(a, 0)], ['down', 'down'])
+})
+
+const EVENTS: Record<string, (target: Server, now: number) => void> = {
+  take: (target, now) => take(target, now),
+  ok: (target, now) => release(target, 'ok', now),
+  fail: (target, now) => release(target, 'failed', now),
+  hold: (target, now) => hold(target, now + 50),
+  rise: (target, now) => rise(target, now),
+  forgive: (target) => forgive(target),
+  drain: (target) => change(target, { draining: !target.draining }),
+  down: (target) => change(target, { down: !target.down }),
+  unhealthy: (target) => change(target, { health: 'unhealthy' }),
+  up: (target) => change(target, { health: 'up' }),
+  reweigh: (target) => change(target, { weight: 4, effectiveWeight: 4 })
+}
+
+test('whatever happens to a server, what one look has found is what another would find', () => {
+  const step = fc.record({ event: fc.constantFrom(...Object.keys(EVENTS)), ms: fc.nat(120) })
+  const options = fc.record({
+    maxFails: fc.nat(2),
+    maxConns: fc.nat(2),
+    slowStart: fc.constantFrom('0s', '100ms')
+  })
+  fc.assert(
+    fc.property(options, fc.array(step, { maxLength: 30 }), (given, steps) => {
+      const one = server('a', { ...given, failTimeout: '200ms' } as never)
+      let now = 1000
+      for (const { event, ms } of steps) {
+        EVENTS[event]?.(one, now)
+        now += ms
+        const look = { now, tried: undefined, rule: whyOut }
+        const anew = { ...one, steady: false }
+        assert.deepEqual(
+          [mayTake(one, look), isSteady(one, now), risenShare(one, now)],
+          [mayTake({ ...anew }, look), isSteady({ ...anew }, now), risenShare(anew, now)]
+        )
+        if (one.steady) assert.equal(whyNot(one, now), undefined)
+      }
+    })
+  )
 })
