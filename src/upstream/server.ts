@@ -67,24 +67,6 @@ export interface Server {
   readonly risingSince: number
 }
 
-/** A server as `sluice.upstream(name).servers()` shows it. */
-export interface ServerState {
-  readonly url: string
-  /** Of the URL's name: one entry of `servers` is shown once for each address that its name has. A second one is what it falls back on. */
-  readonly addresses: readonly string[]
-  readonly weight: number
-  readonly state: 'up' | Exclude<Reason, 'full'>
-  readonly backup: boolean
-  readonly active: number
-  readonly fails: number
-  readonly latencyMs: number | undefined
-  /** The last failure, and how long ago it was; undefined before the first. */
-  readonly lastError: string | undefined
-  readonly lastErrorAgoMs: number | undefined
-  /** The last check; undefined before the first and without checks. */
-  readonly lastCheck: (CheckResult & { readonly agoMs: number }) | undefined
-}
-
 /**
  * Why a server may not take a request: `down`, `drain`, `checking`: it is not in service. `unhealthy`, `failed`: checks or failures have taken it
  * out. `held`: nobody was there a moment ago. `full`: it has `maxConns` exchanges.
@@ -280,30 +262,6 @@ export function noteLatency(server: Server, latencyMs: number, now: number): voi
   server.latencyMs = previous + (latencyMs - previous) * LATENCY_SHARE
 }
 
-/** The public view. */
-export function stateOf(server: Server, now: number): ServerState {
-  const { url, addresses, weight, backup, active, fails, latencyMs, lastError, failedAt } = server
-  return {
-    url,
-    addresses,
-    weight,
-    state: word(server, now),
-    backup,
-    active,
-    fails,
-    latencyMs,
-    lastError,
-    lastErrorAgoMs: lastError === undefined ? undefined : Math.round(now - failedAt),
-    lastCheck: showCheck(server, now)
-  }
-}
-
-function showCheck({ lastCheck }: Server, now: number): ServerState['lastCheck'] {
-  if (lastCheck === undefined) return undefined
-  const { ok, reason, durationMs, at } = lastCheck
-  return { ok, reason, durationMs, agoMs: Math.round(now - at) }
-}
-
 function fail(server: Server, now: number, error: string | undefined): void {
   const { maxFails, weight, effectiveWeight } = server
   server.lastError = error
@@ -311,9 +269,4 @@ function fail(server: Server, now: number, error: string | undefined): void {
   server.checkedAt = now
   const left = maxFails === 0 ? effectiveWeight : Math.max(0, effectiveWeight - weight / maxFails)
   change(server, { fails: server.fails + 1, effectiveWeight: left })
-}
-
-function word(server: Server, now: number): ServerState['state'] {
-  const reason = whyNot(server, now)
-  return reason === undefined || reason === 'full' ? 'up' : reason
 }

@@ -17,11 +17,10 @@ import {
   type Reason,
   rise,
   type Server,
-  type ServerState,
-  stateOf,
   whyNot,
   whyOut
 } from './server'
+import { type ServerState, stateOf } from './server-state'
 
 /** What the group needs from outside. */
 export interface UpstreamDeps extends IntakeDeps, MemberDeps {

@@ -14,7 +14,6 @@ import {
   rise,
   risenShare,
   type Server,
-  stateOf,
   take,
   whyNot,
   whyNotStay,
@@ -108,43 +107,12 @@ test('no room: down, draining, or maxConns reached', () => {
   assert.equal(whyNot(a, 0), 'full')
 })
 
-test('the public state names what keeps a server from being used', () => {
-  const a = server('a', { maxFails: 1, weight: 2 })
-  assert.deepEqual(stateOf(a, 0), {
-    url: 'http://a',
-    addresses: [],
-    weight: 2,
-    state: 'up',
-    backup: false,
-    active: 0,
-    fails: 0,
-    latencyMs: undefined,
-    lastError: undefined,
-    lastErrorAgoMs: undefined,
-    lastCheck: undefined
-  })
-  failAt(a, 0)
-  assert.equal(stateOf(a, 1).state, 'failed')
-  assert.equal(stateOf({ ...a, draining: true }, 1).state, 'drain')
-  assert.equal(stateOf(server('b', { down: true }), 0).state, 'down')
-})
-
 test('latency is a moving average that starts at the first sample', () => {
   const a = server('a')
   noteLatency(a, 100, 0)
   assert.equal(a.latencyMs, 100)
   noteLatency(a, 200, 0)
   assert.equal(a.latencyMs, 120)
-})
-
-test('a server remembers its last failure and how long ago it was', () => {
-  const a = server('a')
-  take(a, 100)
-  release(a, 'failed', 100, 'ECONNREFUSED (connect)')
-  take(a, 200)
-  release(a, 'ok', 200)
-  const { lastError, lastErrorAgoMs } = stateOf(a, 1100)
-  assert.deepEqual([lastError, lastErrorAgoMs], ['ECONNREFUSED (connect)', 1000])
 })
 
 test('a slow start begins with the success after a rest, not with one before', () => {
