@@ -71,7 +71,7 @@ export class Exchange implements FramingEvents, ContentEvents {
 
   /** Sends the request. */
   begin(line: Line): void {
-    const { body } = this.call.request
+    const { body, trailers } = this.call.request
     this.#line = line
     this.#state = 'waiting'
     line.wait(this.call.timeouts.send)
@@ -82,7 +82,7 @@ export class Exchange implements FramingEvents, ContentEvents {
     }
     line.write(this.head.text, null)
     this.#upload = line.content(this.head, this)
-    this.#upload.start(body)
+    this.#upload.start(body, trailers)
   }
 
   /** The server has taken some of the request; its time to take more runs again. */
