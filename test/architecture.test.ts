@@ -140,6 +140,7 @@ const HELD_BY: Record<string, string> = {
   'upstream/failure': 'upstream/transport',
   'upstream/origin': 'upstream/options',
   'upstream/pool': 'upstream/undici/transport',
+  'upstream/response-content': 'upstream/transport',
   'upstream/skip-continue': 'upstream/undici/transport',
   'upstream/undici-connection': 'upstream/undici/transport',
   'upstream/undici-exchange': 'upstream/undici/lies',
@@ -154,7 +155,6 @@ const HELD_BY: Record<string, string> = {
   'upstream/http2/connect': 'upstream/http2/lies',
   'upstream/http2/exchange': 'upstream/http2/transport',
   'upstream/http2/request-content': 'upstream/http2/timeouts',
-  'upstream/http2/response-content': 'upstream/http2/transport',
   'upstream/http2/session': 'upstream/http2/sessions',
   'upstream/http2/stream-ends': 'upstream/http2/abort'
 }
