@@ -16,7 +16,7 @@ export interface UpstreamRequest {
   readonly fields: Fields
   /** A stream can be sent once; only `null` and a Buffer can be sent again. */
   readonly body: Body
-  /** Of a stream whose framing has room for them; only HTTP/2 carries them on. */
+  /** Of a stream whose framing has room for them. */
   readonly trailers?: RequestTrailers
 }
 

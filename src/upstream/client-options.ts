@@ -4,18 +4,18 @@ import { type Duration, durationMs } from '../units'
 import type { Protocol } from './protocol'
 
 /** What carries HTTP/1.1. */
-export type Client = 'undici' | 'http1'
+export type Client = 'http1' | 'undici'
 
 /** A group's options about it. */
 export interface ClientOptions {
   /**
-   * What carries HTTP/1.1: `undici`, or `http1`, connections of our own, which cost less, and know whether a byte of a request was sent.
-   * @default 'undici'
+   * What carries HTTP/1.1: `http1`, connections of our own, which cost less and know whether a byte of a request was sent, or `undici`.
+   * @default 'http1'
    */
   client?: Client
-  /** Requests that one connection carries, 0 = no limit; with `client: 'http1'`. nginx: keepalive_requests. @default 1000 */
+  /** Requests that one connection carries, 0 = no limit; not with `client: 'undici'`. nginx: keepalive_requests. @default 1000 */
   keepaliveRequests?: number
-  /** Age at which a connection is used no more, '0s' = none; with `client: 'http1'`. nginx: keepalive_time. @default '1h' */
+  /** Age at which a connection is used no more, '0s' = none; not with `client: 'undici'`. nginx: keepalive_time. @default '1h' */
   keepaliveTime?: Duration
 }
 
@@ -28,20 +28,20 @@ export interface ResolvedClient {
 
 /** Schema properties of a group. */
 export const clientProperties = {
-  client: { enum: ['undici', 'http1'] },
+  client: { enum: ['http1', 'undici'] },
   keepaliveRequests: { type: 'integer', minimum: 0 },
   keepaliveTime: { type: 'string', format: 'duration' }
 } as const
 
 /** Applies the defaults. An option that would mean nothing is an error. */
 export function resolveClient(options: ClientOptions, protocol: Protocol, path: string): ResolvedClient {
-  const { client = 'undici', keepaliveRequests, keepaliveTime } = options
+  const { client = 'http1', keepaliveRequests, keepaliveTime } = options
   if (options.client !== undefined && protocol !== 'http1') {
     throw optionError(`${path}.client`, `is about HTTP/1.1, and protocol is '${protocol}'`)
   }
   for (const name of ['keepaliveRequests', 'keepaliveTime'] as const) {
-    if (options[name] !== undefined && client !== 'http1') {
-      throw optionError(`${path}.${name}`, "needs client: 'http1'")
+    if (options[name] !== undefined && client === 'undici') {
+      throw optionError(`${path}.${name}`, "does not go with client: 'undici'")
     }
   }
   return {

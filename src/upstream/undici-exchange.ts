@@ -4,11 +4,10 @@ import { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import { type SluiceErrorCode, sluiceError } from '../errors'
 import { collectFields, endToEnd, trailerFields } from '../http/end-to-end'
-import { bufferingWord } from '../http/flow'
 import type { UpstreamResponse } from '../http/message'
-import { ignore } from './dial'
 import { failureOf, type Place } from './failure'
 import { noteFailure, secondsSince } from './record'
+import { createContent, isCollected, joined } from './response-content'
 import { contentLength, hasNoContent, MAX_INTERIM, refuseHead } from './response-head'
 import type { Call } from './transport'
 import { Upload } from './upload'
@@ -33,9 +32,6 @@ export interface Settle {
 
 /** `waiting` for the head → `collecting` | `streaming` | `closing` (no content will come) → `over`. */
 type State = 'waiting' | 'collecting' | 'streaming' | 'closing' | 'over'
-
-/** Bytes that wait for a slow reader before the socket does: less than one read of it brings. */
-const READ_AHEAD = 16 * 1024
 
 /** The listener of one dispatch. Settles once; after that only the body's stream can still fail. */
 export class Exchange implements Dispatcher.DispatchHandler {
@@ -164,35 +160,24 @@ export class Exchange implements Dispatcher.DispatchHandler {
     record.headerTime = secondsSince(this.#line.startedAt)
     // RFC 9112 §9.5: a refusal makes the rest of the upload pointless; a 2xx may need all of it.
     if (response.status >= 300) this.upload?.stop()
-    const length = contentLength(response.fields)
     this.#response = response
     if (hasNoContent(request.method, response.status)) {
       this.#state = 'closing'
       this.#settle.resolve(response)
-    } else if (
-      length !== undefined &&
-      length <= collect &&
-      collect > 0 &&
-      bufferingWord(response.fields) !== 'no'
-    ) {
+    } else if (isCollected(contentLength(response.fields), collect, response.fields)) {
       this.#state = 'collecting'
     } else {
       this.#state = 'streaming'
-      this.#response = { ...response, body: this.#createStream() }
+      this.#response = { ...response, body: this.#createContent() }
       this.#settle.resolve(this.#response)
     }
   }
 
-  #createStream(): Readable {
-    const stream = new Readable({
-      highWaterMark: READ_AHEAD,
-      read: () => this.#resume(),
-      destroy: (error, callback) => {
-        this.#cut(error ?? new Error('the response is no longer wanted'))
-        callback(error)
-      }
-    })
-    return stream.on('error', ignore)
+  #createContent(): Readable {
+    return createContent(
+      () => this.#resume(),
+      (error) => this.#cut(error)
+    )
   }
 
   /** Deferred: undici's parser is one for all connections and cannot be entered from its own callbacks. */
@@ -266,9 +251,4 @@ function texts(raw: Dispatcher.DispatchController['rawHeaders']): string[] {
 
 function addTrailers(response: UpstreamResponse, raw: string[]): void {
   if (raw.length > 0) response.trailers = trailerFields(raw)
-}
-
-function joined(chunks: Buffer[]): Buffer {
-  const [first] = chunks
-  return first !== undefined && chunks.length === 1 ? first : Buffer.concat(chunks)
 }

@@ -15,7 +15,7 @@ export interface Scenario {
 
 const PROXIES = [
   'sluice',
-  'sluice, http1',
+  'sluice, undici',
   'nginx',
   '@fastify/http-proxy',
   'fast-proxy',

@@ -25,7 +25,7 @@ const peer = createRequire(join(__dirname, '..', '..', '..', 'test', 'bench', 'p
 const CONTESTANTS: Readonly<Record<string, Start>> = {
   sluice: (at) => listening(edge(at)),
   'sluice, memory': (at) => listening(edge({ ...at, disk: '' })),
-  'sluice, http1': (at) => listening(edge(at, 'http1')),
+  'sluice, undici': (at) => listening(edge(at, 'undici')),
   fastify: async (at) => listening(await bareFastify(at)),
   'node:http': async (at) => serving(await bareHttp(at)),
   '@fastify/http-proxy': ({ origin }) => {
@@ -68,7 +68,7 @@ const CONTESTANTS: Readonly<Record<string, Start>> = {
 }
 
 /** All routes of the scenarios, with the options that a user would begin with. */
-function edge({ origin, files, disk }: Surroundings, client: 'undici' | 'http1' = 'undici'): FastifyInstance {
+function edge({ origin, files, disk }: Surroundings, client: 'http1' | 'undici' = 'http1'): FastifyInstance {
   const app = fastify()
   const onDisk = { maxObject: '1k', disk: { path: disk, maxSize: '64m' } } as const
   return app.register(sluice, {

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { resolveClient } from '../../src/upstream/client-options'
 
-test('undici by default, and the limits of our own connections', () => {
-  const expected = { client: 'undici', keepaliveRequests: 1000, keepaliveTimeMs: 3_600_000 }
+test('connections of our own by default, and their limits', () => {
+  const expected = { client: 'http1', keepaliveRequests: 1000, keepaliveTimeMs: 3_600_000 }
   assert.deepEqual(resolveClient({}, 'http1', 'upstreams.app'), expected)
   assert.deepEqual(resolveClient({}, 'h2', 'upstreams.app'), expected)
 })
@@ -20,11 +20,11 @@ test('what would mean nothing is an error', () => {
     /upstreams\.app\.client: is about HTTP\/1\.1/
   )
   assert.throws(
-    () => resolveClient({ keepaliveRequests: 5 }, 'http1', 'upstreams.app'),
-    /upstreams\.app\.keepaliveRequests: needs client: 'http1'/
+    () => resolveClient({ client: 'undici', keepaliveRequests: 5 }, 'http1', 'upstreams.app'),
+    /upstreams\.app\.keepaliveRequests: does not go with client: 'undici'/
   )
   assert.throws(
     () => resolveClient({ client: 'undici', keepaliveTime: '1s' }, 'http1', 'upstreams.app'),
-    /upstreams\.app\.keepaliveTime: needs client: 'http1'/
+    /upstreams\.app\.keepaliveTime: does not go with client: 'undici'/
   )
 })

@@ -84,7 +84,7 @@ test('a text is a group of one server with all defaults', () => {
       }
     ],
     protocol: 'http1',
-    client: 'undici',
+    client: 'http1',
     keepaliveRequests: 1000,
     keepaliveTimeMs: 3_600_000,
     balance: 'round-robin',

@@ -2,11 +2,10 @@
 import { Readable } from 'node:stream'
 import { type SluiceErrorCode, sluiceError } from '../../errors'
 import { responseFields, trailerFields } from '../../http/end-to-end'
-import { bufferingWord } from '../../http/flow'
 import type { Body, UpstreamResponse } from '../../http/message'
-import { ignore } from '../dial'
 import { failureOf, type Place } from '../failure'
 import { noteFailure, secondsSince } from '../record'
+import { createContent, isCollected, joined } from '../response-content'
 import type { Call } from '../transport'
 import type { FramingEvents } from './framing'
 import type { Line } from './line'
@@ -23,9 +22,6 @@ export interface Settle {
 
 /** `queued` for a connection → `waiting` for the head → `collecting` | `streaming` | `closing` (no content will come) → `over`. */
 type State = 'queued' | 'waiting' | 'collecting' | 'streaming' | 'closing' | 'over'
-
-/** Bytes that wait for a slow reader before the socket does: less than one read of it brings. */
-const READ_AHEAD = 16 * 1024
 
 /** More than is shown of what is no HTTP. */
 const SHOWN_BYTES = 64
@@ -71,7 +67,7 @@ export class Exchange implements FramingEvents, ContentEvents {
 
   /** Sends the request. */
   begin(line: Line): void {
-    const { body } = this.call.request
+    const { body, trailers } = this.call.request
     this.#line = line
     this.#state = 'waiting'
     line.wait(this.call.timeouts.send)
@@ -82,7 +78,7 @@ export class Exchange implements FramingEvents, ContentEvents {
     }
     line.write(this.head.text, null)
     this.#upload = line.content(this.head, this)
-    this.#upload.start(body)
+    this.#upload.start(body, trailers)
   }
 
   /** The server has taken some of the request; its time to take more runs again. */
@@ -126,9 +122,10 @@ export class Exchange implements FramingEvents, ContentEvents {
     if (head.status >= 300) this.#upload?.stop()
     this.#head = head
     if (head.delimiter === 'none') this.#state = 'closing'
-    else if (this.#isCollected(head, response)) this.#state = 'collecting'
+    else if (head.delimiter === 'counted' && isCollected(head.length, this.call.collect, response.fields))
+      this.#state = 'collecting'
     else this.#state = 'streaming'
-    this.#response = this.#state === 'streaming' ? { ...response, body: this.#createStream() } : response
+    this.#response = this.#state === 'streaming' ? { ...response, body: this.#createContent() } : response
     if (this.#state !== 'collecting') this.#settle.resolve(this.#response)
   }
 
@@ -151,7 +148,7 @@ export class Exchange implements FramingEvents, ContentEvents {
     this.#upload?.stop()
     if (trailers.length > 0) response.trailers = trailerFields(trailers)
     this.#line?.done(head, this.#written)
-    if (collected) this.#settle.resolve({ ...response, body: joined(this.#chunks) })
+    if (collected) this.#settle.resolve({ ...response, body: joined(this.#chunks ?? []) })
     else this.#stream?.push(null)
   }
 
@@ -209,21 +206,11 @@ export class Exchange implements FramingEvents, ContentEvents {
     return this.#response?.body instanceof Readable ? this.#response.body : undefined
   }
 
-  #isCollected({ delimiter, length }: Head, { fields }: UpstreamResponse): boolean {
-    const { collect } = this.call
-    return delimiter === 'counted' && collect > 0 && length <= collect && bufferingWord(fields) !== 'no'
-  }
-
-  #createStream(): Readable {
-    const stream = new Readable({
-      highWaterMark: READ_AHEAD,
-      read: () => this.#resume(),
-      destroy: (error, callback) => {
-        this.#end(error ?? new Error('the response is no longer wanted'))
-        callback(error)
-      }
-    })
-    return stream.on('error', ignore)
+  #createContent(): Readable {
+    return createContent(
+      () => this.#resume(),
+      (error) => this.#end(error)
+    )
   }
 
   #pause(): void {
@@ -282,9 +269,4 @@ function protocolError(detail: string, code: string, chunk: Buffer): Error {
 
 function isSmall(body: Body): body is Buffer | null {
   return body === null || (Buffer.isBuffer(body) && body.length <= SLICE_BYTES)
-}
-
-function joined(chunks: Buffer[] = []): Buffer {
-  const [first] = chunks
-  return first !== undefined && chunks.length === 1 ? first : Buffer.concat(chunks)
 }

@@ -2,8 +2,9 @@
 import type { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import { isSluiceError, sluiceError } from '../../errors'
+import type { RequestTrailers } from '../../http/message'
 import { ignore } from '../dial'
-import type { Announced } from './request-head'
+import { type Announced, fieldLines } from './request-head'
 
 /** What the exchange hears of it. */
 export interface ContentEvents {
@@ -18,8 +19,6 @@ export interface ContentEvents {
 /** Bytes of a Buffer that are written at a time, so that progress shows. */
 export const SLICE_BYTES = 64 * 1024
 
-const LAST_CHUNK = '0\r\n\r\n'
-
 /** Writes one body. The source is never destroyed: its connection still carries the response. */
 export class RequestContent {
   readonly #socket: Socket
@@ -27,6 +26,7 @@ export class RequestContent {
   #left: number
   readonly #chunked: boolean
   #source: Readable | undefined
+  #trailers: RequestTrailers | undefined
   #rest: Buffer | undefined
   #blocked = false
 
@@ -42,8 +42,9 @@ export class RequestContent {
     return this.#blocked
   }
 
-  /** Begins to write. */
-  start(body: Buffer | Readable): void {
+  /** Begins to write. Trailers go behind chunks only. */
+  start(body: Buffer | Readable, trailers?: RequestTrailers): void {
+    if (this.#chunked) this.#trailers = trailers
     if (Buffer.isBuffer(body)) {
       this.#rest = body
       this.#writeSlices()
@@ -142,7 +143,12 @@ export class RequestContent {
 
   #finish(): void {
     this.stop()
-    if (this.#chunked) this.#socket.write(LAST_CHUNK, 'latin1')
+    const trailers = this.#trailers === undefined ? '' : fieldLines(this.#trailers.read())
+    if (trailers === undefined) {
+      this.#break('a trailer field that cannot be sent')
+      return
+    }
+    if (this.#chunked) this.#socket.write(`0\r\n${trailers}\r\n`, 'latin1')
     this.#events.onWritten()
   }
 

@@ -1,6 +1,6 @@
 // PURE. A request head as bytes (RFC 9112 §3, §6): nothing goes into it that could end a line or announce other content.
 import { isFieldValue, isToken } from '../../http/fields'
-import type { Fields, UpstreamRequest } from '../../http/message'
+import type { Fields, RequestTrailers, UpstreamRequest } from '../../http/message'
 
 /** How the content is announced: its length, or in chunks. */
 export type Announced = number | 'chunked'
@@ -32,7 +32,7 @@ const REFUSED: ReadonlySet<string> = new Set([
 ])
 
 /** Written first, or by the framing. */
-const OWN: ReadonlySet<string> = new Set(['host', 'connection', 'content-length'])
+const OWN: ReadonlySet<string> = new Set(['host', 'connection', 'content-length', 'trailer'])
 
 /** Methods whose content is expected: without any that is said (RFC 9110 §8.6). */
 const WITH_CONTENT: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH', 'QUERY', 'PROPFIND', 'PROPPATCH'])
@@ -63,13 +63,20 @@ function announce({ fields, body }: UpstreamRequest): Announced | undefined {
   return length === undefined || length === actual ? actual : undefined
 }
 
-function contentLine(content: Announced, { method, fields }: UpstreamRequest): string {
-  if (content === 'chunked') return 'transfer-encoding: chunked\r\n'
+function contentLine(content: Announced, { method, fields, trailers }: UpstreamRequest): string {
+  if (content === 'chunked') return `transfer-encoding: chunked\r\n${announcement(trailers)}`
   const silent = content === 0 && fields['content-length'] === undefined && !WITH_CONTENT.has(method)
   return silent ? '' : `content-length: ${content}\r\n`
 }
 
-function fieldLines(fields: Fields): string | undefined {
+/** Behind a length there is no place for trailers: they are announced with chunks only (RFC 9110 §6.5). */
+function announcement(trailers: RequestTrailers | undefined): string {
+  if (trailers === undefined || trailers.announced.length === 0) return ''
+  return `trailer: ${trailers.announced.join(', ')}\r\n`
+}
+
+/** Lines of a head or of a trailer section, without those that the framing writes; undefined: one of them cannot be sent. */
+export function fieldLines(fields: Fields): string | undefined {
   let lines = ''
   for (const name in fields) {
     const value = fields[name]

@@ -3,12 +3,12 @@ import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2'
 import { Readable } from 'node:stream'
 import { type SluiceErrorCode, sluiceError } from '../../errors'
 import { collectFields, endToEnd, trailerFields } from '../../http/end-to-end'
-import { bufferingWord } from '../../http/flow'
 import type { Fields, UpstreamResponse } from '../../http/message'
 import { ignore } from '../dial'
 import { errnoOf, type Place } from '../failure'
 import type { Origin } from '../origin'
 import { noteFailure, secondsSince } from '../record'
+import { createContent, isCollected, joined, withContent } from '../response-content'
 import { contentLength, hasNoContent, MAX_INTERIM } from '../response-head'
 import type { Call } from '../transport'
 import type { Settle } from '../undici-exchange'
@@ -16,7 +16,6 @@ import { codeOfLoss, errnoOfLoss, isRefused, type Loss, notSent } from './codes'
 import { refuseHttp2Head, requestHeaders } from './fields'
 import { IdleWatch } from './idle-watch'
 import { RequestContent } from './request-content'
-import { createContent, withContent } from './response-content'
 import type { Session } from './session'
 import { cancel, onceWhole, onFields } from './stream-ends'
 
@@ -165,9 +164,7 @@ export class Exchange {
   /** The length is known by its field, or because all of it has come with the head. */
   #mayCollect(fields: Fields): boolean {
     const { collect } = this.#call
-    if (collect === 0 || bufferingWord(fields) === 'no') return false
-    const length = this.#whole ? this.#stream?.readableLength : contentLength(fields)
-    return length !== undefined && length <= collect
+    return isCollected(this.#whole ? this.#stream?.readableLength : contentLength(fields), collect, fields)
   }
 
   #relay(stream: ClientHttp2Stream): Readable {
@@ -194,7 +191,7 @@ export class Exchange {
     this.#complete(this.#stream as ClientHttp2Stream)
     const trailers = this.#trailers
     if (trailers !== undefined && Object.keys(trailers).length > 0) response.trailers = trailers
-    if (collected) this.#settle.resolve(withContent(response, Buffer.concat(this.#chunks)))
+    if (collected) this.#settle.resolve(withContent(response, joined(this.#chunks)))
     else this.#body?.push(null)
   }
 

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import { Readable, Writable } from 'node:stream'
 import { test } from 'node:test'
 import { isSluiceError } from '../../../src/errors'
+import type { Fields } from '../../../src/http/message'
 import { RequestContent, SLICE_BYTES } from '../../../src/upstream/http1/request-content'
 import type { Announced } from '../../../src/upstream/http1/request-head'
 
@@ -125,6 +126,47 @@ test('stopped, it takes and says nothing more', async () => {
   await settle()
   assert.deepEqual([said, bytes()], [[], ''])
 })
+
+test('trailers go behind the last chunk, read when the source has ended', async () => {
+  const { content, said, taken, bytes } = connection()
+  const source = new Readable({ read() {} })
+  const fields: Fields = {}
+  content('chunked').start(source, { announced: [], read: () => fields })
+  source.push('abc')
+  await settle()
+  Object.assign(fields, { 'x-sum': ['1', '2'], 'server-timing': 'é' })
+  source.push(null)
+  await settle()
+  while (await taken());
+  assert.equal(said.at(-1), 'written')
+  assert.equal(bytes(), '3\r\nabc\r\n0\r\nx-sum: 1\r\nx-sum: 2\r\nserver-timing: é\r\n\r\n')
+})
+
+test('behind a length they have no place', async () => {
+  const { content, said, taken, bytes } = connection()
+  content(3).start(Readable.from(['abc'], { objectMode: false }), {
+    announced: [],
+    read: () => ({ 'x-sum': '1' })
+  })
+  await settle()
+  await settle()
+  while (await taken());
+  assert.deepEqual([said.at(-1), bytes()], ['written', 'abc'])
+})
+
+for (const [name, fields] of [
+  ['a line end in a value', { x: 'a\r\ny: 1' }],
+  ['a name that is none', { 'x y': 'a' }],
+  ['framing', { 'transfer-encoding': 'chunked' }]
+] as const) {
+  test(`trailers that cannot be sent end the exchange: ${name}`, async () => {
+    const { content, said, bytes } = connection()
+    content('chunked').start(Readable.from([], { objectMode: false }), { announced: [], read: () => fields })
+    await settle()
+    await settle()
+    assert.deepEqual([said, bytes()], [['SLUICE_BAD_REQUEST'], ''])
+  })
+}
 
 test('an empty source is the end at once', async () => {
   const { content, said, bytes } = connection()

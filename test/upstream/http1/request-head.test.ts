@@ -82,6 +82,29 @@ const SENT: [string, Partial<UpstreamRequest>, string, Announced][] = [
     { method: 'PUT', body: stream() },
     'PUT / HTTP/1.1\r\nhost: h\r\nconnection: keep-alive\r\ntransfer-encoding: chunked\r\n\r\n',
     'chunked'
+  ],
+  [
+    'trailers are announced behind chunks',
+    { method: 'PUT', body: stream(), trailers: { announced: ['x-a', 'x-b'], read: () => ({}) } },
+    'PUT / HTTP/1.1\r\nhost: h\r\nconnection: keep-alive\r\ntransfer-encoding: chunked\r\ntrailer: x-a, x-b\r\n\r\n',
+    'chunked'
+  ],
+  [
+    'and not where none are',
+    { method: 'PUT', body: stream(), trailers: { announced: [], read: () => ({}) } },
+    'PUT / HTTP/1.1\r\nhost: h\r\nconnection: keep-alive\r\ntransfer-encoding: chunked\r\n\r\n',
+    'chunked'
+  ],
+  [
+    'nor behind a length',
+    {
+      method: 'PUT',
+      body: stream(),
+      fields: { host: 'h', 'content-length': '7', trailer: 'x-a' },
+      trailers: { announced: ['x-a'], read: () => ({}) }
+    },
+    'PUT / HTTP/1.1\r\nhost: h\r\nconnection: keep-alive\r\ncontent-length: 7\r\n\r\n',
+    7
   ]
 ]
 

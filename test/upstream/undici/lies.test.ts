@@ -1,0 +1,3 @@
+// What upstream/lies.test.ts says of one client holds for the other.
+import '../../support/undici-client'
+import '../lies.test'

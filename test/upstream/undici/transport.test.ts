@@ -1,0 +1,3 @@
+// What upstream/transport.test.ts says of one client holds for the other.
+import '../../support/undici-client'
+import '../transport.test'
