@@ -106,7 +106,7 @@ async function tryServers<R>(errand: Errand<R>): Promise<R> {
     if (lease === undefined) throw abort.reason ?? noneLeft(to.upstream, progress)
     progress.tried.add(lease.server)
     progress.done += 1
-    const outcome = await tryOnce(errand, lease)
+    const outcome = await tryOnce(errand, lease, progress)
     const verdict = verdictOn(errand, outcome, progress)
     const step = { lease, outcome, progress, verdict }
     if (verdict === 'give-up') return giveUp(errand, step)
@@ -225,7 +225,11 @@ function tryAgain(progress: Progress, server: Server): void {
   progress.done -= 1
 }
 
-async function tryOnce<R>({ request, to, abort, dial }: Errand<R>, lease: Lease): Promise<Outcome<R>> {
+async function tryOnce<R>(
+  { request, to, abort, dial }: Errand<R>,
+  lease: Lease,
+  { freeUsed: fresh }: Progress
+): Promise<Outcome<R>> {
   const { url, addresses } = lease.server
   const record: Try = { server: url }
   if (addresses.length > 0) record.addresses = addresses
@@ -238,6 +242,7 @@ async function tryOnce<R>({ request, to, abort, dial }: Errand<R>, lease: Lease)
     collect,
     abort: life.abort,
     record,
+    fresh,
     ...(onInformation && { onInformation })
   }
   try {

@@ -47,7 +47,7 @@ export class Pool {
   /** A connection for one exchange; an idle one without waiting. */
   acquire(call: Call): Connection | Promise<Connection> {
     if (this.#closed) return Promise.reject(this.#refusal())
-    const idle = this.#takeIdle()
+    const idle = call.fresh === true ? undefined : this.#takeIdle()
     if (idle === undefined) return this.#connect(call)
     call.record.connectTime = 0
     return idle
@@ -81,6 +81,7 @@ export class Pool {
   async #connect(call: Call): Promise<Connection> {
     const limit = this.#options.maxConnections
     if (limit > 0 && this.#slots >= limit) {
+      this.#idle.shift()?.destroy(new Error('its place is for a fresh connection'))
       const given = await this.#wait(call)
       if (given !== undefined) {
         call.record.connectTime = 0

@@ -27,6 +27,8 @@ export interface Call {
   readonly abort: Abort
   /** Filled as the call goes on: status or error, and the times. */
   readonly record: Try
+  /** Only a connection that has carried nothing yet will do: one that had idled was dead, and its brothers may be. */
+  readonly fresh?: boolean
   /** 1xx responses but 100 and 101, before the final one. */
   readonly onInformation?: (status: number, fields: Fields) => void
 }

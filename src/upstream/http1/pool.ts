@@ -86,10 +86,12 @@ export class Pool {
 
   #place(exchange: Exchange): void {
     const limit = this.#options.maxConnections
-    const idle = this.#takeIdle()
+    const idle = exchange.call.fresh === true ? undefined : this.#takeIdle()
     if (idle !== undefined) this.#reuse(exchange, idle)
-    else if (limit > 0 && this.#slots >= limit) this.#queue(exchange)
-    else {
+    else if (limit > 0 && this.#slots >= limit) {
+      this.#queue(exchange)
+      this.#idle.shift()?.destroy(new Error('its place is for a fresh connection'))
+    } else {
       this.#slots++
       this.#connect(exchange)
     }
@@ -181,6 +183,12 @@ export class Pool {
   }
 
   #onFree(connection: Connection): void {
+    const [first] = this.#waiting
+    // Its slot is free when it has closed.
+    if (first?.call.fresh === true) {
+      connection.destroy(new Error('its place is for a fresh connection'))
+      return
+    }
     const waiting = this.#nextWaiting()
     if (waiting !== undefined) this.#reuse(waiting, connection)
     else if (this.#closed) connection.destroy(new Error('the pool is closed'))
