@@ -75,7 +75,7 @@ for (const name of COMMON) slot(name.length, name.charCodeAt(0), name.charCodeAt
 export function fieldName(bytes: Buffer, start: number, end: number): string {
   if (end > start) {
     for (const name of slot(end - start, lower(bytes[start]), lower(bytes[end - 1]))) {
-      if (isNamed(name, bytes, start)) return name
+      if (name.length === end - start && isNamed(name, bytes, start)) return name
     }
   }
   return bytes.toString('latin1', start, end).toLowerCase()

@@ -20,6 +20,9 @@ const NOBODY: FramingEvents = { onInterim: nothing, onHead: nothing, onContent: 
 const EMPTY = Buffer.alloc(0)
 const NO_TRAILERS: readonly string[] = []
 
+/** Bytes between the content of two chunks: as many as node allows an extension to have. */
+const MAX_CHUNK_LINE_BYTES = 16 * 1024
+
 /** Reads one response after the other, each only after `begin`. */
 export class Framing {
   readonly #parser: Parser
@@ -171,6 +174,7 @@ export class Framing {
   #onName(start: number, end: number): void {
     const raw = this.#raw
     const name = fieldName(this.#chunk, start, end)
+    if (raw.length === 0 && this.#state === 'chunked') this.#noteOverhead(start)
     if (raw.length % 2 === 0) raw.push(name)
     else raw[raw.length - 1] += name
   }
@@ -184,7 +188,7 @@ export class Framing {
 
   #onHeadersComplete(status: number): number {
     const raw = trimmed(this.#raw)
-    const head = readHead(this.#asked, { status, version: this.#parser.version, raw })
+    const head = this.#agreed(readHead(this.#asked, { status, version: this.#parser.version, raw }))
     if (typeof head === 'string') {
       this.#fail(head)
       return REFUSE
@@ -194,6 +198,12 @@ export class Framing {
     return head.delimiter === 'chunked' ? PAUSE : NO_CONTENT
   }
 
+  /** Chunks are the parser's to read: what it does not take for chunked we must not. */
+  #agreed(head: Head | string): Head | string {
+    const isChunked = typeof head !== 'string' && head.delimiter === 'chunked'
+    return isChunked && this.#parser.needsEnd ? 'invalid transfer-encoding' : head
+  }
+
   #onContent(start: number, end: number): void {
     this.#noteOverhead(start)
     this.#overhead = 0
@@ -201,11 +211,12 @@ export class Framing {
     this.#content.push(start, end)
   }
 
-  /** Sizes, extensions and trailers must not be without end. */
+  /** Sizes, extensions and trailers must not be without end; only trailers may be as long as a head. */
   #noteOverhead(at: number): void {
     this.#overhead += at - this.#contentEnd
     this.#contentEnd = at
-    if (this.#overhead > MAX_HEAD_BYTES) this.#fail('a chunk extension or trailer section that is too long')
+    const most = this.#raw.length === 0 ? MAX_CHUNK_LINE_BYTES : MAX_HEAD_BYTES
+    if (this.#overhead > most) this.#fail('a chunk extension or trailer section that is too long')
   }
 
   #beginHead(): void {

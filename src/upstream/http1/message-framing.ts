@@ -1,4 +1,5 @@
 // PURE. What a response head says of its content and of its connection (RFC 9112 §6.3, §9.3; Keep-Alive: draft-thomson-hybi-http-timeout).
+import { trimOws } from '../../http/fields'
 import { hasNoContent, refuseHead } from '../response-head'
 
 /** How the content of a response is delimited; `tunnel`: what follows is no HTTP. */
@@ -89,7 +90,7 @@ function isPersistent({
   if (status === 204 && (said.coding !== undefined || Number(said.length ?? 0) > 0)) return false
   if (status === 304 && said.coding !== undefined) return false
   if (said.connection === '') return version === 11
-  const options = said.connection.toLowerCase().split(',').map(trimmed)
+  const options = said.connection.toLowerCase().split(',').map(trimOws)
   if (options.includes('close')) return false
   // RFC 9112 §6.1: chunked from HTTP/1.0 is faulty framing; what is read once must not be relied on twice.
   return version === 11 || (said.coding === undefined && options.includes('keep-alive'))
@@ -114,12 +115,8 @@ function notePersistence(said: Statements, name: string, value: string): void {
 
 function parameter(value: string, name: string): number | undefined {
   for (const part of value.toLowerCase().split(',')) {
-    const [key = '', text = ''] = part.split('=').map(trimmed)
+    const [key = '', text = ''] = part.split('=').map(trimOws)
     if (key === name && /^\d{1,9}$/.test(text)) return Number(text)
   }
   return undefined
-}
-
-function trimmed(text: string): string {
-  return text.trim()
 }

@@ -113,6 +113,16 @@ const WHOLE: [string, string, Expected, Asked?][] = [
     { complete: true, persistent: true }
   ],
   [
+    'HTTP/1.0 keep-alive with a hard space behind it, which is no white space',
+    'HTTP/1.0 200 OK\r\nConnection: keep-alive\xa0\r\nContent-Length: 1\r\n\r\na',
+    { complete: true, persistent: false }
+  ],
+  [
+    'long extensions and longer trailers, each within its limit',
+    `${chunked}1;${'e'.repeat(16_000)}\r\na\r\n0;${'e'.repeat(16_000)}\r\nx: ${'t'.repeat(40_000)}\r\n\r\n`,
+    { content: 'a', complete: true, persistent: true }
+  ],
+  [
     'chunked from HTTP/1.0',
     'HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n',
     { content: 'a', complete: true, persistent: false }
@@ -192,6 +202,7 @@ const REFUSED: [string, string, Asked?][] = [
   ['xchunked', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n'],
   ['an empty coding', 'HTTP/1.1 200 OK\r\nTransfer-Encoding:\r\n\r\n'],
   ['a vertical tab behind chunked', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\x0b\r\n\r\n0\r\n\r\n'],
+  ['a tab behind chunked', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\t\r\n\r\n0\r\n\r\n'],
   ['a hard space behind chunked', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\xa0\r\n\r\n0\r\n\r\n'],
   ['a space before the colon', 'HTTP/1.1 200 OK\r\nContent-Length : 0\r\n\r\n'],
   ['a space in a name', 'HTTP/1.1 200 OK\r\nx a: 1\r\n\r\n'],
@@ -222,6 +233,8 @@ const REFUSED: [string, string, Asked?][] = [
   ['a chunk size beyond 64 bits', `${chunked}ffffffffffffffffff\r\nab\r\n`],
   ['a chunk extension ended by LF', `${chunked}1;a\nb\r\na\r\n0\r\n\r\n`],
   ['a chunk extension without end', `${chunked}1;${long}`],
+  ['a chunk extension above 16 KiB', `${chunked}1;${long.slice(0, 16_400)}\r\na\r\n0\r\n\r\n`],
+  ['an extension of the last chunk above 16 KiB', `${chunked}0;${long.slice(0, 16_400)}\r\nx: 1\r\n\r\n`],
   ['trailers without end', `${chunked}0\r\n${'x: 1\r\n'.repeat(12_000)}`],
   ['too many trailers', `${chunked}0\r\n${tooMany}\r\n`],
   ['a folded trailer', `${chunked}0\r\nx: a\r\n b\r\n\r\n`],
