@@ -28,7 +28,7 @@ export interface Call {
   /** Filled as the call goes on: status or error, and the times. */
   readonly record: Try
   /** 1xx responses but 100 and 101, before the final one. */
-  readonly onInformation?: (status: number, fields: Fields) => void
+  readonly onInformation?: ((status: number, fields: Fields) => void) | undefined
 }
 
 /** The answer to an upgrade: the joined connection, or the server's refusal, which is an ordinary response. */
