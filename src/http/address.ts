@@ -47,8 +47,8 @@ export function normaliseAddress(text: string | undefined): string | undefined {
 
 /** The client as Fastify's `trustProxy` found it; the peer when that is no address; `unix:` when there is none. */
 export function clientAddress(ip: string | undefined, peer: string | undefined): string {
-  // The kernel's own text needs no second look, unless it has a zone or an IPv4 part.
-  if (ip !== undefined && ip === peer && /^[0-9a-f:]{2,39}$/.test(ip)) return ip
+  // The kernel's own text needs no second look, unless it has a zone, or an IPv4 part after an IPv6 one.
+  if (ip !== undefined && ip === peer && /^(?:[0-9a-f:]{2,39}|[0-9.]{7,15})$/.test(ip)) return ip
   return normaliseAddress(ip) ?? normaliseAddress(peer) ?? UNIX_PEER
 }
 

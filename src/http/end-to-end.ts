@@ -1,5 +1,6 @@
 // PURE. Which fields belong to one connection only and go no further (RFC 9110 §7.6.1).
 import { addLine } from './field-lines'
+import { emptyFields } from './fields'
 import type { Fields } from './message'
 
 /** Fields that speak about the connection; `trailer` is written anew by whoever sends trailers. */
@@ -40,13 +41,14 @@ export const PROTECTED: ReadonlySet<string> = new Set([
 ])
 
 const COLON = 0x3a
+const CONNECTION = 'connection'
 
 const NONE: ReadonlySet<string> = new Set()
 
 /** A copy without hop-by-hop fields and those that `connection` names. */
 export function endToEnd(fields: Fields): Fields {
   const nominated = nominations(fields.connection)
-  const kept: Fields = Object.create(null)
+  const kept = emptyFields()
   for (const name in fields) {
     const value = fields[name]
     if (value !== undefined && !isDropped(name, nominated)) kept[name] = value
@@ -63,19 +65,41 @@ export function requestFields(fields: Fields): Fields {
 
 /** End-to-end fields of a response, from names and values in turn as they came. */
 export function responseFields(raw: readonly string[]): Fields {
-  return endToEnd(collectFields(raw))
+  const nominated = nominations(connectionLines(raw))
+  return collected(raw, (name) => !isDropped(name, nominated))
 }
 
 /** A response's names and values in turn → fields: lower case, in order, several lines as `field-lines` has it. */
 export function collectFields(raw: readonly string[]): Fields {
-  const fields: Fields = Object.create(null)
+  return collected(raw, isAny)
+}
+
+function collected(raw: readonly string[], isKept: (name: string) => boolean): Fields {
+  const fields = emptyFields()
   for (let index = 0; index + 1 < raw.length; index += 2) {
     const name = (raw[index] as string).toLowerCase()
+    if (!isKept(name)) continue
     const value = raw[index + 1] as string
     const before = fields[name]
     fields[name] = before === undefined ? value : addLine(name, before, value)
   }
   return fields
+}
+
+function isAny(): boolean {
+  return true
+}
+
+/** All lines of `connection`; only its length can match, which spares lower-casing every name. */
+function connectionLines(raw: readonly string[]): string | undefined {
+  let lines: string | undefined
+  for (let index = 0; index + 1 < raw.length; index += 2) {
+    const name = raw[index] as string
+    if (name.length !== CONNECTION.length || name.toLowerCase() !== CONNECTION) continue
+    const value = raw[index + 1] as string
+    lines = lines === undefined ? value : `${lines},${value}`
+  }
+  return lines
 }
 
 /** Trailer fields that may be passed on: none that frames, routes or authenticates (RFC 9110 §6.5.1). */

@@ -7,6 +7,14 @@ const QUOTE = 0x22
 const COMMA = 0x2c
 const BACKSLASH = 0x5c
 
+/**
+ * A record without a prototype, since names come from the wire. `Object.create(null)` would begin as a hash table, which takes
+ * twice as long to fill and to read.
+ */
+export function emptyFields(): Fields {
+  return Object.setPrototypeOf({}, null) as Fields
+}
+
 /** Members of a comma list over all lines; commas in quoted strings do not split, empty members are dropped (§5.6.1). */
 export function listMembers(value: string | string[] | undefined): string[] {
   if (value === undefined) return []

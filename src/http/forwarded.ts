@@ -71,19 +71,20 @@ export function resolveForwarded(options: boolean | ForwardedOptions = true): Re
 
 /** Replaces whatever the client said about forwarding by what we know; `fields` is the upstream request's own. */
 export function setForwarded(fields: Fields, facts: ForwardedFacts, options: ResolvedForwarded): void {
+  const client = clientAddress(facts.ip, facts.peer)
   dropForwarded(fields)
-  if (options.for) setField(fields, 'x-forwarded-for', addressChain(facts).join(', '))
+  if (options.for) setField(fields, 'x-forwarded-for', addressChain(facts, client).join(', '))
   if (options.proto) setField(fields, 'x-forwarded-proto', publicScheme(facts.protocol))
   if (options.host) setField(fields, 'x-forwarded-host', publicHost(facts.host))
-  if (options.realIp) setField(fields, 'x-real-ip', realIp(facts))
+  if (options.realIp && client !== UNIX_PEER) fields['x-real-ip'] = client
   if (options.via) fields.via = appendVia(fields.via, facts)
   if (options.requestId) setRequestId(fields, facts.requestId)
-  if (options.rfc7239) fields.forwarded = forwardedValue(facts)
+  if (options.rfc7239) fields.forwarded = forwardedValue(facts, client)
 }
 
 /** Removes all that a client may have sent as `Forwarded`, `X-Forwarded-*` and `X-Real-IP`, in any alias. */
 export function dropForwarded(fields: Fields): void {
-  for (const name of Object.keys(fields)) {
+  for (const name in fields) {
     const first = name.charCodeAt(0)
     if ((first === LETTER_X || first === LETTER_F) && isForwardedName(plainName(name))) delete fields[name]
   }
@@ -128,12 +129,9 @@ function isForwardedName(name: string): boolean {
 }
 
 /** The client first, the peer last. Hops without an address (unix sockets, text) are left out. */
-function addressChain({ ips, ip, peer }: ForwardedFacts): string[] {
+function addressChain({ ips }: ForwardedFacts, client: string): string[] {
   const chain: string[] = []
-  if (ips === undefined) {
-    const address = clientAddress(ip, peer)
-    return address === UNIX_PEER ? chain : [address]
-  }
+  if (ips === undefined) return client === UNIX_PEER ? chain : [client]
   for (let index = ips.length - 1; index >= 0; index--) {
     const address = normaliseAddress(ips[index])
     if (address !== undefined) chain.push(address)
@@ -153,11 +151,6 @@ function publicHost(host: string | undefined): string {
   return host !== undefined && /^[\w.~%:[\]-]+$/.test(host) ? host : ''
 }
 
-function realIp({ ip, peer }: ForwardedFacts): string {
-  const address = clientAddress(ip, peer)
-  return address === UNIX_PEER ? '' : address
-}
-
 /** HTTP/2 has no minor version (RFC 9113 §1). */
 function appendVia(via: string | string[] | undefined, { httpVersion, viaId }: ForwardedFacts): string {
   const own = `${httpVersion === '2.0' ? '2' : httpVersion} ${viaId}`
@@ -167,7 +160,7 @@ function appendVia(via: string | string[] | undefined, { httpVersion, viaId }: F
 
 /** An own `genReqId` may return text that no field can carry; it is then not sent. */
 function setRequestId(fields: Fields, requestId: string): void {
-  for (const name of Object.keys(fields)) {
+  for (const name in fields) {
     // The comparison of lengths passes over nearly every name; an alias is as long as the name.
     if (name.length === REQUEST_ID.length && plainName(name) === REQUEST_ID) delete fields[name]
   }
@@ -176,8 +169,8 @@ function setRequestId(fields: Fields, requestId: string): void {
 }
 
 /** RFC 7239 §4: one element per hop; what the client itself said stands in the first. */
-function forwardedValue(facts: ForwardedFacts): string {
-  const [client = 'unknown', ...proxies] = addressChain(facts)
+function forwardedValue(facts: ForwardedFacts, peer: string): string {
+  const [client = 'unknown', ...proxies] = addressChain(facts, peer)
   const host = publicHost(facts.host)
   const proto = publicScheme(facts.protocol)
   let value = `for=${node(client)}`

@@ -9,6 +9,7 @@ import {
   blames,
   type Failure,
   failsRequest,
+  isFailure,
   nextUpstream,
   type Repeatable,
   repeatsWork,
@@ -32,7 +33,7 @@ export interface Destination {
   readonly collect: number
   /** Gets a record for each try. */
   readonly tries: Try[]
-  readonly onInformation?: (status: number, fields: Fields) => void
+  readonly onInformation?: ((status: number, fields: Fields) => void) | undefined
   /** What of the request decides about its server. */
   readonly wish?: Wish | undefined
   /** Told the server whose answer is passed on, when the client is to come back to it. */
@@ -199,16 +200,12 @@ function letGo<R>({ to, dial }: Errand<R>, lease: Lease, outcome: Outcome<R>): v
 }
 
 function verdictOn<R>({ request, to, abort }: Errand<R>, outcome: Outcome<R>, progress: Progress): Verdict {
-  if (abort.reason !== undefined) return 'give-up'
-  const repeatable = repeatableOf(request)
+  if (abort.reason !== undefined || !isFailure(outcome)) return 'give-up'
+  const { max, on, timeoutMs, budget } = to.retry
   const { done, freeUsed, startedAt } = progress
-  const verdict = nextUpstream(outcome, repeatable, {
-    done,
-    freeUsed,
-    elapsedMs: performance.now() - startedAt,
-    ...to.retry
-  })
-  const { budget } = to.retry
+  const elapsedMs = performance.now() - startedAt
+  const tries = { done, freeUsed, elapsedMs, max, on, timeoutMs }
+  const verdict = nextUpstream(outcome, repeatableOf(request), tries)
   if (verdict !== 'next' || budget === null || !repeatsWork(outcome)) return verdict
   return to.upstream.intake.mayRepeat(budget) ? 'next' : 'give-up'
 }
@@ -236,15 +233,7 @@ async function tryOnce<R>(
   to.tries.push(record)
   const { timeouts, collect, onInformation } = to
   const life = lifeOfTry(abort, timeouts.try, record.server)
-  const call = {
-    request,
-    timeouts,
-    collect,
-    abort: life.abort,
-    record,
-    fresh,
-    ...(onInformation && { onInformation })
-  }
+  const call = { request, timeouts, collect, abort: life.abort, record, fresh, onInformation }
   try {
     const result = await dial.call(lease.transport, call)
     return { result, status: dial.status(result) }

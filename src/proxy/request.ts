@@ -83,10 +83,10 @@ function setHost(
   to: UpstreamRef
 ): void {
   const { host } = route.headers
-  delete fields.host
   if (typeof host === 'function') setField(fields, 'host', ruleValue(host, request))
   else if (typeof host === 'object') fields.host = host.text
   else if (host === 'client' || (host === 'auto' && !to.secure)) fields.host = authority
+  else delete fields.host
 }
 
 function setField(fields: Fields, name: string, value: string | null): void {

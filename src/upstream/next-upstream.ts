@@ -75,6 +75,11 @@ export function isIdempotent(method: string): boolean {
   return IDEMPOTENT.has(method)
 }
 
+/** Whether the try ended in what `retry.on` could list. */
+export function isFailure(ended: Failure): boolean {
+  return kindOf(ended) !== undefined
+}
+
 /** What follows a failed try. */
 export function nextUpstream(failure: Failure, request: Repeatable, tries: Tries): Verdict {
   const kind = kindOf(failure)

@@ -30,7 +30,7 @@ export interface Call {
   /** Only a connection that has carried nothing yet will do: one that had idled was dead, and its brothers may be. */
   readonly fresh?: boolean
   /** 1xx responses but 100 and 101, before the final one. */
-  readonly onInformation?: (status: number, fields: Fields) => void
+  readonly onInformation?: ((status: number, fields: Fields) => void) | undefined
 }
 
 /** The answer to an upgrade: the joined connection, or the server's refusal, which is an ordinary response. */
