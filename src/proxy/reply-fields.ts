@@ -1,5 +1,25 @@
-// The fields of a reply at a moment, and back to them: an answer that an error takes the place of leaves none of its own.
+// The fields of a reply: those at a moment, and back to them, as an answer that an error takes the place of leaves none of its own.
 import type { FastifyReply } from 'fastify'
+
+/** Where Fastify keeps a reply's fields and trailers; a test pins it. */
+let fieldsKey: symbol | undefined
+let trailersKey: symbol | undefined
+
+/** The fields themselves, by their names in lower case; undefined with a Fastify that keeps them elsewhere. */
+export function fieldsOn(reply: FastifyReply): Record<string, unknown> | undefined {
+  fieldsKey ??= symbolOf(reply, 'fastify.reply.headers')
+  return (reply as unknown as Record<symbol, Record<string, unknown>>)[fieldsKey as symbol]
+}
+
+/** Whether `reply.trailer` was called; true when it cannot be told. */
+export function hasTrailers(reply: FastifyReply): boolean {
+  trailersKey ??= symbolOf(reply, 'fastify.reply.trailers')
+  return (reply as unknown as Record<symbol, unknown>)[trailersKey as symbol] !== null
+}
+
+function symbolOf(reply: FastifyReply, description: string): symbol | undefined {
+  return Object.getOwnPropertySymbols(reply).find((symbol) => symbol.description === description)
+}
 
 /** The reply's fields at a moment. */
 export type ReplyFields = ReturnType<FastifyReply['getHeaders']>
