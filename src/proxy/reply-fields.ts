@@ -1,5 +1,6 @@
 // The fields of a reply: those at a moment, and back to them, as an answer that an error takes the place of leaves none of its own.
 import type { FastifyReply } from 'fastify'
+import type { Fields } from '../http/message'
 
 /** Where Fastify keeps a reply's fields and trailers; a test pins it. */
 let fieldsKey: symbol | undefined
@@ -22,7 +23,25 @@ function symbolOf(reply: FastifyReply, description: string): symbol | undefined 
 }
 
 /** The reply's fields at a moment. */
-export type ReplyFields = ReturnType<FastifyReply['getHeaders']>
+export type ReplyFields = Readonly<ReturnType<FastifyReply['getHeaders']>>
+
+/** Of a reply that has none yet. */
+export const NO_FIELDS = Object.freeze({}) as ReplyFields
+
+/** The reply's fields as they are now. */
+export function fieldsNow(reply: FastifyReply): ReplyFields {
+  const own = fieldsOn(reply)
+  if (own === undefined || reply.raw.getHeaderNames().length > 0) return reply.getHeaders()
+  for (const _ in own) return reply.getHeaders()
+  return NO_FIELDS
+}
+
+/** Lays fields on a reply that has none of their names; the names are in lower case. */
+export function layFields(reply: FastifyReply, fields: Fields): void {
+  const own = fieldsOn(reply)
+  if (own === undefined) reply.headers(fields)
+  else Object.assign(own, fields)
+}
 
 /** Nothing stays of what has come onto the reply since. Without effect once the head is out. */
 export function restoreFields(reply: FastifyReply, before: ReplyFields): void {
