@@ -163,8 +163,8 @@ const RESOLVERS: Record<string, Resolve> = {
     return { ...rest, passes }
   },
   headers: (given) => {
-    const { hides, ...rest } = resolveHeaders(given, 'h')
-    return { ...rest, hidden: ['server', 'x-powered-by', 'x-accel-expires', 'via'].map(hides) }
+    const { shown, ...rest } = resolveHeaders(given, 'h')
+    return { ...rest, shown: shown({ server: '', 'x-powered-by': '', 'x-accel-expires': '', via: '' }) }
   },
   forwarded: (given) => resolveForwarded(given),
   timeouts: (given) => resolveTimeouts(given, 'timeouts'),

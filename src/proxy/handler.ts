@@ -14,6 +14,7 @@ import { answerError, answerStatus } from './error-page'
 import type { RequestExchange } from './exchange'
 import { endWithAnswer } from './linger'
 import { answerPurge } from './purge'
+import { fieldsNow } from './reply-fields'
 import { publicAuthority } from './request'
 import { fromOptions } from './requestable'
 import { localPath } from './response'
@@ -66,7 +67,7 @@ type Files = NonNullable<RequestExchange['settings']['static']>
 function serveFile(exchange: RequestExchange, files: Files): void {
   const { request, reply, settings, target } = exchange
   exchange.sent = 'file'
-  exchange.fieldsBefore = reply.getHeaders()
+  exchange.fieldsBefore = fieldsNow(reply)
   files
     .serve(request, reply, pathBelow(settings, target))
     .then((outcome) => {

@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { optionError, type SluiceError } from '../errors'
 import { isFieldValue, isToken } from '../http/fields'
 import { type Duration, durationMs } from '../units'
+import { type Shown, without } from './hidden'
 
 /** A field value: text, a function of the request (null removes), or null / '' to remove. */
 export type FieldRule = string | null | ((request: FastifyRequest) => string | null)
@@ -72,7 +73,7 @@ export interface ResolvedHeaders {
   readonly response: readonly (readonly [string, FieldRule | { readonly append: string }])[]
   /** Hidden names; `*` at the end stands for the rest. */
   readonly hidden: readonly string[]
-  readonly hides: (name: string) => boolean
+  readonly shown: Shown
 }
 
 export interface ResolvedTimeouts {
@@ -183,7 +184,7 @@ export function resolveHeaders(
     request,
     response,
     hidden,
-    hides: hides(hidden, passed)
+    shown: without(hidden, passed)
   }
 }
 
@@ -213,12 +214,6 @@ function entriesOf<T>(rules: Readonly<Record<string, T>>, path: string): [string
       throw optionError(`${path}.${name}`, `${JSON.stringify(value)} is no field value`)
     return [name.toLowerCase(), rule]
   })
-}
-
-function hides(names: readonly string[], passed: ReadonlySet<string>): (name: string) => boolean {
-  const exact = new Set(names.filter((name) => !name.endsWith('*')))
-  const starts = names.filter((name) => name.endsWith('*')).map((name) => name.slice(0, -1))
-  return (name) => exact.has(name) || (starts.some((start) => name.startsWith(start)) && !passed.has(name))
 }
 
 /** Durations in milliseconds, 0 = off. */

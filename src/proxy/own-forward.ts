@@ -12,6 +12,7 @@ import { evaluateRules, responseRulesHook } from './response-rules'
 import type { Route } from './route'
 import { contextOf, contextWith, handlerBefore, perContext, type SendHook, setContext } from './route-context'
 import { send } from './send'
+import { wholeHook } from './whole'
 
 /** Forwards the reply's request by the rules of the route. Returns the reply, for handlers that are async. */
 export function forwardReply(
@@ -68,7 +69,7 @@ function onward(exchange: RequestExchange): void {
 const forwardContext = perContext((context) =>
   contextWith(context, {
     errorHandler: handlerBefore(context.errorHandler, onForwardError),
-    onSend: [ourAnswersOnly, ...(context.onSend ?? []), keepLength, alteredHook, applyRules]
+    onSend: [ourAnswersOnly, ...(context.onSend ?? []), keepLength, alteredHook, applyRules, wholeHook]
   })
 )
 

@@ -24,6 +24,7 @@ import { appendField } from './response-rules'
 import { contextOf, contextWith, handlerBefore, perContext, setContext } from './route-context'
 import { sendBody } from './send'
 import type { SendTimeout } from './send-timeout'
+import { wholeHook } from './whole'
 
 /** Stands in the keys of stored answers where those of a mounted route have the upstream's name. */
 export const OWN_HANDLERS = '(app)'
@@ -159,7 +160,7 @@ function send(own: OwnExchange, { policy, sendTimeout }: OwnCache, { response, o
 const sendContext = perContext((context) =>
   contextWith(context, {
     errorHandler: handlerBefore(context.errorHandler, takeBackAnswer),
-    onSend: context.onSend && [...context.onSend, alteredHook]
+    onSend: [...(context.onSend ?? []), alteredHook, wholeHook]
   })
 )
 

@@ -15,7 +15,8 @@ import { countPiped } from './count'
 import { answerStatus } from './error-page'
 import type { RequestExchange } from './exchange'
 import { endWithAnswer } from './linger'
-import { publicLocation } from './response'
+import { fieldsNow, layFields, NO_FIELDS } from './reply-fields'
+import { type CookieRewrite, publicLocation } from './response'
 import { appendField } from './response-rules'
 import type { UpstreamRef } from './route'
 
@@ -48,30 +49,39 @@ export function sendWhole(exchange: RequestExchange, response: UpstreamResponse,
 /** Fields that hooks of the app have set win over the upstream's; Set-Cookie and Vary add up. */
 function setFields(exchange: RequestExchange, fields: Fields, from: UpstreamRef): void {
   const { reply, settings } = exchange
-  const before = reply.getHeaders()
+  const before = fieldsNow(reply)
   exchange.fieldsBefore = before
-  for (const name in fields) {
-    if (settings.headers.hides(name)) continue
-    const value = publicValue(exchange, name, fields[name] as string | string[], from)
-    if (before[name] === undefined) reply.header(name, value)
-    else merge(exchange, name, value)
-  }
+  const shown = publicFields(exchange, settings.headers.shown(fields), from)
+  if (before === NO_FIELDS) layFields(reply, shown)
+  else for (const name in shown) setField(exchange, name, shown[name] as string | string[])
   setCacheFields(exchange)
   setStickyCookie(exchange, fields)
 }
 
-function publicValue(
-  exchange: RequestExchange,
-  name: string,
-  value: string | string[],
-  from: UpstreamRef
-): string | string[] {
-  const { settings, target } = exchange
-  if (name === 'location' && settings.rewriteLocation && typeof value === 'string') {
-    return publicLocation(value, { upstream: from, path: target.path, rewrite: settings.rewrite })
+/** Redirects and cookies brought to the public side. Fastify adds to a list of cookies that it is given. */
+function publicFields({ settings, target }: RequestExchange, fields: Fields, from: UpstreamRef): Fields {
+  const { location, 'set-cookie': cookies } = fields
+  if (location === undefined && cookies === undefined) return fields
+  const shown = { ...fields }
+  if (typeof location === 'string' && settings.rewriteLocation) {
+    shown.location = publicLocation(location, {
+      upstream: from,
+      path: target.path,
+      rewrite: settings.rewrite
+    })
   }
-  if (name === 'set-cookie' && settings.cookies !== null) return [value].flat().map(settings.cookies)
-  return value
+  if (cookies !== undefined) shown['set-cookie'] = publicCookies(cookies, settings.cookies)
+  return shown
+}
+
+function publicCookies(cookies: string | string[], rewrite: CookieRewrite | null): string | string[] {
+  if (rewrite !== null) return [cookies].flat().map(rewrite)
+  return typeof cookies === 'string' ? cookies : [...cookies]
+}
+
+function setField(exchange: RequestExchange, name: string, value: string | string[]): void {
+  if (exchange.fieldsBefore?.[name] === undefined) exchange.reply.header(name, value)
+  else merge(exchange, name, value)
 }
 
 /** The reply has the field already. */

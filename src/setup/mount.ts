@@ -17,6 +17,7 @@ import { handle } from '../proxy/handler'
 import { limitHook } from '../proxy/limit'
 import { responseRulesHook } from '../proxy/response-rules'
 import type { Route } from '../proxy/route'
+import { wholeHook } from '../proxy/whole'
 import { type ResolvedWebsocket, resolveWebsocket } from '../websocket/options'
 import type { Upgrades } from '../websocket/upgrade'
 import { CATCH_ALL } from './catch-all'
@@ -153,7 +154,11 @@ function fastifyRoute(
     ...(preParsing !== undefined && { preParsing }),
     ...(preValidation !== undefined && { preValidation }),
     preHandler: [restoreHook, ...listOf(options.preHandler), tunnel] as never,
-    [kLast]: [alteredHook, ...(route.headers.response.length > 0 ? [responseRulesHook(route)] : [])],
+    [kLast]: [
+      alteredHook,
+      ...(route.headers.response.length > 0 ? [responseRulesHook(route)] : []),
+      wholeHook
+    ],
     // Lists of the app's routes (OpenAPI) would show every method of a catch-all.
     schema: { hide: true } as FastifySchema,
     errorHandler: onRouteError,
