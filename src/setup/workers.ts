@@ -1,6 +1,7 @@
 // Workers of node:cluster: what one shares with the others through their primary, and the warning when they cannot.
 import type { FastifyBaseLogger } from 'fastify'
 import { NODE_TIMERS } from '../cache/lock'
+import { type Spread, spreadPromptly } from '../cache/spread'
 import { WorkerSpread } from '../cache/worker-spread'
 import { type Channel, workerChannel } from '../cluster/channel'
 import type { Registry } from './registry'
@@ -12,10 +13,16 @@ export function channelToPrimary(): Channel | undefined {
   return workerChannel(NODE_TIMERS)
 }
 
-/** The way of a zone in memory only; undefined when there are no other workers. */
-export function spreadToWorkers(zone: string): WorkerSpread | undefined {
+/** How the purges of a zone spread, beside the file of its directory; undefined for one in memory when there are no other workers. */
+export function spreadOf(zone: string, file: Spread): Spread
+export function spreadOf(zone: string, file?: Spread): Spread | undefined
+export function spreadOf(zone: string, file?: Spread): Spread | undefined {
   const channel = channelToPrimary()
-  return channel && new WorkerSpread({ channel, zone, now: Date.now })
+  if (channel === undefined) return file
+  const parts = { channel, zone, now: Date.now }
+  return file === undefined
+    ? new WorkerSpread({ ...parts, missed: 'all' })
+    : spreadPromptly(file, new WorkerSpread({ ...parts, missed: 'learnt' }))
 }
 
 /** One line, as soon as it is known, when the primary does not relay what these caches and limits have to share. */
