@@ -30,7 +30,7 @@ import { readRegistration } from './setup/schema'
 import { allSessions, furtherServers, refuseSelf, type Sessions, watchSessions } from './setup/server'
 import { asRouted, openUpgrades } from './setup/tunnel'
 import { warnAbout } from './setup/warnings'
-import { warnWithoutPrimary } from './setup/workers'
+import { channelToPrimary, warnWithoutPrimary } from './setup/workers'
 import { openZone } from './setup/zone'
 import { fastifyStaticOptions } from './static/handler'
 import { fastifyStatic } from './static/library'
@@ -66,7 +66,7 @@ export const plugin: FastifyPluginAsync<SluiceOptions> = async (app, given) => {
     async (child) => mountAll(child, registry, { routes, redis, log: recordLog(app, register) }),
     register
   )
-  if (first) warnAbout(app, routes)
+  if (first) warnAbout(app)
 }
 
 /** Once per context: two encapsulated plugins of an app may both register. */
@@ -107,7 +107,7 @@ function install(app: FastifyInstance, registry: Registry): void {
     loop.start()
     const unused = registry.unused()
     if (unused.length > 0) app.log.warn(`defined and used by no route: ${unused.join(', ')}`)
-    void warnWithoutPrimary(app.log, registry.memoryCaches)
+    void warnWithoutPrimary(app.log, registry)
   })
   app.addHook('preClose', async () => {
     drain.close()
@@ -153,10 +153,12 @@ async function mountAll(
   await openSpills(routes, registry.spills, child.log)
   addMethods(child, registry, routes)
   const shares = shareMethods(routes, child.supportedMethods)
+  const limited = routes.filter(({ options }) => options.rateLimit)
+  if (redis === undefined) registry.ownLimits.push(...limited.map(({ url }) => url))
   const around: Surroundings = {
     registry,
     bodyLimit: child.initialConfig.bodyLimit ?? FASTIFY_BODY_LIMIT,
-    limiter: routes.some(({ options }) => options.rateLimit) ? await limiterFor(child, redis) : undefined
+    limiter: limited.length > 0 ? await limiterFor(child, redis) : undefined
   }
   for (const named of routes) {
     const { methods, allow } = shares.get(named) as NonNullable<ReturnType<typeof shares.get>>
@@ -184,9 +186,13 @@ function recordLog(
 
 /** Apart from the app's own @fastify/rate-limit. */
 function limiterFor({ log }: FastifyInstance, redis: Shared['redis']): Promise<RateLimiter> {
+  const channel = channelToPrimary()
+  const shared = redis ? { redis } : channel && { channel }
+  const where = redis ? 'Redis' : 'the primary'
   return createRateLimiter({
     now: () => performance.now(),
-    ...(redis && { redis }),
-    onRedisFailure: (error) => log.error({ err: error }, 'rateLimit: Redis does not answer; requests pass')
+    ...shared,
+    onFailure: (error) =>
+      log.error({ err: error }, `rateLimit: ${where} does not answer; this process counts alone`)
   })
 }

@@ -96,7 +96,6 @@ const HELD_BY: Record<string, string> = {
   'cache/arriving': 'cache/share',
   'cache/directive-record': 'cache/directives',
   'cache/stored-head': 'cache/admit',
-  'cache/spread': 'cache/ban-file',
   'cache/store/buffer-entry': 'cache/store/memory',
   'cache/store/disk-content': 'cache/store/disk-damage',
   'cache/store/disk-directory': 'cache/store/disk',

@@ -17,3 +17,22 @@ export interface Spread {
   subscribe(bans: BanList): Promise<void>
   close(): Promise<void>
 }
+
+/**
+ * By both: `lasting` decides whether the others know it, `prompt` tells those that are there at once. Who does not hear it that
+ * way learns it the other.
+ */
+export function spreadPromptly(lasting: Spread, prompt: Spread): Spread {
+  return {
+    async publish(ban) {
+      await Promise.all([lasting.publish(ban), prompt.publish(ban).catch(() => undefined)])
+    },
+    async subscribe(bans) {
+      await prompt.subscribe(bans)
+      await lasting.subscribe(bans)
+    },
+    async close() {
+      await Promise.all([lasting.close(), prompt.close()])
+    }
+  }
+}

@@ -1,4 +1,4 @@
-// Purges between the workers of node:cluster, for zones without a directory to share: through the primary.
+// Purges between the workers of node:cluster: through the primary.
 import type { Channel } from '../cluster/channel'
 import { decodeBan, encodeBan } from './ban-line'
 import type { Ban } from './bans'
@@ -10,6 +10,8 @@ export interface WorkerSpreadParts {
   readonly channel: Pick<Channel, 'joined' | 'listen' | 'tell'>
   /** Zones of this name share their purges. */
   readonly zone: string
+  /** What was told before it joined: taken for a purge of everything, or learnt another way. */
+  readonly missed: 'all' | 'learnt'
   readonly now: () => number
 }
 
@@ -27,9 +29,8 @@ export class WorkerSpread implements Spread {
     this.#batch = new Batch((lines) => parts.channel.tell(topic, lines))
   }
 
-  /** A memory is empty when its process starts: only what is told from then on is about something. */
   async subscribe(bans: BanList): Promise<void> {
-    const { channel, now } = this.#parts
+    const { channel, missed, now } = this.#parts
     const all = (): void => bans.add({ of: { all: true }, at: now(), soft: false })
     this.#stop = channel.listen(this.#topic, {
       onTold(lines) {
@@ -40,7 +41,9 @@ export class WorkerSpread implements Spread {
           else bans.add(ban)
         }
       },
-      onJoin: all
+      onJoin() {
+        if (missed === 'all') all()
+      }
     })
   }
 

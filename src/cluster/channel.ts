@@ -60,6 +60,11 @@ export class Channel {
     })
   }
 
+  /** Whether the primary is known to relay. */
+  get isMember(): boolean {
+    return this.#isMember
+  }
+
   /** Whether the primary relays, as soon as it is known. */
   async joined(): Promise<boolean> {
     await this.#verdict

@@ -7,17 +7,21 @@ import { type Closable, hasClosed } from '../http/closable'
 import { requestKey } from '../http/limit-key'
 import { type Buckets, memoryBuckets } from './memory'
 import type { ResolvedRateLimit } from './options'
-import { REDIS_TIMEOUT_MS, type RedisClient, redisBuckets } from './redis'
+import { type RedisClient, redisBuckets } from './redis'
+import { ANSWER_MS } from './shared'
 import { bucketStore, type LimitParams, STORE_MAX } from './store'
+import { type BucketChannel, workerBuckets } from './worker'
 
 /** What the limits need from outside. */
 export interface RateLimiterDeps {
   /** Milliseconds on a clock that is never set. */
   readonly now: () => number
-  /** Counts are shared through it; without it each process counts alone. */
+  /** Counts are shared through it; without it, and without a channel, each process counts alone. */
   readonly redis?: RedisClient
-  /** Told that Redis failed; not for every request. */
-  readonly onRedisFailure?: (error: unknown) => void
+  /** To the primary of node:cluster, whose workers share their counts. */
+  readonly channel?: BucketChannel
+  /** Told that no answer comes from there; not for every request. */
+  readonly onFailure?: (error: unknown) => void
 }
 
 /** All limits of one app. */
@@ -70,8 +74,7 @@ const MAX_KEY_LENGTH = 128
  * meet the app's own registration and count a request twice.
  */
 export async function createRateLimiter(deps: RateLimiterDeps): Promise<RateLimiter> {
-  const memory = memoryBuckets(deps.now)
-  const buckets = deps.redis === undefined ? memory : sharedBuckets(deps.redis, memory, deps)
+  const buckets = bucketsFor(deps)
   const host = Fastify()
   await host.register(rateLimit, { global: false, store: bucketStore(buckets) })
   await host.ready()
@@ -87,9 +90,10 @@ export async function createRateLimiter(deps: RateLimiterDeps): Promise<RateLimi
   }
 }
 
-function sharedBuckets(redis: RedisClient, fallback: Buckets, deps: RateLimiterDeps): Buckets {
-  const { now, onRedisFailure: onFailure = () => undefined } = deps
-  return redisBuckets({ redis, fallback, now, timeoutMs: REDIS_TIMEOUT_MS, onFailure })
+function bucketsFor({ now, redis, channel, onFailure = () => undefined }: RateLimiterDeps): Buckets {
+  const fallback = memoryBuckets(now)
+  if (redis !== undefined) return redisBuckets({ redis, fallback, now, timeoutMs: ANSWER_MS, onFailure })
+  return channel === undefined ? fallback : workerBuckets({ channel, fallback, now, onFailure })
 }
 
 /** The whole guard for an onRequest hook: waits for the request's turn, or throws with Retry-After set. */

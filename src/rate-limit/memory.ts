@@ -11,22 +11,55 @@ export interface BucketCall {
   readonly mode: 'take' | 'peek'
 }
 
+/** What a question is answered. */
+export type BucketAnswer = Pick<BucketResult, 'verdict' | 'waitMs'>
+
 /** Where bucket states are kept. */
 export interface Buckets {
-  count(call: BucketCall): BucketResult | Promise<BucketResult>
+  count(call: BucketCall): BucketAnswer | Promise<BucketAnswer>
+}
+
+/** Those of one process. */
+export interface MemoryBuckets extends Buckets {
+  count(call: BucketCall): BucketAnswer
+  readonly size: number
+}
+
+interface Kept extends BucketState {
+  /** From then on it says no more than a key that is not known. */
+  readonly emptyAt: number
 }
 
 /** About 12 MiB when full, for all limits together. To push its own key out, a client needs this many others. */
 const MAX_KEYS = 65_536
+/** Empty buckets that a new key takes with it, as in nginx: the table shrinks faster than it grows. */
+const EXPIRED_PER_KEY = 2
 
 /** Buckets in memory; `now` is a clock in milliseconds that is never set. */
-export function memoryBuckets(now: () => number): { count(call: BucketCall): BucketResult } {
-  const states = new LRUCache<string, BucketState>({ max: MAX_KEYS })
+export function memoryBuckets(now: () => number): MemoryBuckets {
+  const states = new LRUCache<string, Kept>({ max: MAX_KEYS })
   return {
     count({ key, rate, mode }) {
-      const result = takeFromBucket(states.get(key), now(), rate)
-      if (mode === 'take' && result.verdict !== 'reject') states.set(key, result.state)
-      return result
+      const before = states.get(key)
+      const time = now()
+      const { verdict, waitMs, state } = takeFromBucket(before, time, rate)
+      if (mode === 'take' && verdict !== 'reject') {
+        if (before === undefined) expire(states, time)
+        states.set(key, { ...state, emptyAt: state.at + (state.excess + 1) / rate.ratePerMs })
+      }
+      return { verdict, waitMs }
+    },
+    get size() {
+      return states.size
     }
+  }
+}
+
+/** Only from the end that would go first anyway. */
+function expire(states: LRUCache<string, Kept>, now: number): void {
+  for (let count = 0; count < EXPIRED_PER_KEY; count++) {
+    const [oldest] = states.rkeys()
+    if (oldest === undefined || (states.peek(oldest) as Kept).emptyAt > now) return
+    states.delete(oldest)
   }
 }

@@ -1,7 +1,8 @@
-// The buckets of several processes, in Redis; while Redis is unreachable each process counts alone.
+// The buckets of several processes, in Redis.
 import { createHash } from 'node:crypto'
-import type { BucketRate, BucketResult } from './bucket'
-import type { BucketCall, Buckets } from './memory'
+import type { BucketRate } from './bucket'
+import type { BucketAnswer, BucketCall, Buckets } from './memory'
+import { type SharedBucketsDeps, sharedBuckets } from './shared'
 
 /** The part of an ioredis or iovalkey client that the limits use. */
 export interface RedisClient {
@@ -10,21 +11,11 @@ export interface RedisClient {
 }
 
 /** What the Redis buckets need from outside. */
-export interface RedisBucketsDeps {
+export interface RedisBucketsDeps extends Omit<SharedBucketsDeps, 'ask'> {
   readonly redis: RedisClient
-  readonly fallback: Buckets
-  readonly now: () => number
+  /** Own: a client library queues commands for seconds while it reconnects. */
   readonly timeoutMs: number
-  /** Called once when Redis fails, and then at most each `LOG_INTERVAL_MS`. */
-  readonly onFailure: (error: unknown) => void
 }
-
-/** A limit must not cost more than this; a client library queues commands for seconds while it reconnects. */
-export const REDIS_TIMEOUT_MS = 250
-
-/** After a failure Redis is left alone that long, so that only one request in it pays the timeout. */
-const PAUSE_MS = 1000
-const LOG_INTERVAL_MS = 60_000
 
 /**
  * bucket.ts in Lua, on the clock of Redis, so that all machines count alike. An idle bucket expires once it is empty;
@@ -50,27 +41,11 @@ return { wait > 0 and 'delay' or 'pass', wait }
 const SCRIPT_SHA = createHash('sha1').update(SCRIPT).digest('hex')
 
 /** Buckets in Redis, one round trip for each request. */
-export function redisBuckets(deps: RedisBucketsDeps): Buckets {
-  let pausedUntil = Number.NEGATIVE_INFINITY
-  let silentUntil = Number.NEGATIVE_INFINITY
-  const failed = (error: unknown): void => {
-    const now = deps.now()
-    pausedUntil = now + PAUSE_MS
-    if (now < silentUntil) return
-    silentUntil = now + LOG_INTERVAL_MS
-    deps.onFailure(error)
-  }
-  return {
-    async count(call) {
-      if (deps.now() < pausedUntil) return deps.fallback.count(call)
-      try {
-        return readReply(await inTime(runScript(deps.redis, call), deps.timeoutMs))
-      } catch (error) {
-        failed(error)
-        return deps.fallback.count(call)
-      }
-    }
-  }
+export function redisBuckets({ redis, timeoutMs, ...deps }: RedisBucketsDeps): Buckets {
+  return sharedBuckets({
+    ...deps,
+    ask: async (call) => readReply(await inTime(runScript(redis, call), timeoutMs))
+  })
 }
 
 async function runScript(redis: RedisClient, { key, rate, mode }: BucketCall): Promise<unknown> {
@@ -87,12 +62,12 @@ function rateArguments({ ratePerMs, burst, delay }: BucketRate): string[] {
   return [String(ratePerMs), String(burst), String(Number.isFinite(delay) ? delay : -1)]
 }
 
-function readReply(reply: unknown): BucketResult {
+function readReply(reply: unknown): BucketAnswer {
   const [verdict, wait] = Array.isArray(reply) ? reply.map(String) : []
   if (verdict !== 'pass' && verdict !== 'delay' && verdict !== 'reject') {
     throw new Error(`unexpected answer from Redis: ${JSON.stringify(reply)}`)
   }
-  return { verdict, waitMs: Number(wait), state: { excess: 0, at: 0 } }
+  return { verdict, waitMs: Number(wait) }
 }
 
 function inTime<T>(promise: Promise<T>, timeoutMs: number): Promise<T> {

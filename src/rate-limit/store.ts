@@ -1,7 +1,7 @@
 // Our buckets in the shape that @fastify/rate-limit expects of a store.
 import type { FastifyRateLimitStore, FastifyRateLimitStoreCtor } from '@fastify/rate-limit'
-import type { BucketRate, BucketResult } from './bucket'
-import type { BucketCall, Buckets } from './memory'
+import type { BucketRate } from './bucket'
+import type { BucketAnswer, BucketCall, Buckets } from './memory'
 
 type Callback = Parameters<FastifyRateLimitStore['incr']>[1]
 
@@ -37,7 +37,7 @@ export function bucketStore(buckets: Buckets): FastifyRateLimitStoreCtor {
       this.#ask(key, mode).then((result) => callback(null, toReply(result)), callback)
     }
 
-    async #ask(key: string, mode: BucketCall['mode']): Promise<BucketResult> {
+    async #ask(key: string, mode: BucketCall['mode']): Promise<BucketAnswer> {
       if (this.#limit === undefined) throw new Error('the root store has no limit')
       const { name, rate } = this.#limit
       return buckets.count({ key: `${name}:${key}`, rate, mode })
@@ -45,6 +45,6 @@ export function bucketStore(buckets: Buckets): FastifyRateLimitStoreCtor {
   }
 }
 
-function toReply({ verdict, waitMs }: BucketResult): { current: number; ttl: number } {
+function toReply({ verdict, waitMs }: BucketAnswer): { current: number; ttl: number } {
   return { current: verdict === 'reject' ? STORE_MAX + 1 : STORE_MAX, ttl: waitMs }
 }

@@ -57,6 +57,8 @@ export class Registry {
   readonly caches = new Map<string, CacheZone>()
   /** Those without a disk. */
   readonly memoryCaches: string[] = []
+  /** Routes whose rate limits no Redis counts. */
+  readonly ownLimits: string[] = []
   /** Groups that were deleted: answers are still stored under their names. */
   readonly #former = new Set<string>()
   /** By their absolute path. */

@@ -1,8 +1,6 @@
 // Surroundings of the app that make an edge unsafe or slow: said once, at start, with the option to change.
-import cluster from 'node:cluster'
 import type { FastifyInstance } from 'fastify'
 import { internal } from './internal'
-import type { NamedRoute } from './routes'
 
 /** Documentation addresses (RFC 5737): a proxy at the second that speaks for the first. Nobody has reason to trust it. */
 const STRANGER = {
@@ -15,11 +13,11 @@ const TRUST =
   'set Fastify({ trustProxy: [addresses of the proxies in front] }), or leave it out when there are none'
 
 /** One log line for each. */
-export function warnAbout(app: FastifyInstance, routes: readonly NamedRoute[]): void {
-  for (const warning of warningsOf(app, routes)) app.log.warn(warning)
+export function warnAbout(app: FastifyInstance): void {
+  for (const warning of warningsOf(app)) app.log.warn(warning)
 }
 
-function* warningsOf(app: FastifyInstance, routes: readonly NamedRoute[]): Generator<string> {
+function* warningsOf(app: FastifyInstance): Generator<string> {
   const initial = app.initialConfig as Readonly<Record<string, unknown>>
   const router = { ...initial, ...(initial.routerOptions as object) } as Readonly<Record<string, unknown>>
   if ((app.server as { requestTimeout?: number }).requestTimeout === 0) {
@@ -38,9 +36,6 @@ function* warningsOf(app: FastifyInstance, routes: readonly NamedRoute[]): Gener
   }
   if (router.caseSensitive === false) {
     yield 'routerOptions.caseSensitive is false: /ADMIN and /admin are one route here and two for the cache and most upstreams'
-  }
-  if (cluster.isWorker && routes.some(({ options }) => options.rateLimit)) {
-    yield 'rateLimit: each worker counts alone; give `redis` to count together'
   }
 }
 

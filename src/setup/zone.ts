@@ -10,7 +10,7 @@ import { CacheZone } from '../cache/zone'
 import { isSluiceError, optionError } from '../errors'
 import { openTemporaryFile } from '../spool/temporary-file'
 import { diskFault } from './disk-fault'
-import { spreadToWorkers } from './workers'
+import { spreadOf } from './workers'
 
 /** Where a zone is defined, and where its disk's troubles are told. */
 export interface ZonePlace {
@@ -28,7 +28,7 @@ export async function openZone(
   const { memoryBytes, maxObjectBytes, disk, version } = options
   const memory = createMemoryStore({ maxBytes: memoryBytes, maxObjectBytes })
   if (disk === undefined) {
-    const spread = spreadToWorkers(name)
+    const spread = spreadOf(name)
     const parts = { version, objectBytes: maxObjectBytes, now: Date.now, ...(spread && { spread }) }
     return started(new CacheZone(name, memory, parts))
   }
@@ -39,7 +39,7 @@ export async function openZone(
       version,
       objectBytes: maxObjectBytes,
       openFile: () => openTemporaryFile(disk.path),
-      spread: openBans(name, disk.path, place),
+      spread: spreadOf(name, openBans(name, disk.path, place)),
       now: Date.now
     })
     return await started(zone)

@@ -8,9 +8,13 @@ const PLACE = { scheme: 'http', authority: 'example.com', target: '/a' }
 const NOW = 1000
 
 /** A zone's bans and their way, in a worker. */
-async function zoneIn({ channel }: Pick<Worker, 'channel'>, zone = 'pages') {
+async function zoneIn(
+  { channel }: Pick<Worker, 'channel'>,
+  zone = 'pages',
+  missed: 'all' | 'learnt' = 'all'
+) {
   const bans = new Bans()
-  const spread = new WorkerSpread({ channel, zone, now: () => NOW })
+  const spread = new WorkerSpread({ channel, zone, missed, now: () => NOW })
   await spread.subscribe(bans)
   const publish = (of: BanOf, soft = false) => spread.publish({ of, at: 10, soft })
   const gone = (requestTime = 10) => bans.judge(PLACE, { requestTime, tags: ['x'] }).gone
@@ -72,6 +76,13 @@ test('a worker that joins late has purged what it stored until then', async () =
   assert.equal(zone.gone(), false)
   await wires.settle()
   assert.deepEqual([zone.gone(NOW), zone.gone(NOW + 1)], [true, false])
+})
+
+test('one that learns the earlier purges another way keeps what it has when it joins', async () => {
+  const wires = new Wires()
+  const zone = await zoneIn(wires.worker(1), 'pages', 'learnt')
+  await wires.settle()
+  assert.equal(zone.gone(NOW), false)
 })
 
 test('without a primary that relays a purge is done here, and no error', async () => {

@@ -1,4 +1,4 @@
-// A primary with workers that are edges: `node cluster-process.js <upstream> <count> [alone]`. Its parent commands the workers by their index.
+// A primary with workers that are edges: `node cluster-process.js <upstream> <count> <directory> [alone]`. Its parent commands the workers by their index.
 import cluster, { type Worker } from 'node:cluster'
 import Fastify from 'fastify'
 import sluice from '../../src/index'
@@ -11,7 +11,7 @@ interface Command {
   readonly fork?: true
 }
 
-async function edge([upstream = '']: readonly string[]): Promise<void> {
+async function edge([upstream = '', , path = '']: readonly string[]): Promise<void> {
   const warnings: string[] = []
   const stream = {
     write: (line: string) => void (JSON.parse(line).level >= 40 && warnings.push(JSON.parse(line).msg))
@@ -23,8 +23,11 @@ async function edge([upstream = '']: readonly string[]): Promise<void> {
   })
   await app.register(sluice, {
     upstreams: { app: upstream },
-    caches: { pages: {} },
-    routes: [{ prefix: '/', upstream: 'app', cache: 'pages' }]
+    caches: { pages: {}, kept: { disk: { path, maxSize: '32m' } } },
+    routes: [
+      { prefix: '/', upstream: 'app', cache: 'pages' },
+      { prefix: '/kept', upstream: 'app', cache: 'kept' }
+    ]
   } as never)
   app.get('/-/warnings', () => warnings)
   process.on('message', ({ purge }: { purge?: object }) => {
@@ -38,7 +41,7 @@ async function edge([upstream = '']: readonly string[]): Promise<void> {
   process.send?.({ url: await app.listen({ host: '127.0.0.1', port: 0, exclusive: true }) })
 }
 
-async function primary([, count, alone]: readonly string[]): Promise<void> {
+async function primary([, count, , alone]: readonly string[]): Promise<void> {
   if (alone === undefined) await import('../../src/primary.js')
   const workers: Worker[] = []
   const fork = (): void => void workers.push(cluster.fork())
@@ -53,7 +56,10 @@ async function primary([, count, alone]: readonly string[]): Promise<void> {
     if (kill) workers[worker]?.process.kill('SIGKILL')
     if (another) fork()
   })
-  process.on('disconnect', () => process.exit())
+  // It ends after them: nobody writes into the directory any more.
+  process.on('disconnect', () => {
+    for (const each of workers) each.process.kill('SIGKILL')
+  })
 }
 
 const main = cluster.isPrimary ? primary : edge

@@ -1,4 +1,4 @@
-// Purges between the workers of node:cluster whose zones are in memory alone: through `import 'fastify-sluice/primary'`.
+// Purges between the workers of node:cluster, in zones with and without a disk: through `import 'fastify-sluice/primary'`.
 import assert from 'node:assert/strict'
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { get } from '../support/http-client'
 import { startOrigin } from '../support/origin'
+import { tempDir } from '../support/temp-dir'
 import { until, within } from '../support/waiting'
 import { wordOf } from './cached'
 
@@ -72,14 +73,18 @@ class Cluster {
 }
 
 async function startCluster(t: TestContext, count: number, ...flags: string[]): Promise<Cluster> {
+  // Removed when the workers have ended.
+  const ends: (() => unknown)[] = []
+  const directory = tempDir({ after: (end: () => unknown) => void ends.push(end) })
   const origin = await startOrigin((request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://x')
     response.setHeader('cache-control', 'max-age=600')
     response.setHeader('cache-tag', `tag${pathname.replaceAll('/', '-')}`)
     response.end(String(cluster.version))
   })
-  const cluster = new Cluster(t, [origin.url, String(count), ...flags])
+  const cluster = new Cluster(t, [origin.url, String(count), directory, ...flags])
   t.after(origin.close)
+  for (const end of ends) t.after(end)
   await cluster.has(count)
   return cluster
 }
@@ -88,7 +93,10 @@ const WAYS: readonly (readonly [path: string, what: object])[] = [
   ['/by-url', { url: 'http://one.example/by-url' }],
   ['/by/prefix', { prefix: '/by/' }],
   ['/by-tag', { tags: ['tag-by-tag'] }],
-  ['/all', { all: true, zone: 'pages' }]
+  ['/all', { all: true, zone: 'pages' }],
+  ['/kept/by-url', { url: 'http://one.example/kept/by-url' }],
+  ['/kept/by/prefix', { prefix: '/kept/by/' }],
+  ['/kept/all', { all: true, zone: 'kept' }]
 ]
 
 test('a purge in one of four workers is in force in all of them when it resolves', async (t) => {
@@ -124,7 +132,7 @@ test('without the import each worker purges for itself, and says so in one line'
   const cluster = await startCluster(t, 2, 'alone')
   await cluster.store('/')
   cluster.version += 1
-  const purged = await within('purged', cluster.purge(0, { all: true }), PATIENCE_MS)
+  const purged = await within('purged', cluster.purge(0, { all: true, zone: 'pages' }), PATIENCE_MS)
   assert.deepEqual(purged, { index: 0, result: { removed: 0, banned: 1 } })
   assert.deepEqual([await cluster.text(0, '/'), await cluster.text(1, '/')], ['2', '1'])
   const warnings = async () => JSON.parse(await cluster.text(1, '/-/warnings')) as string[]
