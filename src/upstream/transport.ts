@@ -57,7 +57,7 @@ export function openTransport(origin: Origin, connections: ResolvedConnections):
       const connection = await noting(call, startedAt, pool.acquire(call))
       return connection.send(call, startedAt)
     },
-    upgrade: (call) => upgrade((asked) => pool.dial(asked), origin.url, call),
+    upgrade: (call) => upgrade((asked) => pool.dial(asked), origin, call),
     close: () => pool.close(),
     destroy: (error) => pool.destroy(error)
   }

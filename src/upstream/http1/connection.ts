@@ -53,11 +53,11 @@ export class Connection implements Line {
     this.#idleMs = settings.idleMs
     this.#openedAt = performance.now()
     socket
-      .on('data', (chunk: Buffer) => this.#onData(chunk))
-      .on('drain', () => this.#onDrain())
-      .on('end', () => this.#onEnd())
-      .on('error', (error) => this.#exchange?.onLost(error))
-      .once('close', () => this.#onClose())
+      .on('data', this.#onData)
+      .on('drain', this.#onDrain)
+      .on('end', this.#onEnd)
+      .on('error', this.#onError)
+      .on('close', this.#onClose)
   }
 
   get server(): string {
@@ -92,7 +92,7 @@ export class Connection implements Line {
     this.#serverTakes--
     this.#wrote = false
     if (this.reused) this.#socket.ref()
-    this.#framing.begin({ method: exchange.call.request.method, upgrade: false }, exchange)
+    this.#framing.begin({ method: exchange.call.request.method, upgrade: exchange.upgrade }, exchange)
     exchange.begin(this)
   }
 
@@ -143,12 +143,16 @@ export class Connection implements Line {
     this.#drop()
   }
 
-  #onDrain(): void {
+  readonly #onDrain = (): void => {
     this.activity++
     this.#exchange?.onDrain()
   }
 
-  #onData(chunk: Buffer): void {
+  readonly #onError = (error: Error): void => {
+    this.#exchange?.onLost(error)
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
     const exchange = this.#exchange
     this.activity++
     // Nobody asked: whatever it is, it must not be the answer to the next request.
@@ -163,6 +167,8 @@ export class Connection implements Line {
       this.#drop()
     } else if (exchange.over) {
       this.#release()
+    } else if (exchange.switching) {
+      exchange.onSwitched(this.#leave())
     }
   }
 
@@ -176,12 +182,12 @@ export class Connection implements Line {
     }
   }
 
-  #onEnd(): void {
+  readonly #onEnd = (): void => {
     if (!this.#framing.end()) this.#exchange?.onLost(closedEarly())
     this.#drop()
   }
 
-  #onClose(): void {
+  readonly #onClose = (): void => {
     this.#exchange?.onLost(closedEarly())
     this.#drop()
     this.#settings.onGone(this)
@@ -220,12 +226,29 @@ export class Connection implements Line {
     this.#settings.onFree(this)
   }
 
+  /** Nothing of ours stays on the socket; what comes waits in it for its new reader. */
+  #leave(): Socket {
+    const socket = this.#socket
+    socket
+      .off('data', this.#onData)
+      .off('drain', this.#onDrain)
+      .off('end', this.#onEnd)
+      .off('error', this.#onError)
+      .off('close', this.#onClose)
+    this.#retire()
+    return Object.assign(socket, { readableFlowing: null })
+  }
+
   #drop(): void {
+    this.#retire()
+    this.#socket.destroy()
+  }
+
+  #retire(): void {
     this.#usable = false
     this.#exchange = undefined
     wheel.remove(this.#deadline)
     this.#framing.free()
-    this.#socket.destroy()
   }
 }
 

@@ -39,7 +39,7 @@ async function connection(t: TestContext, server: Scripted, settings: Partial<Co
 
 function carried(over: Connection, it: Call): Promise<UpstreamResponse> {
   return new Promise((resolve, reject) => {
-    const head = requestHead(it.request, { authority: 'server.test', keepalive: true })
+    const head = requestHead(it.request, { authority: 'server.test', connection: 'keep-alive' })
     assert.ok(typeof head !== 'string')
     over.carry(new Exchange(it, head, { resolve, reject }))
   })
