@@ -4,21 +4,33 @@ import { Connection } from './http1/connection'
 import { Exchange } from './http1/exchange'
 import { requestHead } from './http1/request-head'
 import { assertStrict } from './http1/self-test'
+import type { Tolerance } from './http1/tolerance'
 import type { Origin } from './origin'
 import { badRequest } from './record'
 import type { Call, UpgradeResult } from './transport'
 
+/** For this exchange alone: the connection switches, or ends with the refusal. */
+const ALONE = {
+  keepalive: false,
+  idleMs: 0,
+  maxRequests: 1,
+  maxAgeMs: 0,
+  onFree: nothing,
+  onStale: nothing,
+  onGone: nothing
+}
+
 /** Asks for `request.fields.upgrade` on a socket that is dialled for it, and belongs to the caller once it has switched. */
 export function upgrade(
   dial: (call: Call) => Promise<Socket>,
-  { url, authority }: Origin,
+  to: Pick<Origin, 'url' | 'authority'> & { readonly tolerance?: Tolerance | undefined },
   call: Call
 ): Promise<UpgradeResult> {
   return new Promise((resolve, reject) => {
     assertStrict()
-    const head = requestHead(call.request, { authority, connection: 'upgrade' })
+    const head = requestHead(call.request, { authority: to.authority, connection: 'upgrade' })
     if (typeof head === 'string') {
-      reject(badRequest(call.record, url, head))
+      reject(badRequest(call.record, to.url, head))
       return
     }
     const exchange = new Exchange(call, head, {
@@ -27,24 +39,14 @@ export function upgrade(
       switched: (switched) => resolve({ kind: 'switched', ...switched })
     })
     dial(call).then(
-      (socket) => carry(socket, exchange, url),
+      (socket) =>
+        carry(exchange, new Connection(socket, { ...ALONE, server: to.url, tolerance: to.tolerance })),
       (error: Error) => exchange.fail(error)
     )
   })
 }
 
-/** On a connection for this exchange alone: it switches, or ends with the refusal. */
-function carry(socket: Socket, exchange: Exchange, server: string): void {
-  const connection = new Connection(socket, {
-    server,
-    keepalive: false,
-    idleMs: 0,
-    maxRequests: 1,
-    maxAgeMs: 0,
-    onFree: nothing,
-    onStale: nothing,
-    onGone: nothing
-  })
+function carry(exchange: Exchange, connection: Connection): void {
   exchange.listen()
   if (exchange.over) connection.destroy(new Error('nothing to send'))
   else connection.carry(exchange)

@@ -8,6 +8,7 @@ import type { Problem } from './llhttp'
 import { type Head, readKeepAlive } from './message-framing'
 import { type ContentEvents, RequestContent } from './request-content'
 import type { RequestHead } from './request-head'
+import type { Tolerance } from './tolerance'
 import { createDeadline, wheel } from './wheel'
 
 /** What the connections of one server share. */
@@ -20,6 +21,7 @@ export interface ConnectionSettings {
   readonly maxRequests: number
   /** Age at which it is used no more; 0 = no limit. */
   readonly maxAgeMs: number
+  readonly tolerance: Tolerance | undefined
   /** An exchange has ended and the connection can take another. */
   readonly onFree: (connection: Connection) => void
   /** A connection that had been used before died before the response's first byte. */
@@ -34,7 +36,7 @@ const HINT_MARGIN_MS = 1000
 export class Connection implements Line {
   readonly #socket: Socket
   readonly #settings: ConnectionSettings
-  readonly #framing = new Framing()
+  readonly #framing: Framing
   readonly #deadline = createDeadline(() => this.#onDue())
   readonly #openedAt: number
   #exchange: Exchange | undefined
@@ -50,6 +52,7 @@ export class Connection implements Line {
   constructor(socket: Socket, settings: ConnectionSettings) {
     this.#socket = socket
     this.#settings = settings
+    this.#framing = new Framing(settings.tolerance)
     this.#idleMs = settings.idleMs
     this.#openedAt = performance.now()
     socket

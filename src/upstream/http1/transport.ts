@@ -10,11 +10,18 @@ import { Exchange } from './exchange'
 import { Pool } from './pool'
 import { requestHead } from './request-head'
 import { assertStrict } from './self-test'
+import type { FaultCounts } from './tolerance'
 
 /** One server's transport. A parser that cannot be relied on throws here. */
-export function openHttp1(origin: Origin, connections: ResolvedConnections): Transport {
+export function openHttp1(
+  origin: Origin,
+  connections: ResolvedConnections,
+  tolerated: FaultCounts
+): Transport {
   assertStrict()
-  const pool = new Pool(origin, connections)
+  const faults = connections.tolerate
+  const tolerance = faults.length > 0 ? { faults, counts: tolerated } : undefined
+  const pool = new Pool(origin, connections, tolerance)
   const connection = connections.keepalive > 0 ? 'keep-alive' : 'close'
   const settings = { authority: origin.authority, connection } as const
   const send = (call: Call) =>
@@ -25,7 +32,7 @@ export function openHttp1(origin: Origin, connections: ResolvedConnections): Tra
     })
   return {
     send,
-    upgrade: (call) => upgrade((asked) => pool.dial(asked), origin, call),
+    upgrade: (call) => upgrade((asked) => pool.dial(asked), { ...origin, tolerance }, call),
     close: () => pool.close(),
     destroy: (error) => pool.destroy(error)
   }

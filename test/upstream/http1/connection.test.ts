@@ -22,6 +22,7 @@ const SETTINGS: ConnectionSettings = {
   idleMs: 4000,
   maxRequests: 0,
   maxAgeMs: 0,
+  tolerance: undefined,
   onFree: () => {},
   onStale: () => {},
   onGone: () => {}
