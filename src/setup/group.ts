@@ -39,7 +39,7 @@ export function openGroup(resolved: ResolvedUpstream, around: Around): UpstreamR
   for (const warning of warnings) log.warn(warning)
   const group = new Upstream(resolved, {
     now: () => performance.now(),
-    openTransport: ({ origin }) => openTransport(origin, resolved),
+    openTransport: ({ origin }, tolerated) => openTransport(origin, resolved, tolerated),
     dns,
     onResolution: resolutionLog(log, name),
     onFailed: ({ url, addresses, fails, lastError }) =>
@@ -51,7 +51,8 @@ export function openGroup(resolved: ResolvedUpstream, around: Around): UpstreamR
       log.warn({ upstream: name }, `upstream ${name}: too many requests fail, its breaker is open`),
     checks: {
       clock: NODE_CLOCK,
-      openTransport: ({ origin }) => openTransport(origin, { ...resolved, keepalive: 0, maxConnections: 0 }),
+      openTransport: ({ origin }, tolerated) =>
+        openTransport(origin, { ...resolved, keepalive: 0, maxConnections: 0 }, tolerated),
       onChange: (server) => logHealth(log, name, server)
     }
   })

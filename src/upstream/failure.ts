@@ -33,6 +33,12 @@ export function failureOf(cause: Error, place: Place): SluiceError {
 /** Enough to tell another protocol by. */
 const RECEIVED_LENGTH = 24
 
+/** What the parser could not read, in the shape that undici has for it; `code` is the parser's name for it. */
+export function protocolError(detail: string, code: string, chunk: Buffer): Error {
+  const message = `the response does not match HTTP/1.1 (${detail})`
+  return Object.assign(new Error(message), { code, data: chunk.toString('latin1', 0, RECEIVED_LENGTH) })
+}
+
 /** undici's parser keeps what it could not read. Only the very beginning is shown: anything after it may be somebody's data. */
 function receivedOf(cause: Error): { received?: string } {
   const foreign = cause.message.includes('Expected HTTP/')

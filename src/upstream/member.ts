@@ -1,18 +1,22 @@
 // One peer of a group: its state, its connections, its checks.
 import { type CheckClock, HealthCheck } from './health-check'
+import type { FaultCounts } from './http1/tolerance'
 import type { ResolvedServer, ResolvedUpstream } from './options'
 import { type Changes, change, createServer, type Server } from './server'
 import type { Transport } from './transport'
 
+/** Opens what leads to a server; `tolerated` counts the faults of its answers. */
+export type OpenTransport = (server: ResolvedServer, tolerated: FaultCounts) => Transport
+
 /** What a peer needs from outside. */
 export interface PeerDeps {
   readonly changes?: Changes
-  readonly openTransport: (server: ResolvedServer) => Transport
+  readonly openTransport: OpenTransport
   /** For the checks of servers, where the group has them. */
   readonly checks?: {
     readonly clock: CheckClock
     /** Connections of their own; the port may be another one. */
-    readonly openTransport: (server: ResolvedServer) => Transport
+    readonly openTransport: OpenTransport
     /** Told when the checks of a server come to another verdict. */
     readonly onChange?: (server: Server) => void
   }
@@ -32,7 +36,7 @@ export interface Member {
 /** A peer that has never been used; its checks have yet to start. */
 export function createMember(resolved: ResolvedServer, options: ResolvedUpstream, deps: PeerDeps): Member {
   const server = createServer(resolved, deps.changes)
-  const transport = deps.openTransport(resolved)
+  const transport = deps.openTransport(resolved, server.tolerated)
   return {
     server,
     resolved,
@@ -53,5 +57,11 @@ function createCheck(
   const asked =
     health.port === undefined ? resolved : { ...resolved, origin: { ...origin, port: health.port } }
   change(server, { health: health.initial })
-  return new HealthCheck({ server, transport: openTransport(asked), health, clock, onChange })
+  return new HealthCheck({
+    server,
+    transport: openTransport(asked, server.tolerated),
+    health,
+    clock,
+    onChange
+  })
 }

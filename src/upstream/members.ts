@@ -61,7 +61,7 @@ export class Members {
   /** The connections of one of `servers`. */
   transport(server: Server): Transport {
     const member = this.#members.get(server) as Member
-    member.transport ??= this.#deps.openTransport(member.resolved)
+    member.transport ??= this.#deps.openTransport(member.resolved, server.tolerated)
     return member.transport
   }
 

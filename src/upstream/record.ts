@@ -1,5 +1,5 @@
 // What a try leaves in the log: how it ended, and after how long (nginx: $upstream_status, $upstream_response_time).
-import { isSluiceError } from '../errors'
+import { isSluiceError, type SluiceError, sluiceError } from '../errors'
 import type { Try } from '../http/message'
 import { errnoOf } from './failure'
 
@@ -7,6 +7,15 @@ import { errnoOf } from './failure'
 export function noteFailure(record: Try, error: Error): void {
   record.error = errnoOf(error)
   if (isSluiceError(error) && error.errno !== undefined) record.errno = error.errno
+}
+
+/** The error of a request that cannot be sent as it is: nothing of it has left. */
+export function badRequest(record: Try, server: string, detail: string): SluiceError {
+  const facts = { server, phase: 'send', requestSent: false, reused: false, detail } as const
+  const error = sluiceError('SLUICE_BAD_REQUEST', facts)
+  noteFailure(record, error)
+  record.responseTime = 0
+  return error
 }
 
 /** Seconds to the millisecond; `startedAt` is from `performance.now()`. */

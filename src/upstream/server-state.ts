@@ -1,4 +1,5 @@
 // PURE. A server as its owner sees it (nginx Plus: the upstreams of its API).
+import type { FaultCounts } from './http1/tolerance'
 import { type CheckResult, type Reason, type Server, whyNot } from './server'
 
 /** A server as `sluice.upstream(name).servers()` shows it. */
@@ -15,13 +16,15 @@ export interface ServerState {
   /** The last failure, and how long ago it was; undefined before the first. */
   readonly lastError: string | undefined
   readonly lastErrorAgoMs: number | undefined
+  /** Answers with each fault that `tolerate` let through. */
+  readonly tolerated: FaultCounts
   /** The last check; undefined before the first and without checks. */
   readonly lastCheck: (CheckResult & { readonly agoMs: number }) | undefined
 }
 
 /** The public view. */
 export function stateOf(server: Server, now: number): ServerState {
-  const { url, addresses, weight, backup, active, fails, latencyMs, lastError, failedAt } = server
+  const { url, addresses, weight, backup, active, fails, latencyMs, lastError, failedAt, tolerated } = server
   return {
     url,
     addresses,
@@ -33,6 +36,7 @@ export function stateOf(server: Server, now: number): ServerState {
     latencyMs,
     lastError,
     lastErrorAgoMs: lastError === undefined ? undefined : Math.round(now - failedAt),
+    tolerated: { ...tolerated },
     lastCheck: showCheck(server, now)
   }
 }

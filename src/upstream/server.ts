@@ -1,4 +1,5 @@
 // PURE. What is known of one server: failures, rest, checks, weight, load (nginx: max_fails, fail_timeout, max_conns, backup, down).
+import type { FaultCounts } from './http1/tolerance'
 import type { ResolvedServer } from './options'
 
 /** What the checks say of a server; `checking`: its first result is still to come, and it is not used before. */
@@ -59,6 +60,8 @@ export interface Server {
   lastCheck: (CheckResult & { readonly at: number }) | undefined
   /** Exchanges under way. */
   active: number
+  /** Answers with faults that were let through. */
+  readonly tolerated: FaultCounts
   /** Moving average of the time to the response head; undefined before the first. */
   latencyMs: number | undefined
   /** When the newest sample of it was taken. */
@@ -113,6 +116,7 @@ export function createServer(options: ResolvedServer, changes: Changes = { count
     health: 'up',
     lastCheck: undefined,
     active: 0,
+    tolerated: {},
     latencyMs: undefined,
     latencyAt: 0,
     risingSince: Number.NEGATIVE_INFINITY

@@ -2,6 +2,7 @@
 import type { Duplex } from 'node:stream'
 import type { Abort } from '../http/abort'
 import type { Fields, Try, UpstreamRequest, UpstreamResponse } from '../http/message'
+import type { FaultCounts } from './http1/tolerance'
 import { openHttp1 } from './http1/transport'
 import { openHttp2 } from './http2/transport'
 import type { ResolvedConnections } from './options'
@@ -49,9 +50,13 @@ export interface Transport {
 }
 
 /** One server's transport. Nothing is dialled before the first call; unusable certificates throw here. */
-export function openTransport(origin: Origin, connections: ResolvedConnections): Transport {
+export function openTransport(
+  origin: Origin,
+  connections: ResolvedConnections,
+  tolerated: FaultCounts = {}
+): Transport {
   if (connections.protocol !== 'http1') return openHttp2(origin, connections)
-  if (connections.client === 'http1') return openHttp1(origin, connections)
+  if (connections.client === 'http1') return openHttp1(origin, connections, tolerated)
   const pool = new Pool(origin, connections)
   return {
     send: async (call) => {
@@ -59,7 +64,7 @@ export function openTransport(origin: Origin, connections: ResolvedConnections):
       const connection = await noting(call, startedAt, pool.acquire(call))
       return connection.send(call, startedAt)
     },
-    upgrade: (call) => upgrade((asked) => pool.dial(asked), origin.url, call),
+    upgrade: (call) => upgrade((asked) => pool.dial(asked), origin, call),
     close: () => pool.close(),
     destroy: (error) => pool.destroy(error)
   }

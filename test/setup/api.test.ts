@@ -38,6 +38,7 @@ test('upstream: the servers as they stand, and an unknown name with what is know
       latencyMs: undefined,
       lastError: undefined,
       lastErrorAgoMs: undefined,
+      tolerated: {},
       lastCheck: undefined
     }
   ])

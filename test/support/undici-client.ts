@@ -7,5 +7,5 @@ const transports = require('../../src/upstream/transport') as {
 }
 const { openTransport } = transports
 
-transports.openTransport = (origin, connections) =>
-  openTransport(origin, { ...connections, client: 'undici' })
+transports.openTransport = (origin, connections, tolerated) =>
+  openTransport(origin, { ...connections, client: 'undici' }, tolerated)

@@ -87,6 +87,7 @@ test('a text is a group of one server with all defaults', () => {
     client: 'http1',
     keepaliveRequests: 1000,
     keepaliveTimeMs: 3_600_000,
+    tolerate: [],
     balance: 'round-robin',
     key: undefined,
     sticky: undefined,

@@ -17,6 +17,7 @@ test('the public state names what keeps a server from being used', () => {
     latencyMs: undefined,
     lastError: undefined,
     lastErrorAgoMs: undefined,
+    tolerated: {},
     lastCheck: undefined
   })
   take(a, 0)

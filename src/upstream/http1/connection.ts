@@ -8,6 +8,7 @@ import type { Problem } from './llhttp'
 import { type Head, readKeepAlive } from './message-framing'
 import { type ContentEvents, RequestContent } from './request-content'
 import type { RequestHead } from './request-head'
+import type { Tolerance } from './tolerance'
 import { createDeadline, wheel } from './wheel'
 
 /** What the connections of one server share. */
@@ -20,6 +21,7 @@ export interface ConnectionSettings {
   readonly maxRequests: number
   /** Age at which it is used no more; 0 = no limit. */
   readonly maxAgeMs: number
+  readonly tolerance: Tolerance | undefined
   /** An exchange has ended and the connection can take another. */
   readonly onFree: (connection: Connection) => void
   /** A connection that had been used before died before the response's first byte. */
@@ -34,7 +36,7 @@ const HINT_MARGIN_MS = 1000
 export class Connection implements Line {
   readonly #socket: Socket
   readonly #settings: ConnectionSettings
-  readonly #framing = new Framing()
+  readonly #framing: Framing
   readonly #deadline = createDeadline(() => this.#onDue())
   readonly #openedAt: number
   #exchange: Exchange | undefined
@@ -50,14 +52,15 @@ export class Connection implements Line {
   constructor(socket: Socket, settings: ConnectionSettings) {
     this.#socket = socket
     this.#settings = settings
+    this.#framing = new Framing(settings.tolerance)
     this.#idleMs = settings.idleMs
     this.#openedAt = performance.now()
     socket
-      .on('data', (chunk: Buffer) => this.#onData(chunk))
-      .on('drain', () => this.#onDrain())
-      .on('end', () => this.#onEnd())
-      .on('error', (error) => this.#exchange?.onLost(error))
-      .once('close', () => this.#onClose())
+      .on('data', this.#onData)
+      .on('drain', this.#onDrain)
+      .on('end', this.#onEnd)
+      .on('error', this.#onError)
+      .on('close', this.#onClose)
   }
 
   get server(): string {
@@ -92,7 +95,7 @@ export class Connection implements Line {
     this.#serverTakes--
     this.#wrote = false
     if (this.reused) this.#socket.ref()
-    this.#framing.begin({ method: exchange.call.request.method, upgrade: false }, exchange)
+    this.#framing.begin({ method: exchange.call.request.method, upgrade: exchange.upgrade }, exchange)
     exchange.begin(this)
   }
 
@@ -143,12 +146,16 @@ export class Connection implements Line {
     this.#drop()
   }
 
-  #onDrain(): void {
+  readonly #onDrain = (): void => {
     this.activity++
     this.#exchange?.onDrain()
   }
 
-  #onData(chunk: Buffer): void {
+  readonly #onError = (error: Error): void => {
+    this.#exchange?.onLost(error)
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
     const exchange = this.#exchange
     this.activity++
     // Nobody asked: whatever it is, it must not be the answer to the next request.
@@ -163,6 +170,8 @@ export class Connection implements Line {
       this.#drop()
     } else if (exchange.over) {
       this.#release()
+    } else if (exchange.switching) {
+      exchange.onSwitched(this.#leave())
     }
   }
 
@@ -176,12 +185,12 @@ export class Connection implements Line {
     }
   }
 
-  #onEnd(): void {
+  readonly #onEnd = (): void => {
     if (!this.#framing.end()) this.#exchange?.onLost(closedEarly())
     this.#drop()
   }
 
-  #onClose(): void {
+  readonly #onClose = (): void => {
     this.#exchange?.onLost(closedEarly())
     this.#drop()
     this.#settings.onGone(this)
@@ -220,12 +229,29 @@ export class Connection implements Line {
     this.#settings.onFree(this)
   }
 
+  /** Nothing of ours stays on the socket; what comes waits in it for its new reader. */
+  #leave(): Socket {
+    const socket = this.#socket
+    socket
+      .off('data', this.#onData)
+      .off('drain', this.#onDrain)
+      .off('end', this.#onEnd)
+      .off('error', this.#onError)
+      .off('close', this.#onClose)
+    this.#retire()
+    return Object.assign(socket, { readableFlowing: null })
+  }
+
   #drop(): void {
+    this.#retire()
+    this.#socket.destroy()
+  }
+
+  #retire(): void {
     this.#usable = false
     this.#exchange = undefined
     wheel.remove(this.#deadline)
     this.#framing.free()
-    this.#socket.destroy()
   }
 }
 

@@ -1,9 +1,11 @@
 // One request and its response on one connection (nginx: proxy_send_timeout, proxy_read_timeout).
+
+import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { type SluiceErrorCode, sluiceError } from '../../errors'
-import { responseFields, trailerFields } from '../../http/end-to-end'
-import type { Body, UpstreamResponse } from '../../http/message'
-import { failureOf, type Place } from '../failure'
+import { collectFields, responseFields, trailerFields } from '../../http/end-to-end'
+import type { UpstreamResponse } from '../../http/message'
+import { failureOf, type Place, protocolError } from '../failure'
 import { noteFailure, secondsSince } from '../record'
 import { createContent, isCollected, joined } from '../response-content'
 import type { Call } from '../transport'
@@ -11,20 +13,15 @@ import type { FramingEvents } from './framing'
 import type { Line } from './line'
 import type { Problem } from './llhttp'
 import type { Head } from './message-framing'
-import { type ContentEvents, type RequestContent, SLICE_BYTES } from './request-content'
+import { type ContentEvents, isSmall, type RequestContent } from './request-content'
 import type { RequestHead } from './request-head'
+import type { Settle } from './settle'
 
-/** The two ends of the caller's promise. */
-export interface Settle {
-  readonly resolve: (response: UpstreamResponse) => void
-  readonly reject: (error: Error) => void
-}
-
-/** `queued` for a connection → `waiting` for the head → `collecting` | `streaming` | `closing` (no content will come) → `over`. */
-type State = 'queued' | 'waiting' | 'collecting' | 'streaming' | 'closing' | 'over'
-
-/** More than is shown of what is no HTTP. */
-const SHOWN_BYTES = 64
+/**
+ * `queued` for a connection → `waiting` for the head → `collecting` | `streaming` | `closing` (no content will come) | `switching`
+ * (what comes is no HTTP) → `over`.
+ */
+type State = 'queued' | 'waiting' | 'collecting' | 'streaming' | 'closing' | 'switching' | 'over'
 
 /** Settles once; after that only the content's stream can still fail. */
 export class Exchange implements FramingEvents, ContentEvents {
@@ -54,6 +51,16 @@ export class Exchange implements FramingEvents, ContentEvents {
   /** The response is complete, or has failed. */
   get over(): boolean {
     return this.#state === 'over'
+  }
+
+  /** 101 is an answer to it. */
+  get upgrade(): boolean {
+    return this.#settle.switched !== undefined
+  }
+
+  /** The server has agreed to switch: the connection is to be handed over. */
+  get switching(): boolean {
+    return this.#state === 'switching'
   }
 
   /** Heeds the caller's abort; one that came before ends it here. */
@@ -114,10 +121,12 @@ export class Exchange implements FramingEvents, ContentEvents {
   }
 
   onHead(head: Head): void {
-    const { record } = this.call
+    if (head.delimiter === 'tunnel') {
+      this.#onSwitch(head)
+      return
+    }
     const response = { status: head.status, fields: responseFields(head.raw), body: null }
-    record.status = head.status
-    record.headerTime = secondsSince(this.startedAt)
+    this.#noteHead(head)
     // RFC 9112 §9.5: a refusal makes the rest of the upload pointless; a 2xx may need all of it.
     if (head.status >= 300) this.#upload?.stop()
     this.#head = head
@@ -132,11 +141,10 @@ export class Exchange implements FramingEvents, ContentEvents {
   onContent(content: Buffer): void {
     if (this.#state === 'streaming') {
       if (this.#stream?.push(content) === false) this.#pause()
-      return
+    } else if (this.#state === 'collecting' || this.#state === 'switching') {
+      this.#chunks ??= []
+      this.#chunks.push(content)
     }
-    if (this.#state !== 'collecting') return
-    this.#chunks ??= []
-    this.#chunks.push(content)
   }
 
   onComplete(trailers: readonly string[]): void {
@@ -152,6 +160,14 @@ export class Exchange implements FramingEvents, ContentEvents {
     else this.#stream?.push(null)
   }
 
+  /** The connection has let go of the socket: it is the caller's. */
+  onSwitched(socket: Socket): void {
+    this.#finish()
+    this.call.abort.listen(undefined)
+    const { fields = {} } = this.#response ?? {}
+    this.#settle.switched?.({ fields, socket, head: joined(this.#chunks ?? []) })
+  }
+
   /** What has come is no response. `chunk`: where that was found. */
   refuse({ detail, errno }: Problem, chunk: Buffer): void {
     if (this.over) return
@@ -159,9 +175,7 @@ export class Exchange implements FramingEvents, ContentEvents {
       this.fail(failureOf(protocolError(detail, errno, chunk), this.#place()))
       return
     }
-    // Once the head is through, whatever breaks the content off is content that is missing.
-    const code = this.#state === 'waiting' ? 'SLUICE_BAD_RESPONSE' : 'SLUICE_INCOMPLETE_RESPONSE'
-    this.fail(sluiceError(code, { ...this.#place(), detail }))
+    this.#refuse(detail)
   }
 
   /** The connection has failed, or ended. */
@@ -189,6 +203,24 @@ export class Exchange implements FramingEvents, ContentEvents {
     setImmediate(() => {
       if (!this.over && line.activity === activity) this.#judgeIdle(line)
     })
+  }
+
+  /** `upgrade` names what is spoken from here on: the one field of the connection that the caller needs. */
+  #onSwitch(head: Head): void {
+    const { upgrade } = collectFields(head.raw)
+    if (!this.upgrade || upgrade === undefined) {
+      this.#refuse(`status ${head.status} that names no protocol`)
+      return
+    }
+    this.#noteHead(head)
+    const fields = Object.assign(responseFields(head.raw), { upgrade })
+    this.#response = { status: head.status, fields, body: null }
+    this.#state = 'switching'
+  }
+
+  #noteHead({ status }: Head): void {
+    this.call.record.status = status
+    this.call.record.headerTime = secondsSince(this.startedAt)
   }
 
   #judgeIdle(line: Line): void {
@@ -232,6 +264,12 @@ export class Exchange implements FramingEvents, ContentEvents {
     this.#line?.wait(this.call.timeouts.read)
   }
 
+  /** Once the head is through, whatever breaks the content off is content that is missing. */
+  #refuse(detail: string): void {
+    const code = this.#state === 'waiting' ? 'SLUICE_BAD_RESPONSE' : 'SLUICE_INCOMPLETE_RESPONSE'
+    this.fail(sluiceError(code, { ...this.#place(), detail }))
+  }
+
   #expire(code: SluiceErrorCode): void {
     this.fail(sluiceError(code, { ...this.#place(), errno: 'ETIMEDOUT' }))
   }
@@ -259,14 +297,4 @@ export class Exchange implements FramingEvents, ContentEvents {
     if (this.#state !== 'waiting' && this.#state !== 'queued') return 'body'
     return requestSent && this.#handedOver ? 'header' : 'send'
   }
-}
-
-/** What llhttp could not read; `data` shows another protocol by its beginning. */
-function protocolError(detail: string, code: string, chunk: Buffer): Error {
-  const message = `the response does not match HTTP/1.1 (${detail})`
-  return Object.assign(new Error(message), { code, data: chunk.toString('latin1', 0, SHOWN_BYTES) })
-}
-
-function isSmall(body: Body): body is Buffer | null {
-  return body === null || (Buffer.isBuffer(body) && body.length <= SLICE_BYTES)
 }

@@ -3,6 +3,7 @@ import { MAX_FIELDS, MAX_HEAD_BYTES, MAX_INTERIM } from '../response-head'
 import { fieldName } from './field-names'
 import { INPUT_BYTES, NO_CONTENT, PAUSE, Parser, type ParserEvents, type Problem, REFUSE } from './llhttp'
 import { type Asked, type Head, readHead } from './message-framing'
+import { Mender, type Tolerance } from './tolerance'
 
 /** Who is told; never while bytes are being judged, so that every call may end the exchange or throw. */
 export interface FramingEvents {
@@ -26,6 +27,8 @@ const MAX_CHUNK_LINE_BYTES = 16 * 1024
 /** Reads one response after the other, each only after `begin`. */
 export class Framing {
   readonly #parser: Parser
+  /** Only where something is tolerated. */
+  readonly #mender: Mender | undefined
   #state: State = 'idle'
   #events = NOBODY
   #asked: Asked = { method: 'GET', upgrade: false }
@@ -44,7 +47,8 @@ export class Framing {
   /** Starts and ends of content in the chunk. */
   readonly #content: number[] = []
 
-  constructor() {
+  constructor(tolerance?: Tolerance) {
+    this.#mender = tolerance && new Mender(tolerance)
     const events: ParserEvents = {
       onName: (start, end) => this.#onName(start, end),
       onValue: (start, end) => this.#onValue(start, end),
@@ -64,6 +68,7 @@ export class Framing {
     this.#asked = asked
     this.#events = events
     this.#interims = 0
+    this.#mender?.begin()
     this.#beginHead()
     this.#state = 'head'
   }
@@ -72,7 +77,7 @@ export class Framing {
   read(chunk: Buffer): Problem | undefined {
     let at = 0
     while (at < chunk.length && this.#problem === undefined) {
-      if (this.#state === 'head') at = this.#readHead(chunk, at)
+      if (this.#state === 'head') at = this.#readHeadPart(chunk, at)
       else if (this.#state === 'counted') at = this.#readCounted(chunk, at)
       else if (this.#state === 'chunked') at = this.#readChunked(chunk, at)
       else if (this.#state === 'close' || this.#state === 'tunnel') at = this.#readAll(chunk, at)
@@ -102,20 +107,37 @@ export class Framing {
     this.#parser.free()
   }
 
+  /** What was put right in it is part of the head only; the parser judges all of it. */
+  #readHeadPart(chunk: Buffer, at: number): number {
+    if (this.#mender === undefined) return this.#readHead(chunk, at)
+    const { head, end } = this.#mender.mend(chunk, at)
+    // What was left out counts as well.
+    this.#growHead(Math.max(0, end - at - head.length))
+    let done = 0
+    while (done < head.length && this.#state === 'head' && this.#problem === undefined)
+      done = this.#readHead(head, done)
+    return end
+  }
+
   #readHead(chunk: Buffer, at: number): number {
     const end = this.#judge(chunk, at)
     const head = this.#head
-    this.#overhead += end - at
-    if (this.#problem === undefined && this.#overhead > MAX_HEAD_BYTES)
-      this.#fail(`a head above ${MAX_HEAD_BYTES} bytes`, 'HPE_HEADER_OVERFLOW')
+    this.#growHead(end - at)
     if (this.#problem !== undefined || head === undefined) return end
     if (head.status < 200 && head.delimiter === 'none') this.#onInterim(head)
     else this.#onFinal(head)
     return end
   }
 
+  #growHead(bytes: number): void {
+    this.#overhead += bytes
+    if (this.#overhead > MAX_HEAD_BYTES)
+      this.#fail(`a head above ${MAX_HEAD_BYTES} bytes`, 'HPE_HEADER_OVERFLOW')
+  }
+
   #onInterim(head: Head): void {
     this.#interims++
+    this.#mender?.next()
     this.#beginHead()
     if (this.#interims > MAX_INTERIM) this.#fail(`more than ${MAX_INTERIM} interim responses`)
     else this.#events.onInterim(head)
@@ -123,6 +145,7 @@ export class Framing {
 
   #onFinal(head: Head): void {
     const { delimiter, length } = head
+    this.#mender?.count()
     const empty = delimiter === 'none' || (delimiter === 'counted' && length === 0)
     this.#left = length
     this.#overhead = 0
@@ -193,7 +216,8 @@ export class Framing {
       this.#fail(head)
       return REFUSE
     }
-    this.#head = head
+    // What was read leniently once must not be relied on twice.
+    this.#head = this.#mender?.mended === true ? { ...head, persistent: false } : head
     this.#raw = []
     return head.delimiter === 'chunked' ? PAUSE : NO_CONTENT
   }

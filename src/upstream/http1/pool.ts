@@ -7,6 +7,7 @@ import type { Origin } from '../origin'
 import type { Call } from '../transport'
 import { Connection, type ConnectionSettings } from './connection'
 import type { Exchange } from './exchange'
+import type { Tolerance } from './tolerance'
 import { createDeadline, wheel } from './wheel'
 
 type Reuse = readonly [exchange: Exchange, connection: Connection]
@@ -34,7 +35,7 @@ export class Pool {
   #destroyed: Error | undefined
   #onEmpty: (() => void)[] = []
 
-  constructor(origin: Origin, options: ResolvedConnections) {
+  constructor(origin: Origin, options: ResolvedConnections, tolerance?: Tolerance) {
     this.#target = createTarget(origin, options.tls)
     this.#options = options
     this.#settings = {
@@ -43,6 +44,7 @@ export class Pool {
       idleMs: Math.max(1, options.keepaliveTimeoutMs),
       maxRequests: options.keepaliveRequests,
       maxAgeMs: options.keepaliveTimeMs,
+      tolerance,
       onFree: (connection) => this.#onFree(connection),
       onStale: () => this.#dropIdle(),
       onGone: (connection) => this.#onGone(connection)

@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import { isSluiceError, sluiceError } from '../../errors'
-import type { RequestTrailers } from '../../http/message'
+import type { Body, RequestTrailers } from '../../http/message'
 import { ignore } from '../dial'
 import { type Announced, fieldLines } from './request-head'
 
@@ -18,6 +18,11 @@ export interface ContentEvents {
 
 /** Bytes of a Buffer that are written at a time, so that progress shows. */
 export const SLICE_BYTES = 64 * 1024
+
+/** Whether it goes out with the head, in one piece. */
+export function isSmall(body: Body): body is Buffer | null {
+  return body === null || (Buffer.isBuffer(body) && body.length <= SLICE_BYTES)
+}
 
 /** Writes one body. The source is never destroyed: its connection still carries the response. */
 export class RequestContent {

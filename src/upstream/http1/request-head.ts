@@ -16,8 +16,8 @@ export interface RequestHead {
 export interface HeadSettings {
   /** Value of `host` when the caller has set none. */
   readonly authority: string
-  /** The connection is to be used again. */
-  readonly keepalive: boolean
+  /** What becomes of the connection: it is used again, or not, or is to speak what `upgrade` names. */
+  readonly connection: 'keep-alive' | 'close' | 'upgrade'
 }
 
 const TARGET = /^[\x21-\xff]+$/
@@ -27,12 +27,11 @@ const REFUSED: ReadonlySet<string> = new Set([
   'expect',
   'keep-alive',
   'proxy-connection',
-  'transfer-encoding',
-  'upgrade'
+  'transfer-encoding'
 ])
 
 /** Written first, or by the framing. */
-const OWN: ReadonlySet<string> = new Set(['host', 'connection', 'content-length', 'trailer'])
+const OWN: ReadonlySet<string> = new Set(['host', 'connection', 'content-length', 'trailer', 'upgrade'])
 
 /** Methods whose content is expected: without any that is said (RFC 9110 §8.6). */
 const WITH_CONTENT: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH', 'QUERY', 'PROPFIND', 'PROPPATCH'])
@@ -48,9 +47,9 @@ export function requestHead(request: UpstreamRequest, settings: HeadSettings): R
   if (typeof host !== 'string' || !isFieldValue(host)) return 'invalid host'
   const lines = fieldLines(fields)
   if (lines === undefined) return 'invalid field'
-  const persistence = settings.keepalive ? 'keep-alive' : 'close'
-  const options = fields.te === undefined ? persistence : `${persistence}, te`
-  const start = `${method} ${path} HTTP/1.1\r\nhost: ${host}\r\nconnection: ${options}\r\n`
+  const connection = connectionLines(fields, settings)
+  if (connection === undefined) return 'invalid upgrade'
+  const start = `${method} ${path} HTTP/1.1\r\nhost: ${host}\r\n${connection}`
   return { text: `${start}${lines}${contentLine(content, request)}\r\n`, content }
 }
 
@@ -61,6 +60,14 @@ function announce({ fields, body }: UpstreamRequest): Announced | undefined {
   if (body !== null && !Buffer.isBuffer(body)) return length ?? 'chunked'
   const actual = body?.length ?? 0
   return length === undefined || length === actual ? actual : undefined
+}
+
+/** Only a request to switch protocols names one (RFC 9110 §7.8). */
+function connectionLines({ te, upgrade }: Fields, { connection }: HeadSettings): string | undefined {
+  const options = te === undefined ? connection : `${connection}, te`
+  if (connection !== 'upgrade') return upgrade === undefined ? `connection: ${options}\r\n` : undefined
+  if (typeof upgrade !== 'string' || upgrade === '' || !isFieldValue(upgrade)) return undefined
+  return `connection: ${options}\r\nupgrade: ${upgrade}\r\n`
 }
 
 function contentLine(content: Announced, { method, fields, trailers }: UpstreamRequest): string {

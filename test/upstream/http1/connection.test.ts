@@ -22,6 +22,7 @@ const SETTINGS: ConnectionSettings = {
   idleMs: 4000,
   maxRequests: 0,
   maxAgeMs: 0,
+  tolerance: undefined,
   onFree: () => {},
   onStale: () => {},
   onGone: () => {}
@@ -39,7 +40,7 @@ async function connection(t: TestContext, server: Scripted, settings: Partial<Co
 
 function carried(over: Connection, it: Call): Promise<UpstreamResponse> {
   return new Promise((resolve, reject) => {
-    const head = requestHead(it.request, { authority: 'server.test', keepalive: true })
+    const head = requestHead(it.request, { authority: 'server.test', connection: 'keep-alive' })
     assert.ok(typeof head !== 'string')
     over.carry(new Exchange(it, head, { resolve, reject }))
   })

@@ -1,6 +1,7 @@
 // What a Framing says of some bytes, in a form that can be compared.
 import { Framing, type FramingEvents } from '../../../src/upstream/http1/framing'
 import type { Asked, Head } from '../../../src/upstream/http1/message-framing'
+import type { Tolerance } from '../../../src/upstream/http1/tolerance'
 
 /** Everything that was said; content in one piece, for how it is cut is the network's doing. */
 export interface Reading {
@@ -17,7 +18,12 @@ export interface Reading {
 export const GET: Asked = { method: 'GET', upgrade: false }
 
 /** Reads one response from `pieces`, and then the end of the connection if `ended`. */
-export function read(pieces: readonly Buffer[], asked: Asked = GET, ended = true): Reading {
+export function read(
+  pieces: readonly Buffer[],
+  asked: Asked = GET,
+  ended = true,
+  tolerance?: Tolerance
+): Reading {
   const heads: Pick<Head, 'status' | 'raw' | 'delimiter' | 'persistent'>[] = []
   let content = ''
   let trailers: readonly string[] | undefined
@@ -34,7 +40,7 @@ export function read(pieces: readonly Buffer[], asked: Asked = GET, ended = true
       trailers = fields
     }
   }
-  const framing = new Framing()
+  const framing = new Framing(tolerance)
   try {
     framing.begin(asked, events)
     let problem: string | undefined

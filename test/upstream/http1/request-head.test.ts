@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import type { UpstreamRequest } from '../../../src/http/message'
 import { type Announced, requestHead } from '../../../src/upstream/http1/request-head'
 
-const SETTINGS = { authority: 'upstream.example:81', keepalive: true }
+const SETTINGS = { authority: 'upstream.example:81', connection: 'keep-alive' } as const
 const stream = () => new Readable({ read() {} })
 const request = (parts: Partial<UpstreamRequest>): UpstreamRequest => ({
   method: 'GET',
@@ -115,7 +115,7 @@ for (const [name, parts, text, content] of SENT) {
 }
 
 test('a connection that is not kept says close', () => {
-  const head = requestHead(request({}), { ...SETTINGS, keepalive: false })
+  const head = requestHead(request({}), { ...SETTINGS, connection: 'close' })
   assert.ok(typeof head !== 'string' && head.text.includes('\r\nconnection: close\r\n'))
 })
 
