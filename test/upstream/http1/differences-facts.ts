@@ -83,7 +83,11 @@ export function hasNoContent({ status }: NodeHead, { method }: Facts): boolean {
 
 /** The values of a field, in order. */
 export function valuesOf({ raw }: NodeHead, ...names: readonly string[]): string[] {
-  return raw.filter((_, index) => index % 2 === 1 && names.includes(raw[index - 1] as string))
+  const values: string[] = []
+  for (let index = 0; index < raw.length; index += 2) {
+    if (names.includes(raw[index] as string)) values.push(raw[index + 1] as string)
+  }
+  return values
 }
 
 /** The options of a list field, in lower case (RFC 9110 §5.6.1: only space and tab are white space). */
