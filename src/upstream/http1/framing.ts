@@ -232,7 +232,7 @@ export class Framing {
     this.#noteOverhead(start)
     this.#overhead = 0
     this.#contentEnd = end
-    this.#content.push(start, end)
+    if (this.#problem === undefined) this.#content.push(start, end)
   }
 
   /** Sizes, extensions and trailers must not be without end; only trailers may be as long as a head. */

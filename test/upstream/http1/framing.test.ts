@@ -337,6 +337,14 @@ test('cut anywhere, long messages included, everything is read as in one piece',
   )
 })
 
+test('behind a chunk line that is too long no content is told, however it is cut', () => {
+  const bytes = bytesOf(`${chunked}1\r\na\r\n3;${long.slice(0, 16_400)}\r\nbcd\r\n0\r\n\r\n`)
+  for (const at of [bytes.length, bytes.length - 11, bytes.length - 10, 10_000]) {
+    const { content, refused } = read(cut(bytes, [at]))
+    assert.deepEqual({ content, refused }, { content: 'a', refused: true }, `cut at ${at}`)
+  }
+})
+
 test('whatever content is put into chunks of whatever sizes comes out again', () => {
   const chunks = fc.array(fc.uint8Array({ minLength: 1, maxLength: 500 }), { maxLength: 20 })
   const cuts = fc.array(fc.integer({ min: 1, max: 700 }), { maxLength: 30 })

@@ -1,15 +1,24 @@
 // What node:http's client makes of the same bytes, on a socket that plays them.
-import { type IncomingMessage, request } from 'node:http'
+import { type ClientRequest, type IncomingMessage, request } from 'node:http'
 import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 
+/** A head as node hands it on; names in lower case and values in turn. */
+export interface NodeHead {
+  readonly status: number
+  readonly version: string
+  readonly raw: readonly string[]
+}
+
 /** What came of one response. */
 export interface NodeReading {
-  /** Status and fields of each interim response and of the final one. */
-  readonly heads: readonly { readonly status: number; readonly raw: readonly string[] }[]
+  /** Each interim response and the final one. */
+  readonly heads: readonly NodeHead[]
   readonly content: string
   readonly trailers: readonly string[]
   readonly complete: boolean
+  /** It would use the connection again. */
+  readonly reusable: boolean
   /** Its error's code. */
   readonly error: string | undefined
 }
@@ -17,53 +26,67 @@ export interface NodeReading {
 /** The same limit as ours. */
 const MAX_HEAD_BYTES = 64 * 1024
 
+const REQUEST = {
+  maxHeaderSize: MAX_HEAD_BYTES,
+  // Without an agent it would not ask for a connection that stays.
+  headers: { connection: 'keep-alive' }
+}
+
 /** Asks once and plays `bytes` as the answer, then the end of the connection. */
 export function readByNode(bytes: Buffer, method: string): Promise<NodeReading> {
   return new Promise((resolve) => {
-    const heads: { status: number; raw: readonly string[] }[] = []
-    const state = {
-      content: '',
-      trailers: [] as readonly string[],
-      complete: false,
-      error: undefined as string | undefined
-    }
     const socket = played(bytes)
-    let settled = false
-    const settle = () => {
-      if (settled) return
-      settled = true
+    const asked = request({ ...REQUEST, method, createConnection: () => socket as Socket })
+    // Beyond its own limit node drops fields without a word.
+    asked.maxHeadersCount = 0
+    follow(asked, (reading) => {
       socket.destroy()
-      resolve({ heads, ...state })
-    }
-    const asked = request({ method, createConnection: () => socket as Socket, maxHeaderSize: MAX_HEAD_BYTES })
-    const onError = (error: NodeJS.ErrnoException) => {
-      state.error ??= error.code ?? error.name
-      setImmediate(settle)
-    }
-    asked.on('information', ({ statusCode, rawHeaders }) =>
-      heads.push({ status: statusCode, raw: lower(rawHeaders) })
-    )
-    asked.on('upgrade', ({ statusCode = 0, rawHeaders }) => {
-      heads.push({ status: statusCode, raw: lower(rawHeaders) })
-      state.error = 'upgrade'
-      settle()
+      resolve(reading)
     })
-    asked.on('response', (response: IncomingMessage) => {
-      heads.push({ status: response.statusCode ?? 0, raw: lower(response.rawHeaders) })
-      response.on('data', (chunk: Buffer) => {
-        state.content += chunk.toString('latin1')
-      })
-      response.on('error', onError)
-      response.on('close', () => {
-        state.complete = response.complete && state.error === undefined
-        state.trailers = lower(response.rawTrailers)
-        settle()
-      })
-    })
-    asked.on('error', onError)
-    asked.on('close', () => setImmediate(settle))
     asked.end()
   })
+}
+
+function follow(asked: ClientRequest, done: (reading: NodeReading) => void): void {
+  const heads: NodeHead[] = []
+  let content = ''
+  let trailers: readonly string[] = []
+  let complete = false
+  let error: string | undefined
+  let settled = false
+  const settle = () => {
+    if (settled) return
+    settled = true
+    done({ heads, content, trailers, complete, reusable: complete && asked.shouldKeepAlive, error })
+  }
+  const onError = ({ code, name }: NodeJS.ErrnoException) => {
+    error ??= code ?? name
+    setImmediate(settle)
+  }
+  const note = (
+    status: number,
+    { httpVersion, rawHeaders }: Pick<IncomingMessage, 'httpVersion' | 'rawHeaders'>
+  ) => heads.push({ status, version: httpVersion, raw: lower(rawHeaders) })
+  asked.on('information', (information) => note(information.statusCode, information))
+  asked.on('upgrade', (response) => {
+    note(response.statusCode ?? 0, response)
+    error = 'upgrade'
+    settle()
+  })
+  asked.on('response', (response) => {
+    note(response.statusCode ?? 0, response)
+    response.on('data', (chunk: Buffer) => {
+      content += chunk.toString('latin1')
+    })
+    response.on('error', onError)
+    response.on('close', () => {
+      complete = response.complete && error === undefined
+      trailers = lower(response.rawTrailers)
+      settle()
+    })
+  })
+  asked.on('error', onError)
+  asked.on('close', () => setImmediate(settle))
 }
 
 /** Answers the first write with the bytes and the end. */
