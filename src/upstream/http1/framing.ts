@@ -189,6 +189,11 @@ export class Framing {
       this.#fail(head)
       return REFUSE
     }
+    // A tab behind the word is enough: the sizes of the chunks would pass for content.
+    if (head.delimiter === 'chunked' && this.#parser.readsToEnd) {
+      this.#fail('invalid transfer-encoding')
+      return REFUSE
+    }
     this.#head = head
     this.#raw = []
     return head.delimiter === 'chunked' ? PAUSE : NO_CONTENT

@@ -40,6 +40,7 @@ interface Exports {
   llhttp_errno_name(result: number): number
   llhttp_get_http_major(parser: number): number
   llhttp_get_http_minor(parser: number): number
+  llhttp_message_needs_eof(parser: number): number
 }
 
 /** @types/node 20 does not know it. */
@@ -65,7 +66,8 @@ const FUNCTIONS = [
   'llhttp_get_error_reason',
   'llhttp_errno_name',
   'llhttp_get_http_major',
-  'llhttp_get_http_minor'
+  'llhttp_get_http_minor',
+  'llhttp_message_needs_eof'
 ] as const
 
 /** Whose bytes are being read. Nothing that could read others runs before `execute` returns. */
@@ -123,6 +125,11 @@ export class Parser {
   get version(): number {
     const { llhttp_get_http_major: major, llhttp_get_http_minor: minor } = this.#llhttp
     return major(this.#pointer) * 10 + minor(this.#pointer)
+  }
+
+  /** Behind a head: it will take all that comes for content, until the connection ends. */
+  get readsToEnd(): boolean {
+    return this.#llhttp.llhttp_message_needs_eof(this.#pointer) !== 0
   }
 
   #text(at: number): string {
