@@ -17,6 +17,7 @@ import { type Peer, startTurns, type Turn } from './turn-server'
 
 const ABORTS = Number(process.env.SLUICE_ABORTS ?? 300)
 const ENOUGH_MS = process.env.SLUICE_ABORTS === undefined ? 2500 : Number.POSITIVE_INFINITY
+const FEWEST = 90
 const AT_ONCE = 8
 const HANG_MS = 60_000
 /** How long a client stays at most: half of them by the clock, half by turns of the loop, which a slow machine has no fewer of. */
@@ -152,8 +153,17 @@ async function startScene(
   }
 }
 
-/** One request that is broken off after a while. */
-type Leave = (phase: Phase, how: { readonly stay: number; readonly reset: boolean }) => Promise<void>
+/** When, as a share of the longest time, and in which of two ways. */
+interface How {
+  readonly stay: number
+  readonly reset: boolean
+}
+
+/** Requests that are broken off after a while. */
+interface Leaving {
+  leave(phase: Phase, how: How): Promise<void>
+  end(): void
+}
 
 /** `share`: of the longest time. */
 async function staying(share: number): Promise<void> {
@@ -163,36 +173,38 @@ async function staying(share: number): Promise<void> {
   }
 }
 
-const leaveHttp1 =
-  (url: string): Leave =>
-  async (phase, { stay, reset }) => {
+function leaveHttp1(url: string): Leaving {
+  async function leave(phase: Phase, { stay, reset }: How): Promise<void> {
     const client = await connectRaw(url)
     const upload = phase === 'upload'
     const line = `${upload ? 'PUT' : 'GET'} /${phase} HTTP/1.1\r\nHost: a\r\n`
-    void client.send(
-      upload ? `${line}Content-Length: ${UPLOAD_BYTES}\r\n\r\n${'u'.repeat(UPLOAD_BYTES)}` : `${line}\r\n`
-    )
+    const content = `Content-Length: ${UPLOAD_BYTES}\r\n\r\n${'u'.repeat(UPLOAD_BYTES)}`
+    void client.send(line + (upload ? content : '\r\n'))
     await staying(stay)
     if (reset) client.reset()
     else client.destroy()
     await client.closed
   }
+  return { leave, end: () => {} }
+}
 
-/** By turns the stream is reset, and the connection ended with all that is on it. */
-function leaveHttp2(t: TestContext, url: string): Leave {
-  let current: { client: Promise<H2Client>; streams: number } | undefined
-  const session = (): Promise<H2Client> => {
-    if (current === undefined || current.streams++ > STREAMS_PER_SESSION) {
-      const last = current?.client
-      if (last !== undefined) setTimeout(() => void last.then(({ session: old }) => old.destroy()), 10)
-      current = { client: connectH2(url), streams: 0 }
-    }
-    return current.client
+/** By turns the stream is cancelled and failed; now and then the whole connection goes, with all that is on it. */
+function leaveHttp2(url: string): Leaving {
+  const sessions = new Set<H2Client>()
+  let current: Promise<H2Client> | undefined
+  let streams = 0
+  async function replace(): Promise<H2Client> {
+    const last = await current
+    last?.session.destroy()
+    if (last !== undefined) sessions.delete(last)
+    const client = await connectH2(url)
+    sessions.add(client)
+    return client
   }
-  t.after(() => current?.client.then(({ session: last }) => last.destroy()))
-  return async (phase, { stay, reset }) => {
-    const client = await session()
-    if (client.session.destroyed) return
+  async function leave(phase: Phase, { stay, reset }: How): Promise<void> {
+    if (streams++ % STREAMS_PER_SESSION === 0) current = replace()
+    const client = await current
+    if (client === undefined || client.session.destroyed) return
     const upload = phase === 'upload'
     const body = upload ? Buffer.alloc(UPLOAD_BYTES, 'u') : undefined
     const stream = client.open(`/${phase}`, { method: upload ? 'PUT' : 'GET', ...(body && { body }) })
@@ -202,6 +214,10 @@ function leaveHttp2(t: TestContext, url: string): Leave {
     stream.close(reset ? constants.NGHTTP2_CANCEL : constants.NGHTTP2_INTERNAL_ERROR)
     await closed
   }
+  const end = (): void => {
+    for (const { session } of sessions) session.destroy()
+  }
+  return { leave, end }
 }
 
 for (const client of CLIENTS) {
@@ -223,17 +239,19 @@ for (const client of CLIENTS) {
       await until('the first request to end', atRest)
       await sleep(300)
       const before = descriptors()
-      const leave = client === 'HTTP/1.1' ? leaveHttp1(scene.url) : leaveHttp2(t, scene.url)
+      const { leave, end } = client === 'HTTP/1.1' ? leaveHttp1(scene.url) : leaveHttp2(scene.url)
+      t.after(end)
       const random = dice(SEED)
       const deadline = Date.now() + ENOUGH_MS
       let begun = 0
       const worker = async () => {
-        while (begun < ABORTS && Date.now() < deadline) {
+        while (begun < ABORTS && (begun < FEWEST || Date.now() < deadline)) {
           const phase = PHASES[begun++ % PHASES.length] ?? 'none'
           await leave(phase, { stay: random(), reset: random() < 0.5 })
         }
       }
       await Promise.all(Array.from({ length: AT_ONCE }, worker))
+      end()
       await until('no exchange is active and the server owes nothing', atRest, HANG_MS)
       for (const phase of PHASES.filter((name) => name !== 'connect' && name !== 'body')) {
         assert.equal(await ask(`/${phase}/${client}`), `/${phase}/${client}`)

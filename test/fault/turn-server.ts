@@ -23,6 +23,8 @@ export interface Turn {
 
 /** What the server does, and when. */
 export interface Moments {
+  /** A TCP connection has been accepted, TLS still to come. */
+  readonly onRaw?: (socket: Socket) => void
   /** A connection has been accepted. */
   readonly onPeer?: (peer: Peer) => void
   /** The first byte of the connection's next request has come. */
@@ -37,6 +39,8 @@ export interface TurnServer {
   readonly url: string
   accepted(): number
   open(): number
+  /** Takes another certificate, and ends every connection. */
+  renew(tls: TlsOptions): void
   close(): Promise<void>
 }
 
@@ -62,16 +66,22 @@ export async function startTurns(
     const reader = new Reader(peer, moments)
     socket.on('data', (chunk: Buffer) => reader.take(chunk))
   }
-  const server = tls === undefined ? createServer(accept) : createSecureServer(tls, accept)
+  const secure = tls === undefined ? undefined : createSecureServer(tls, accept)
+  const server = secure ?? createServer(accept)
   server.on('tlsClientError', () => {})
+  server.on('connection', (socket: Socket) => moments.onRaw?.(socket))
   const url = await listen(server, { secure: tls !== undefined, unix })
   const close = () =>
     new Promise<void>((resolve) => {
       server.close(() => resolve())
       for (const socket of sockets) socket.destroy()
     })
+  const renew = (context: TlsOptions) => {
+    secure?.setSecureContext(context)
+    for (const socket of sockets) socket.destroy()
+  }
   t.after(close)
-  return { url, accepted: () => accepted, open: () => sockets.size, close }
+  return { url, accepted: () => accepted, open: () => sockets.size, renew, close }
 }
 
 /** The requests of one connection: counted or chunked content, however it is cut. */

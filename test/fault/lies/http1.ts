@@ -129,6 +129,11 @@ const HEADS: Lie<Http1Play>[] = [
   ['an unknown coding', say(`${head('Transfer-Encoding: gzip\r\n')}ab`), REFUSED],
   ['a coding below chunked', say(`${head('Transfer-Encoding: gzip, chunked\r\n')}0\r\n\r\n`), REFUSED],
   [
+    'a tab behind chunked',
+    say(`${head('Transfer-Encoding: chunked\t\r\n')}1\r\na\r\n0\r\n\r\n`),
+    ['BAD_RESPONSE', 'READ_TIMEOUT', 'broken']
+  ],
+  [
     'chunked twice',
     say(`${head('Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n')}0\r\n\r\n`),
     REFUSED
