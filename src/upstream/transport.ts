@@ -7,9 +7,7 @@ import { openHttp1 } from './http1/transport'
 import { openHttp2 } from './http2/transport'
 import type { ResolvedConnections } from './options'
 import type { Origin } from './origin'
-import { Pool } from './pool'
-import { noting } from './record'
-import { upgrade } from './upgrade'
+import { openUndici } from './undici/transport'
 
 /** Milliseconds, 0 = off. `connect` covers TCP and TLS; `send` and `read` are idle times between two chunks (nginx's meaning). */
 export interface Timeouts {
@@ -56,16 +54,6 @@ export function openTransport(
   tolerated: FaultCounts = {}
 ): Transport {
   if (connections.protocol !== 'http1') return openHttp2(origin, connections)
-  if (connections.client === 'http1') return openHttp1(origin, connections, tolerated)
-  const pool = new Pool(origin, connections)
-  return {
-    send: async (call) => {
-      const startedAt = performance.now()
-      const connection = await noting(call, startedAt, pool.acquire(call))
-      return connection.send(call, startedAt)
-    },
-    upgrade: (call) => upgrade((asked) => pool.dial(asked), origin, call),
-    close: () => pool.close(),
-    destroy: (error) => pool.destroy(error)
-  }
+  if (connections.client === 'undici') return openUndici(origin, connections)
+  return openHttp1(origin, connections, tolerated)
 }

@@ -1,6 +1,8 @@
 // One connection that carries one exchange at a time: TCP, TLS or a unix socket (nginx: keepalive, keepalive_requests, keepalive_time).
 import type { Socket } from 'node:net'
 import { isSluiceError } from '../../errors'
+import type { Carrier, PoolEvents } from '../pool'
+import { createDeadline, wheel } from '../wheel'
 import type { Exchange } from './exchange'
 import { Framing } from './framing'
 import type { Line } from './line'
@@ -9,10 +11,9 @@ import { type Head, readKeepAlive } from './message-framing'
 import { type ContentEvents, RequestContent } from './request-content'
 import type { RequestHead } from './request-head'
 import type { Tolerance } from './tolerance'
-import { createDeadline, wheel } from './wheel'
 
 /** What the connections of one server share. */
-export interface ConnectionSettings {
+export interface ConnectionSettings extends PoolEvents<Connection> {
   readonly server: string
   /** May be used again after an exchange. */
   readonly keepalive: boolean
@@ -21,19 +22,15 @@ export interface ConnectionSettings {
   readonly maxRequests: number
   /** Age at which it is used no more; 0 = no limit. */
   readonly maxAgeMs: number
+  /** Undefined: nothing is let through. */
   readonly tolerance: Tolerance | undefined
-  /** An exchange has ended and the connection can take another. */
-  readonly onFree: (connection: Connection) => void
-  /** A connection that had been used before died before the response's first byte. */
-  readonly onStale: () => void
-  readonly onGone: (connection: Connection) => void
 }
 
 /** Taken off the server's Keep-Alive hint, for the time that a request is on its way. */
 const HINT_MARGIN_MS = 1000
 
 /** A connected socket with the framing of its responses. */
-export class Connection implements Line {
+export class Connection implements Line, Carrier<Exchange> {
   readonly #socket: Socket
   readonly #settings: ConnectionSettings
   readonly #framing: Framing

@@ -6,8 +6,10 @@ import { type SluiceErrorCode, sluiceError } from '../../errors'
 import { collectFields, responseFields, trailerFields } from '../../http/end-to-end'
 import type { UpstreamResponse } from '../../http/message'
 import { failureOf, type Place, protocolError } from '../failure'
+import type { Pooled } from '../pool'
 import { noteFailure, secondsSince } from '../record'
 import { createContent, isCollected, joined } from '../response-content'
+import type { Settle } from '../settle'
 import type { Call } from '../transport'
 import type { FramingEvents } from './framing'
 import type { Line } from './line'
@@ -15,7 +17,6 @@ import type { Problem } from './llhttp'
 import type { Head } from './message-framing'
 import { type ContentEvents, isSmall, type RequestContent } from './request-content'
 import type { RequestHead } from './request-head'
-import type { Settle } from './settle'
 
 /**
  * `queued` for a connection → `waiting` for the head → `collecting` | `streaming` | `closing` (no content will come) | `switching`
@@ -24,11 +25,10 @@ import type { Settle } from './settle'
 type State = 'queued' | 'waiting' | 'collecting' | 'streaming' | 'closing' | 'switching' | 'over'
 
 /** Settles once; after that only the content's stream can still fail. */
-export class Exchange implements FramingEvents, ContentEvents {
+export class Exchange implements FramingEvents, ContentEvents, Pooled {
   readonly call: Call
   readonly head: RequestHead
   readonly startedAt: number
-  /** Set by whoever it waits for. */
   onGivenUp: (() => void) | undefined
   readonly #settle: Settle
   #state: State = 'queued'

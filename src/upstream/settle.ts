@@ -1,6 +1,6 @@
 // What an exchange tells its caller, once.
 import type { Socket } from 'node:net'
-import type { Fields, UpstreamResponse } from '../../http/message'
+import type { Fields, UpstreamResponse } from '../http/message'
 
 /** A connection that speaks something else from here on, and what has come of it. */
 export interface Switched {

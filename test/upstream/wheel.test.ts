@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { createDeadline, type Deadline, Wheel } from '../../../src/upstream/http1/wheel'
+import { createDeadline, type Deadline, Wheel } from '../../src/upstream/wheel'
 
 /** A wheel whose clock and timer the test moves. */
 function driven(start = 0) {

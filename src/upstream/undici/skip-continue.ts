@@ -1,6 +1,6 @@
 // Takes `100 Continue` out of what undici reads: it drops the connection for one, and RFC 9110 §15.2 has us take any 1xx.
 import type { Socket } from 'node:net'
-import { MAX_INTERIM } from './response-head'
+import { MAX_INTERIM } from '../response-head'
 
 const CONTINUE = Buffer.from('HTTP/1.1 100')
 const HEAD_END = '\r\n\r\n'

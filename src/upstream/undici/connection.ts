@@ -1,26 +1,20 @@
 // One connection, with undici's Client as its HTTP/1.1 framing: dialling, pooling and timing are ours.
 import type { Socket } from 'node:net'
 import { Client, type Dispatcher } from 'undici'
-import { isSluiceError } from '../errors'
-import type { UpstreamResponse } from '../http/message'
-import { errnoOf } from './failure'
-import { MAX_HEAD_BYTES } from './response-head'
+import { isSluiceError } from '../../errors'
+import { errnoOf } from '../failure'
+import type { Carrier, PoolEvents } from '../pool'
+import { MAX_HEAD_BYTES } from '../response-head'
+import type { Exchange } from './exchange'
 import { skipContinue } from './skip-continue'
-import type { Call } from './transport'
-import { Exchange } from './undici-exchange'
 
 /** What the connections of one server share. */
-export interface ConnectionSettings {
+export interface ConnectionSettings extends PoolEvents<Connection> {
   readonly server: string
   readonly authority: string
   /** May be used again after an exchange. */
   readonly keepalive: boolean
   readonly keepaliveTimeoutMs: number
-  /** An exchange has ended and the connection can take another. */
-  readonly onFree: (connection: Connection) => void
-  /** A connection that had been used before died before the response's first byte. */
-  readonly onStale: () => void
-  readonly onGone: (connection: Connection) => void
 }
 
 /** undici needs an origin; `host` is always given by us. */
@@ -30,7 +24,7 @@ const ORIGIN = new URL('http://upstream')
 const HINT_MARGIN_MS = 1000
 
 /** A connection that carries one exchange at a time. */
-export class Connection {
+export class Connection implements Carrier<Exchange> {
   readonly #socket: Socket
   readonly #settings: ConnectionSettings
   readonly #client: Client
@@ -46,7 +40,7 @@ export class Connection {
     // Before undici's own listeners: see `#onError` and `Exchange.onEnd`.
     socket.on('error', (error) => this.#onError(error))
     socket.on('end', () => this.#exchange?.onEnd())
-    socket.on('timeout', () => this.#exchange?.onIdle())
+    socket.on('timeout', () => this.#exchange?.onIdle(socket))
     socket.once('close', () => settings.onGone(this))
     this.#client = new Client(ORIGIN, {
       connect: (_options, callback) => this.#handOver(callback),
@@ -65,19 +59,14 @@ export class Connection {
     return !this.#socket.destroyed && this.#socket.writable
   }
 
-  /** Carries one exchange; its try began at `startedAt`, before there was a connection. */
-  send(call: Call, startedAt: number): Promise<UpstreamResponse> {
-    return new Promise((resolve, reject) => {
-      const reused = this.#used
-      const onOver = (error?: Error) => this.#onOver(reused, error)
-      const line = { socket: this.#socket, server: this.#settings.server, startedAt, reused, onOver }
-      const exchange = new Exchange(call, line, { resolve, reject })
-      this.#exchange = exchange
-      this.#used = true
-      exchange.begin()
-      this.#expectContinue()
-      if (!exchange.over) this.#client.dispatch(this.#optionsOf(call, exchange), exchange)
-    })
+  /** Carries one exchange. */
+  carry(exchange: Exchange): void {
+    const reused = this.#used
+    this.#exchange = exchange
+    this.#used = true
+    exchange.begin({ socket: this.#socket, reused, onOver: (error) => this.#onOver(reused, error) })
+    this.#expectContinue()
+    this.#client.dispatch(this.#optionsOf(exchange), exchange)
   }
 
   /** Ends the connection, and with it the exchange that it carries. */
@@ -86,14 +75,14 @@ export class Connection {
     this.#socket.destroy(error)
   }
 
-  #optionsOf({ request }: Call, exchange: Exchange): Dispatcher.DispatchOptions {
-    const { method, path, fields, body } = request
+  #optionsOf({ call, upload }: Exchange): Dispatcher.DispatchOptions {
+    const { method, path, fields, body } = call.request
     const headers = fields.host === undefined ? { host: this.#settings.authority, ...fields } : fields
     return {
       method: method as Dispatcher.HttpMethod,
       path,
       headers,
-      body: exchange.upload?.stream ?? body,
+      body: upload?.stream ?? body,
       blocking: false
     }
   }
@@ -121,7 +110,9 @@ export class Connection {
     // undici closes what cannot be used again right after its last callback.
     queueMicrotask(() => {
       this.#exchange = undefined
-      if (this.alive) this.#settings.onFree(this)
+      if (!this.alive) return
+      if (this.#settings.keepalive) this.#settings.onFree(this)
+      else this.destroy(new Error('closed after use'))
     })
   }
 }

@@ -2,46 +2,42 @@
 import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
-import { type SluiceErrorCode, sluiceError } from '../errors'
-import { responseFields, trailerFields } from '../http/end-to-end'
-import type { UpstreamResponse } from '../http/message'
-import { failureOf, type Place } from './failure'
-import { noteFailure, secondsSince } from './record'
-import { createContent, isCollected, joined } from './response-content'
-import { contentLength, hasNoContent, MAX_INTERIM, refuseHead } from './response-head'
-import type { Call } from './transport'
-import { Upload } from './upload'
+import { type SluiceErrorCode, sluiceError } from '../../errors'
+import { responseFields, trailerFields } from '../../http/end-to-end'
+import type { UpstreamResponse } from '../../http/message'
+import { failureOf, type Place } from '../failure'
+import type { Pooled } from '../pool'
+import { noteFailure, secondsSince } from '../record'
+import { createContent, isCollected, joined } from '../response-content'
+import { contentLength, hasNoContent, MAX_INTERIM, refuseHead } from '../response-head'
+import type { Settle } from '../settle'
+import type { Call } from '../transport'
+import { Upload } from '../upload'
 
 /** The connection, as an exchange needs to know it. */
 export interface Line {
   readonly socket: Socket
-  readonly server: string
-  /** When the try began, the connection's opening included. */
-  readonly startedAt: number
   /** It has carried another exchange before. */
   readonly reused: boolean
   /** The exchange has ended: well, and the connection may be free; or with an error, and it is closed. */
   readonly onOver: (error?: Error) => void
 }
 
-/** The two ends of the caller's promise. */
-export interface Settle {
-  readonly resolve: (response: UpstreamResponse) => void
-  readonly reject: (error: Error) => void
-}
-
-/** `waiting` for the head → `collecting` | `streaming` | `closing` (no content will come) → `over`. */
-type State = 'waiting' | 'collecting' | 'streaming' | 'closing' | 'over'
+/** `queued` for a connection → `waiting` for the head → `collecting` | `streaming` | `closing` (no content will come) → `over`. */
+type State = 'queued' | 'waiting' | 'collecting' | 'streaming' | 'closing' | 'over'
 
 /** The listener of one dispatch. Settles once; after that only the body's stream can still fail. */
-export class Exchange implements Dispatcher.DispatchHandler {
+export class Exchange implements Dispatcher.DispatchHandler, Pooled {
   /** The request's body when it is a stream. */
   readonly upload: Upload | undefined
-  readonly #call: Call
-  readonly #line: Line
+  readonly call: Call
+  onGivenUp: (() => void) | undefined
+  readonly #startedAt = performance.now()
+  readonly #server: string
   readonly #settle: Settle
-  readonly #bytesBefore: number
-  #state: State = 'waiting'
+  #line: Line | undefined
+  #bytesBefore = 0
+  #state: State = 'queued'
   #handedOver = false
   #atEnd = false
   #controller: Dispatcher.DispatchController | undefined
@@ -49,11 +45,10 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #chunks: Buffer[] = []
   #interim = 0
 
-  constructor(call: Call, line: Line, settle: Settle) {
-    this.#call = call
-    this.#line = line
+  constructor(call: Call, server: string, settle: Settle) {
+    this.call = call
+    this.#server = server
     this.#settle = settle
-    this.#bytesBefore = line.socket.bytesWritten
     const { body } = call.request
     this.upload = body instanceof Readable ? new Upload(body) : undefined
     this.upload?.stream.once('end', () => this.#onHandedOver())
@@ -64,18 +59,25 @@ export class Exchange implements Dispatcher.DispatchHandler {
     return this.#state === 'over'
   }
 
-  /** Starts to heed the caller's abort; an abort that came before ends it here. */
-  begin(): void {
-    this.#call.abort.listen((reason) => {
+  /** Heeds the caller's abort; one that came before ends it here. */
+  listen(): void {
+    this.call.abort.listen((reason) => {
       this.fail(reason)
       // Complete for the network is not yet complete for a slow reader.
       this.#stream?.destroy(reason)
     })
   }
 
+  /** It has a connection, and is about to be dispatched. */
+  begin(line: Line): void {
+    this.#line = line
+    this.#bytesBefore = line.socket.bytesWritten
+    this.#state = 'waiting'
+  }
+
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller
-    this.#line.socket.setTimeout(this.#call.timeouts.send)
+    this.#line?.socket.setTimeout(this.call.timeouts.send)
     // undici writes head and Buffer in this same turn, after this callback.
     if (this.upload === undefined) queueMicrotask(() => this.#onHandedOver())
   }
@@ -115,7 +117,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   fail(error: Error): void {
     if (this.#state === 'over') return
     const settled = this.#state === 'streaming' || this.#state === 'closing'
-    noteFailure(this.#call.record, error)
+    noteFailure(this.call.record, error)
     this.#cut(error)
     if (settled) this.#stream?.destroy(error)
     else this.#settle.reject(error)
@@ -128,25 +130,23 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   /** The socket has been still for as long as the current phase allows; or this process has, hence the second look. */
-  onIdle(): void {
+  onIdle(socket: Socket): void {
     // While the client holds us up the server cannot be late; the time runs again from `#resume`, which may come in this turn.
     if (this.#handedOver && this.#controller?.paused === true) return
-    const { socket } = this.#line
     const { bytesRead } = socket
     setImmediate(() => {
-      if (this.#state !== 'over' && socket.bytesRead === bytesRead) this.#judgeIdle()
+      if (this.#state !== 'over' && socket.bytesRead === bytesRead) this.#judgeIdle(socket)
     })
   }
 
-  #judgeIdle(): void {
-    const { socket } = this.#line
+  #judgeIdle(socket: Socket): void {
     if (this.#handedOver) {
       if (this.#controller?.paused !== true) this.#expire('SLUICE_READ_TIMEOUT')
     } else if (this.upload?.blocked === true || socket.writableLength > 0) {
       this.#expire('SLUICE_SEND_TIMEOUT')
     } else {
       // The client is slow to send, which its own timeout bounds.
-      socket.setTimeout(this.#call.timeouts.send)
+      socket.setTimeout(this.call.timeouts.send)
     }
   }
 
@@ -155,9 +155,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   #onFinal(response: UpstreamResponse): void {
-    const { collect, request, record } = this.#call
+    const { collect, request, record } = this.call
     record.status = response.status
-    record.headerTime = secondsSince(this.#line.startedAt)
+    record.headerTime = secondsSince(this.#startedAt)
     // RFC 9112 §9.5: a refusal makes the rest of the upload pointless; a 2xx may need all of it.
     if (response.status >= 300) this.upload?.stop()
     this.#response = response
@@ -185,7 +185,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (this.#controller?.paused !== true) return
     queueMicrotask(() => {
       if (this.#state === 'over') return
-      this.#line.socket.setTimeout(this.#call.timeouts.read)
+      this.#line?.socket.setTimeout(this.call.timeouts.read)
       this.#controller?.resume()
     })
   }
@@ -193,19 +193,19 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #onInterim(status: number, raw: string[]): void {
     this.#interim++
     if (this.#interim > MAX_INTERIM) this.#refuse(`more than ${MAX_INTERIM} interim responses`)
-    else this.#call.onInformation?.(status, responseFields(raw))
+    else this.call.onInformation?.(status, responseFields(raw))
   }
 
   /** The whole request is with the socket; the server's time runs once the socket has let go of it. */
   #onHandedOver(): void {
-    if (this.#state === 'over') return
-    const { socket } = this.#line
+    const socket = this.#line?.socket
+    if (this.#state === 'over' || socket === undefined) return
     if (socket.writableNeedDrain) {
       socket.once('drain', () => this.#onHandedOver())
       return
     }
     this.#handedOver = true
-    socket.setTimeout(this.#call.timeouts.read)
+    socket.setTimeout(this.call.timeouts.read)
   }
 
   #refuse(detail: string): void {
@@ -221,24 +221,25 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#finish(error)
     this.upload?.stop()
     // Never without an error: undici then asks its parser to finish, which throws while the parser is paused.
-    this.#line.socket.destroy(new Error('exchange ended', { cause: error }))
+    this.onGivenUp?.()
+    this.#line?.socket.destroy(new Error('exchange ended', { cause: error }))
   }
 
   #finish(error?: Error): void {
     this.#state = 'over'
-    this.#call.record.responseTime = secondsSince(this.#line.startedAt)
-    this.#line.socket.setTimeout(0)
-    this.#line.onOver(error)
+    this.call.record.responseTime = secondsSince(this.#startedAt)
+    this.#line?.socket.setTimeout(0)
+    this.#line?.onOver(error)
   }
 
   #place(): Place {
-    const { server, reused, socket } = this.#line
-    const requestSent = socket.bytesWritten > this.#bytesBefore
-    return { server, reused, requestSent, phase: this.#phase(requestSent) }
+    const { reused = false, socket } = this.#line ?? {}
+    const requestSent = socket !== undefined && socket.bytesWritten > this.#bytesBefore
+    return { server: this.#server, reused, requestSent, phase: this.#phase(requestSent) }
   }
 
   #phase(requestSent: boolean): Place['phase'] {
-    if (this.#state !== 'waiting') return 'body'
+    if (this.#state !== 'waiting' && this.#state !== 'queued') return 'body'
     return requestSent && this.#handedOver ? 'header' : 'send'
   }
 }
