@@ -104,9 +104,10 @@ function readDifferently(ours: Reading, node: NodeReading): string | undefined {
   return isSameList(ours.trailers ?? [], node.trailers) ? undefined : 'trailers'
 }
 
-/** Node loses content that came in one piece with what it could not read; more than we have it never has. */
+/** Node loses content that came in one piece with what it could not read; and who refuses earlier has less. */
 function brokenDifferently(ours: Reading, node: NodeReading): string | undefined {
-  if (!ours.content.startsWith(node.content)) return 'content of a broken response'
+  const less = ours.refused && isRefused(node) && node.content.startsWith(ours.content)
+  if (!less && !ours.content.startsWith(node.content)) return 'content of a broken response'
   if (ours.refused === isRefused(node)) return undefined
   return `broken off for one, refused by the other; we: ${ours.problem}; node: ${node.error}`
 }

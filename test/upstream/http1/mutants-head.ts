@@ -69,6 +69,8 @@ const CODINGS = [
   'xchunked',
   'chunkedx',
   'chunked;q=1',
+  'chunked\t',
+  'chunked \t',
   'chun\tked',
   '\x0bchunked',
   'chunked\xa0',
@@ -176,6 +178,12 @@ export const HEAD_MUTATIONS: Readonly<Record<string, Mutation>> = {
       return lines.map((line, each) =>
         each === index ? line.replace(/^[^:]*/, (name) => otherCase(name, random)) : line
       )
+    }),
+  'a name made longer': (text, random) =>
+    inHead(text, (lines) => {
+      const index = between(1, lines.length, random)
+      const more = pick(['-Type', '-X', 's', '-', '2', '_', '.a'], random)
+      return lines.map((line, each) => (each === index ? line.replace(':', `${more}:`) : line))
     }),
   'white space around a value': (text, random) =>
     inHead(text, (lines) => {

@@ -33,6 +33,11 @@ export const LIMIT_MUTATIONS: Readonly<Record<string, Mutation>> = {
     const at = chunked.indexOf('\r\n', chunked.search(/(?<=\n)[\da-f]{1,6}(?=\r\n)/i))
     return splice(chunked, at, 0, `;x=${'v'.repeat(16 * KIB + near(random))}`)
   },
+  'an extension of the last chunk of nearly, or more than, 16 KiB': (text, random) =>
+    chunkedAnew(text, random).replace(
+      /\r\n0\r\n/,
+      () => `\r\n0;x=${'v'.repeat(16 * KIB + near(random))}\r\n`
+    ),
   'large content in one chunk': (text, random) => {
     const chunked = chunkedAnew(text, random)
     const size = pick([64 * KIB, 96 * KIB], random) + near(random)

@@ -12,7 +12,7 @@ export interface Mutant {
 }
 
 /** Those at the limits are large, and so they are few. */
-const LIMITS = 0.005
+const LIMITS = 0.006
 
 const BYTES = Object.entries(BYTE_MUTATIONS)
 const HEAD = Object.entries(HEAD_MUTATIONS)

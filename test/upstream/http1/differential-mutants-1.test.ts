@@ -1,0 +1,3 @@
+import { testMutants } from './differential-mutants'
+
+testMutants(0)
