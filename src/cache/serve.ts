@@ -2,6 +2,7 @@
 import { Readable } from 'node:stream'
 import { evaluate, rangeApplies } from '../http/conditional'
 import { firstLine } from '../http/fields'
+import { onceIfFrozen } from '../http/frozen'
 import type { Fields, UpstreamResponse } from '../http/message'
 import { type Byteranges, byteranges, partialFields } from '../http/partial'
 import { parseRange, type Span, unsatisfiedRange } from '../http/range'
@@ -154,18 +155,23 @@ export function withoutContent(
   fields: Fields,
   length: number | undefined
 ): UpstreamResponse {
+  const kept = fieldsOfNoContent(fields)
+  if (kind === 'not-modified') return { status: 304, fields: kept, body: null }
+  const own: Fields = { ...kept, 'content-length': '0' }
+  // The validators are the stored response's, not those of this error.
+  for (const name of ['etag', 'last-modified', 'cache-control', 'expires']) delete own[name]
+  if (kind === 'precondition-failed') return { status: 412, fields: own, body: null }
+  own['content-range'] = unsatisfiedRange(length ?? 0)
+  return { status: 416, fields: own, body: null }
+}
+
+const fieldsOfNoContent = onceIfFrozen((fields) => {
   const kept: Fields = {}
   for (const [name, value] of Object.entries(fields)) {
     if (!CONTENT_FIELDS.has(name)) kept[name] = value
   }
-  if (kind === 'not-modified') return { status: 304, fields: kept, body: null }
-  kept['content-length'] = '0'
-  // The validators are the stored response's, not those of this error.
-  for (const name of ['etag', 'last-modified', 'cache-control', 'expires']) delete kept[name]
-  if (kind === 'precondition-failed') return { status: 412, fields: kept, body: null }
-  kept['content-range'] = unsatisfiedRange(length ?? 0)
-  return { status: 416, fields: kept, body: null }
-}
+  return kept
+})
 
 function partial(entry: Cuttable, fields: Fields, spans: readonly Span[]): UpstreamResponse {
   const { buffer, length } = entry

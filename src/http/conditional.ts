@@ -62,14 +62,16 @@ function preconditionFailed(fields: Fields, response: Representation, now: numbe
     return !matches(fieldLines(fields, 'if-match'), response.etag, stronglyEqual)
   }
   const since = onlyDate(fields, 'if-unmodified-since', now)
+  if (since === undefined) return false
   const modified = dateMs(response.lastModified, now)
-  return since !== undefined && modified !== undefined && modified > since
+  return modified !== undefined && modified > since
 }
 
 function notModifiedSince(fields: Fields, response: Representation, now: number): boolean {
   const since = onlyDate(fields, 'if-modified-since', now)
+  if (since === undefined) return false
   const modified = dateMs(response.lastModified, now) ?? dateMs(response.date, now)
-  return since !== undefined && modified !== undefined && modified <= since
+  return modified !== undefined && modified <= since
 }
 
 type Comparison = (a: string, b: string) => boolean
@@ -77,6 +79,8 @@ type Comparison = (a: string, b: string) => boolean
 /** Whether `*` or one of the tags stands for the representation. A list that cannot be read matches up to its fault. */
 function matches(lines: string[], etag: string | undefined, same: Comparison): boolean {
   for (const line of lines) {
+    // What nearly every client sends: the one tag that it was given.
+    if (etag !== undefined && same(line, etag)) return true
     if (line.trim() === '*') return true
     if (etag === undefined) continue
     ETAG_MEMBER.lastIndex = 0

@@ -3,12 +3,15 @@
 const DEFAULT_PORTS: Readonly<Record<string, string>> = { http: ':80', https: ':443' }
 
 /** RFC 3986 §3.2 without userinfo: a name or an address in brackets, and a port. */
-const AUTHORITY = /^(?:[\w.~%!$&'()*+,;=-]+|\[[\da-fA-F:.]+\])(?::(\d{0,5}))?$/
+const AUTHORITY = /^(?:[\w.~%!$&'()*+,;=-]+|\[[\da-fA-F:.]+\])(?::\d{0,5})?$/
+const COLON = 0x3a
 
 /** Whether the text may stand in Host. */
 export function isAuthority(text: string): boolean {
-  const match = AUTHORITY.exec(text)
-  return match !== null && Number(match[1] ?? 0) <= 65_535
+  if (!AUTHORITY.test(text)) return false
+  // Only a port of five digits can be none; what ends with a bracket has none.
+  const colon = text.length - 6
+  return text.charCodeAt(colon) !== COLON || !(Number(text.slice(colon + 1)) > 65_535)
 }
 
 /** A name, or an address in brackets. */

@@ -82,6 +82,7 @@ export class RequestExchange implements Exchange, Watched {
   tunnelEndedBy: string | undefined
   bytesIn = 0
   bytesOut = 0
+  place = Number.POSITIVE_INFINITY
   /** The request became a tunnel: resolves at its end, and the exchange ends with it. */
   tunnel: Promise<void> | undefined
   #closers: (() => void)[] | undefined = []

@@ -1,4 +1,5 @@
 // Which fields of an answer no client sees (nginx: proxy_hide_header, proxy_pass_header).
+import { onceIfFrozen } from '../http/frozen'
 import type { Fields } from '../http/message'
 
 /** What is left of an answer's fields. */
@@ -13,22 +14,9 @@ export function without(hidden: readonly string[], passed: ReadonlySet<string>):
     for (const start of starts) if (name.startsWith(start)) return !passed.has(name)
     return false
   }
-  return remembering((fields) => {
+  return onceIfFrozen((fields) => {
     const shown: Fields = {}
     for (const name in fields) if (!isHidden(name)) shown[name] = fields[name] as string | string[]
     return shown
   })
-}
-
-/** Fields that are frozen are those of many answers: a cache makes them once a second. */
-function remembering(show: Shown): Shown {
-  const known = new WeakMap<Fields, Fields>()
-  return (fields) => {
-    if (!Object.isFrozen(fields)) return show(fields)
-    const before = known.get(fields)
-    if (before !== undefined) return before
-    const shown = Object.freeze(show(fields))
-    known.set(fields, shown)
-    return shown
-  }
 }

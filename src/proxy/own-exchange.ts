@@ -29,6 +29,7 @@ export class OwnExchange implements Exchange, Watched {
   readonly bytesIn = 0
   readonly buffering = { on: true } as const
   bytesOut = 0
+  place = Number.POSITIVE_INFINITY
   sent: SentContent | undefined
   outcome: CacheOutcome | undefined
   running: Running | undefined

@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
 import compress from '@fastify/compress'
 import cors from '@fastify/cors'
+import helmet from '@fastify/helmet'
 import { until } from '../support/waiting'
 import { startCached, wordOf } from './cached'
 
@@ -160,4 +161,71 @@ test('headers.response and Location rules apply to hits as to misses', async (t)
       [word, 'yes', '/next']
     )
   }
+})
+
+test('on a hit hooks get the content as a Buffer, and fields of every place they can be set in go out', async (t) => {
+  const seen: [boolean, unknown][] = []
+  const { ask } = await startCached(
+    t,
+    { fields: { ...fields, 'x-origin': 'origin', vary: 'accept' }, body: 'content' },
+    {},
+    {
+      before: (app) => {
+        app.addHook('onRequest', async (_request, reply) => {
+          reply.header('x-origin', 'app').header('vary', 'origin').raw.setHeader('x-raw', 'raw')
+        })
+        app.addHook('onSend', async (_request, reply, payload) => {
+          seen.push([Buffer.isBuffer(payload), reply.getHeader('etag')])
+          reply.header('x-late', 'late')
+        })
+      }
+    }
+  )
+  for (const word of ['MISS', 'HIT', 'HIT']) {
+    const { headers, text, ...answer } = await ask('/')
+    assert.deepEqual([wordOf({ headers, text, ...answer }), text], [word, 'content'])
+    const { 'x-origin': origin, 'x-raw': raw, 'x-late': late, vary, etag } = headers
+    assert.deepEqual([origin, raw, late, vary, etag], ['app', 'raw', 'late', 'origin, accept', '"v1"'])
+    if (word === 'HIT') assert.equal(headers['content-length'], '7')
+  }
+  assert.deepEqual(seen.slice(1), Array(2).fill([true, '"v1"']))
+})
+
+test('what a hook makes of one hit is in no other', async (t) => {
+  const { ask } = await startCached(
+    t,
+    { fields: { ...fields, link: ['<a>', '<b>'] }, body: 'content' },
+    { key: () => 'one' },
+    {
+      before: (app) =>
+        app.addHook('onSend', async (request, reply) => {
+          if (request.url === '/?change') reply.removeHeader('link').header('etag', '"changed"')
+          reply.header('set-cookie', 'hook=1')
+        })
+    }
+  )
+  for (const [path, link, tag] of [
+    ['/', '<a>, <b>', '"v1"'],
+    ['/?change', undefined, '"changed"'],
+    ['/', '<a>, <b>', '"v1"'],
+    ['/', '<a>, <b>', '"v1"']
+  ]) {
+    const { headers } = await ask(String(path))
+    assert.deepEqual([headers.link, headers.etag, headers['set-cookie']], [link, tag, ['hook=1']], path)
+  }
+})
+
+test('@fastify/helmet: its fields are on hits, 304 and parts, once', async (t) => {
+  const { ask } = await startCached(t, { fields, body: TEXT }, {}, { before: (app) => app.register(helmet) })
+  const statuses: number[] = []
+  for (const headers of [{}, {}, { 'if-none-match': '"v1"' }, { range: 'bytes=0-3' }] as Record<
+    string,
+    string
+  >[]) {
+    const answer = await ask('/', { headers })
+    statuses.push(answer.status)
+    assert.equal(answer.headers['x-dns-prefetch-control'], 'off')
+    assert.equal(answer.headers['x-content-type-options'], 'nosniff')
+  }
+  assert.deepEqual(statuses, [200, 200, 304, 206])
 })
