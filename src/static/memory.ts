@@ -47,7 +47,7 @@ const MIN_USES = 2
 /** One file may take this part of the memory, and all that are being read a quarter of it. */
 const FILE_SHARE = 16
 const READING_SHARE = 4
-/** How often a file may change under our eyes before the disk answers for itself. */
+/** How often a file that changes under our eyes is looked at. */
 const MAX_TRIES = 4
 /** File systems stamp time in ticks, the coarsest every two seconds: what was changed later than that may change unseen. */
 const SETTLED_MS = 2000
@@ -149,10 +149,11 @@ export class FileMemory {
         this.#keep(key, { kind: 'used', uses })
         return { match }
       }
-      const bytes = await this.#contentOf(match.file)
-      if (bytes === 'changed' && tries < MAX_TRIES) continue
+      // The last look is for the disk, which answers for itself.
+      const bytes = tries < MAX_TRIES ? await this.#contentOf(match.file) : undefined
+      if (bytes === 'changed') continue
       this.#keep(key, { kind: 'look', uses, look: found, at })
-      return { match, bytes: bytes === 'changed' ? undefined : bytes }
+      return { match, bytes }
     }
   }
 
