@@ -28,7 +28,7 @@ export interface Accepted {
   readonly key: string
 }
 
-/** Clients have few fields; who invents them is read each time. */
+/** The browsers of a time have a few dozen; longer ones are read each time. */
 const MAX_KNOWN = 200
 const MAX_FIELD_LENGTH = 200
 const NOTHING: Accepted = { codings: [], key: '' }
@@ -42,7 +42,8 @@ export function createNegotiation(offered: readonly Coding[]): (field: string | 
     if (before !== undefined) return before
     const codings = acceptableCodings(field, offered)
     const accepted = { codings, key: codings.join() }
-    if (known.size < MAX_KNOWN && field.length < MAX_FIELD_LENGTH) known.set(field, accepted)
+    if (known.size === MAX_KNOWN) known.clear()
+    if (field.length <= MAX_FIELD_LENGTH) known.set(field, accepted)
     return accepted
   }
 }

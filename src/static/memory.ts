@@ -52,9 +52,9 @@ const MAX_TRIES = 4
 /** File systems stamp time in ticks, the coarsest every two seconds: what was changed later than that may change unseen. */
 const SETTLED_MS = 2000
 // Measured on Node 20: the objects, the cells of map and list, the Buffer with its ArrayBuffer; strings beside their characters.
-const USED_BYTES = 250
-const LOOK_BYTES = 800
-const CONTENT_BYTES = 500
+const USED_BYTES = 300
+const LOOK_BYTES = 700
+const CONTENT_BYTES = 400
 
 type Kept =
   | { readonly kind: 'used'; readonly uses: number }
