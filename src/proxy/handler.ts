@@ -6,6 +6,8 @@ import { sluiceError } from '../errors'
 import type { Fields } from '../http/message'
 import { hostOf } from '../http/origin'
 import { cutSegments, type Target } from '../http/target'
+import type { Outcome } from '../static/handler'
+import type { SendBytes } from '../static/send-file'
 import type { Sendable } from './answer'
 import { clientFields } from './balance'
 import { hasContent } from './body'
@@ -20,7 +22,7 @@ import { fromOptions } from './requestable'
 import { localPath } from './response'
 import { evaluateRules } from './response-rules'
 import type { Route, UpstreamRef } from './route'
-import { send } from './send'
+import { send, sendBody } from './send'
 
 /** The handler of every route. It returns nothing: for a returned reply Fastify watches the whole response once more. */
 export function handle(request: FastifyRequest): void {
@@ -68,23 +70,31 @@ function serveFile(exchange: RequestExchange, files: Files): void {
   const { request, reply, settings, target } = exchange
   exchange.sent = 'file'
   exchange.fieldsBefore = fieldsNow(reply)
-  files
-    .serve(request, reply, pathBelow(settings, target))
-    .then((outcome) => {
-      if (outcome === 'sent') {
-        countPiped(exchange)
-        return
-      }
-      exchange.sent = undefined
-      exchange.fieldsBefore = undefined
-      if (outcome === 'next') toEdge(exchange, throughReplyFrom)
-      else if (outcome === 'missing') answerNotFound(exchange)
-      else if (outcome === 'method') {
-        reply.header('allow', 'GET, HEAD')
-        answerError(exchange, sluiceError('SLUICE_METHOD_NOT_ALLOWED'))
-      }
-    })
-    .catch((error) => answerError(exchange, error))
+  const outcome = files.serve(request, reply, pathBelow(settings, target))
+  if (typeof outcome === 'string') goOn(exchange, outcome)
+  else {
+    outcome.then((late) => goOn(exchange, late)).catch((error) => answerError(exchange, error))
+  }
+}
+
+function goOn(exchange: RequestExchange, outcome: Outcome): void {
+  if (outcome === 'sent') {
+    if (exchange.sent === 'file') countPiped(exchange)
+    return
+  }
+  exchange.sent = undefined
+  exchange.fieldsBefore = undefined
+  if (outcome === 'next') toEdge(exchange, throughReplyFrom)
+  else if (outcome === 'missing') answerNotFound(exchange)
+  else {
+    exchange.reply.header('allow', 'GET, HEAD')
+    answerError(exchange, sluiceError('SLUICE_METHOD_NOT_ALLOWED'))
+  }
+}
+
+/** How files leave that are in memory: as any other content that is whole. */
+export const sendFileBytes: SendBytes = ({ request, raw }, body) => {
+  sendBody(request.sluice as RequestExchange, { status: raw.statusCode, fields: {}, body })
 }
 
 /** The raw path below the route's prefix: what `static` looks for. */

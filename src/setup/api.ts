@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, RouteGenericInterfa
 import type { PurgeRequest } from '../cache/purge'
 import type { Purged, ZoneStats } from '../cache/zone'
 import type { OwnCacheOptions } from '../options'
+import type { MemoryStats } from '../static/memory'
 import type { QueueState } from '../upstream/queue'
 import type { ServerState } from '../upstream/server-state'
 import { BUDGET } from './buffering'
@@ -26,6 +27,8 @@ export interface SluiceStats {
   readonly queues: Readonly<Record<string, QueueState>>
   /** What is read ahead of slow clients, in all of the process: memory of the budget, and bodies that have gone to a file. */
   readonly buffers: { readonly bytes: number; readonly maxBytes: number; readonly spilling: number }
+  /** Files in memory, of all routes with `static`. */
+  readonly files: MemoryStats
   /** How late the event loop of this process was, at least, in most of the last nine seconds. */
   readonly loopDelayMs: number
 }
@@ -61,7 +64,7 @@ export interface Sluice {
   routes(): ShownRoute[]
   /** What becomes of a request, and why. Nothing runs, nothing is counted, nobody is asked. */
   explain(request: ExplainRequest): Promise<Explanation>
-  /** Counters and gauges of caches, upstreams, buffers and the event loop. */
+  /** Counters and gauges of caches, upstreams, buffers, files and the event loop. */
   stats(): SluiceStats
 }
 
@@ -85,7 +88,24 @@ export function createApi(registry: Registry): Sluice {
         [...registry.upstreams].flatMap(([name, { group }]) => (group.queue ? [[name, group.queue]] : []))
       ),
       buffers: { bytes: BUDGET.bytes, maxBytes: BUDGET.maxBytes, spilling: BUDGET.spilling },
+      files: sumOf(registry.mounted.flatMap(({ route }) => route.static?.stats() ?? [])),
       loopDelayMs: registry.parts.loop.ms
     })
   }
+}
+
+const NO_FILES: MemoryStats = { hits: 0, reads: 0, evictions: 0, entries: 0, bytes: 0, maxBytes: 0 }
+
+function sumOf(all: readonly MemoryStats[]): MemoryStats {
+  return all.reduce(
+    (sum, one) => ({
+      hits: sum.hits + one.hits,
+      reads: sum.reads + one.reads,
+      evictions: sum.evictions + one.evictions,
+      entries: sum.entries + one.entries,
+      bytes: sum.bytes + one.bytes,
+      maxBytes: sum.maxBytes + one.maxBytes
+    }),
+    NO_FILES
+  )
 }

@@ -21,6 +21,7 @@ import { resolveAltSvc } from '../proxy/alt-svc'
 import { clientKey } from '../proxy/balance'
 import { readErrorPages } from '../proxy/error-page'
 import { forward } from '../proxy/forward'
+import { sendFileBytes } from '../proxy/handler'
 import { resolveHeaders, resolveTimeouts } from '../proxy/options'
 import { cookieRewrite } from '../proxy/response'
 import { resolveRetry } from '../proxy/retry-options'
@@ -105,7 +106,7 @@ export function resolveRoute(named: NamedRoute, around: Surroundings & { readonl
 }
 
 function resolveStaticOption({ static: files }: RouteOptions, path: string): Route['static'] {
-  return files ? createStatic(resolveStatic(files, `${path}static`)) : null
+  return files ? createStatic(resolveStatic(files, `${path}static`), { send: sendFileBytes }) : null
 }
 
 interface Chosen {

@@ -161,7 +161,10 @@ function showGuards(options: RouteOptions): object {
 }
 
 function showStatic(options: StaticOptions): object {
-  const { root, index, dotfiles, codings, symlinks, maxRanges, rules } = resolveStatic(options, '')
+  const { root, index, dotfiles, codings, symlinks, maxRanges, memoryBytes, rules } = resolveStatic(
+    options,
+    ''
+  )
   return {
     root,
     match: options.match,
@@ -174,6 +177,7 @@ function showStatic(options: StaticOptions): object {
     missing: rules.at(-1)?.missing,
     symlinks,
     maxRanges,
+    memory: memoryBytes > 0 && formatSize(memoryBytes),
     rules: options.rules ?? []
   }
 }

@@ -22,6 +22,32 @@ export function acceptableCodings(field: string | undefined, offered: readonly C
     .sort((one, other) => weigh(other) - weigh(one))
 }
 
+/** What a client may have, and a text that is the same for the same codings in the same order. */
+export interface Accepted {
+  readonly codings: readonly Coding[]
+  readonly key: string
+}
+
+/** The browsers of a time have a few dozen; longer ones are read each time. */
+const MAX_KNOWN = 200
+const MAX_FIELD_LENGTH = 200
+const NOTHING: Accepted = { codings: [], key: '' }
+
+/** `acceptableCodings` of a route, read once for each field. */
+export function createNegotiation(offered: readonly Coding[]): (field: string | undefined) => Accepted {
+  const known = new Map<string, Accepted>()
+  return (field) => {
+    if (field === undefined || offered.length === 0) return NOTHING
+    const before = known.get(field)
+    if (before !== undefined) return before
+    const codings = acceptableCodings(field, offered)
+    const accepted = { codings, key: codings.join() }
+    if (known.size === MAX_KNOWN) known.clear()
+    if (field.length <= MAX_FIELD_LENGTH) known.set(field, accepted)
+    return accepted
+  }
+}
+
 function parseWeights(field: string): Map<string, number> {
   const weights = new Map<string, number>()
   for (const element of field.split(',', MAX_ELEMENTS)) {

@@ -16,7 +16,7 @@ export interface Watched {
 
 /** An error when the name has been given to another file, or the file written to, since it was looked up. */
 export function assertUnchanged(file: Found, stats: Stats): SluiceError | undefined {
-  const same = stats.ino === file.inode && stats.mtimeMs === file.mtimeMs && stats.size === file.size
+  const same = stats.ino === file.ino && stats.mtimeMs === file.mtimeMs && stats.size === file.size
   return same
     ? undefined
     : sluiceError('SLUICE_INTERNAL', { detail: `${file.realPath} changed while it was opened` })

@@ -1,14 +1,18 @@
-// Serves files from a folder (nginx `root`, `try_files`, `index`, static module): looks the file up, then has it sent.
+// Serves files from a folder (nginx `root`, `try_files`, `index`, static module): from memory at once, or looks the file up and has it sent.
 import { realpathSync, statSync } from 'node:fs'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { optionError } from '../errors'
-import { acceptableCodings, type Coding } from './accept-encoding'
-import { type LocatedFile, locate, type Unlocated } from './locate'
-import { createLookup, type FileSystem, type Found, type Lookup, nodeFileSystem } from './lookup'
+import type { Fields } from '../http/message'
+import { createNegotiation } from './accept-encoding'
+import { answerFor } from './answer'
+import { type LocatedFile, locate, type Unlocated, uriOf } from './locate'
+import { createLookup, type FileSystem, nodeFileSystem } from './lookup'
+import { FileMemory, type Look, lookKey, type Match, type MemoryStats, type Seen } from './memory'
 import type { ResolvedStatic } from './options'
-import { lifetimeOf, ruleFor } from './rules'
-import { sendFile } from './send-file'
-import { candidatesFor, type Try } from './try-files'
+import { ruleFor } from './rules'
+import { createSearch } from './search'
+import { type Bytes, type Decided, type SendBytes, sendBytes, sendFile } from './send-file'
+import { candidatesFor } from './try-files'
 
 /**
  * `sent`: return the reply. `next`: not for us, on to the redirect or the upstream. `missing`: 404, also beside an upstream when the path is
@@ -30,13 +34,16 @@ export interface StaticExplanation {
 /** The files of one route. */
 export interface Static {
   /** `path` is the raw path below the route's prefix, starting with a slash, without the query. Rejects with a SluiceError (403, 500). */
-  serve(request: FastifyRequest, reply: FastifyReply, path: string): Promise<Outcome>
+  serve(request: FastifyRequest, reply: FastifyReply, path: string): Outcome | Promise<Outcome>
   /** The same without an answer. */
   explain(request: FastifyRequest, path: string): Promise<StaticExplanation>
+  /** Undefined when nothing is kept in memory. */
+  stats(): MemoryStats | undefined
 }
 
-/** What a test replaces. */
+/** Who writes content from memory, and what a test replaces. */
 export interface StaticEnvironment {
+  readonly send?: SendBytes
   readonly fileSystem?: FileSystem
   clock?(): number
 }
@@ -47,13 +54,35 @@ export const fastifyStaticOptions = { serve: false } as const
 /** Throws at once when the root is not a folder. */
 export function createStatic(options: ResolvedStatic, environment: StaticEnvironment = {}): Static {
   assertFolder(options)
-  const { fileSystem = nodeFileSystem, clock = Date.now } = environment
-  const { root, symlinks, rules } = options
-  const lookup = createLookup({ root, symlinks, fileSystem, clock })
+  const { fileSystem = nodeFileSystem, clock = Date.now, send = sendThroughFastify } = environment
+  const { memoryBytes } = options
+  const lookup = createLookup({ ...options, fileSystem, clock })
+  const search = createSearch(lookup, options)
+  const memory = memoryBytes === 0 ? undefined : new FileMemory({ maxBytes: memoryBytes, fileSystem, clock })
+  const negotiate = createNegotiation(options.codings)
 
-  const find = (request: FastifyRequest, located: LocatedFile): Promise<Match | undefined> => {
-    const codings = acceptableCodings(acceptEncoding(request), options.codings)
-    return firstMatch({ lookup, tries: options.tries, codings }, located)
+  /** Whether memory alone has answered, without a look at the disk. */
+  const serveKept = (client: Client, key: string): boolean => {
+    if (memory === undefined || !isRead(client.request.method)) return false
+    const now = clock()
+    const match = memory.recent(key, lookup.knownRoot(now), now)
+    if (match === undefined) return false
+    const decided = decide(client, match, now)
+    const bytes = needsContent(decided) ? memory.content(match.file) : NO_BYTES
+    if (bytes === undefined) return false
+    memory.countHit()
+    respond(client, decided, { bytes, send })
+    return true
+  }
+
+  const serveFound = async (client: Client, key: string, { located, nothing }: Wanted): Promise<Outcome> => {
+    const { codings } = negotiate(acceptEncoding(client.request))
+    const look = (): Promise<Look | undefined> => search(located, codings)
+    const seen: Seen | undefined = await (memory === undefined ? look() : memory.see(key, look))
+    if (seen === undefined) return nothing
+    const { match, bytes } = seen
+    respond(client, decide(client, match, clock()), bytes && { bytes, send })
+    return 'sent'
   }
 
   return {
@@ -63,29 +92,54 @@ export function createStatic(options: ResolvedStatic, environment: StaticEnviron
       const reason = located.kind === 'file' ? undefined : located.reason
       if (typeof verdict === 'string') return { outcome: verdict, reason, tried: [], file: undefined }
       const tried = candidatesFor(options.tries, verdict.located).map((candidate) => candidate.path)
-      const file = (await find(request, verdict.located))?.file.realPath
+      const { codings } = negotiate(acceptEncoding(request))
+      const file = (await search(verdict.located, codings))?.match.file.realPath
       return { outcome: file === undefined ? verdict.nothing : 'sent', reason, tried, file }
     },
-    async serve(request, reply, path) {
+    serve(request, reply, path) {
+      const client = { request, reply, path }
+      const key = lookKey(path, negotiate(acceptEncoding(request)).key)
+      if (serveKept(client, key)) return 'sent'
       const verdict = judge(options, request.method, path)
-      if (typeof verdict === 'string') return verdict
-      const match = await find(request, verdict.located)
-      if (match === undefined) return verdict.nothing
-      if (match.kind === 'index' && !publicPath(request, path).endsWith('/')) {
-        redirectToFolder(request, reply, path)
-      } else {
-        const lifetime = lifetimeOf(rules, match.file.path)
-        sendFile(request, reply, {
-          file: match.file,
-          lifetime,
-          negotiated: options.codings.length > 0,
-          maxRanges: options.maxRanges,
-          now: clock()
-        })
-      }
-      return 'sent'
-    }
+      return typeof verdict === 'string' ? verdict : serveFound(client, key, verdict)
+    },
+    stats: () => memory?.stats()
   }
+}
+
+/** Who asks, and for what: the raw path below the route's prefix. */
+interface Client {
+  readonly request: FastifyRequest
+  readonly reply: FastifyReply
+  readonly path: string
+}
+
+const NO_BYTES = Buffer.alloc(0)
+
+const sendThroughFastify: SendBytes = (reply, bytes) => void reply.send(bytes)
+
+/** An answer with the file, or the way to the folder whose index it is. */
+type Verdict = Decided | 'redirect'
+
+function decide({ request, path }: Client, match: Match, now: number): Verdict {
+  if (match.kind === 'index' && !publicPath(request, path).endsWith('/')) return 'redirect'
+  const asked = { method: request.method, fields: request.headers as Fields }
+  return { sending: match, answer: answerFor(asked, match, now), now }
+}
+
+function needsContent(verdict: Verdict): boolean {
+  return verdict !== 'redirect' && verdict.answer.content !== 'none'
+}
+
+/** One head, two sources. */
+function respond({ request, reply, path }: Client, verdict: Verdict, bytes: Bytes | undefined): void {
+  if (verdict === 'redirect') redirectToFolder(request, reply, path)
+  else if (bytes !== undefined) sendBytes(reply, verdict, bytes)
+  else sendFile(request, reply, verdict)
+}
+
+function isRead(method: string): boolean {
+  return method === 'GET' || method === 'HEAD'
 }
 
 interface Wanted {
@@ -101,34 +155,8 @@ function judge({ rules, dotfiles }: ResolvedStatic, method: string, path: string
   const rule = ruleFor(rules, located.kind === 'file' ? uriOf(located) : path)
   if (rule === undefined) return 'next'
   const nothing = rule.missing === 'next' ? 'next' : 'missing'
-  if (method !== 'GET' && method !== 'HEAD') return nothing === 'next' ? 'next' : 'method'
+  if (!isRead(method)) return nothing === 'next' ? 'next' : 'method'
   return located.kind === 'file' ? { located, nothing } : nothing
-}
-
-interface Search {
-  readonly lookup: Lookup
-  readonly tries: readonly Try[]
-  readonly codings: readonly Coding[]
-}
-
-interface Match {
-  readonly file: Found
-  readonly kind: 'file' | 'index'
-}
-
-async function firstMatch(
-  { lookup, tries, codings }: Search,
-  located: LocatedFile
-): Promise<Match | undefined> {
-  let absent: string | undefined
-  for (const { path, kind } of candidatesFor(tries, located)) {
-    // Below a name that does not exist there is nothing: a path for the upstream costs one look, not two.
-    if (absent !== undefined && path.startsWith(absent)) continue
-    const file = await lookup.find(path, codings)
-    if (typeof file !== 'string') return { file, kind }
-    if (file === 'absent') absent = `${path}/`
-  }
-  return undefined
 }
 
 /** A relative reference: right behind any prefix that a proxy in front cuts off, and never `//host`. */
@@ -148,10 +176,6 @@ function publicPath(request: FastifyRequest, path: string): string {
   const query = url.indexOf('?')
   const target = query === -1 ? url : url.slice(0, query)
   return target.startsWith('/') ? target : path
-}
-
-function uriOf({ path, directory }: LocatedFile): string {
-  return directory ? `${path}/` : path
 }
 
 function acceptEncoding(request: FastifyRequest): string | undefined {

@@ -45,6 +45,11 @@ export function locate(rawPath: string, dotfiles: Dotfiles): Located {
   return unnamed ?? { kind: 'file', path, directory }
 }
 
+/** As nginx has `$uri`: with the slash at its end. */
+export function uriOf({ path, directory }: LocatedFile): string {
+  return directory ? `${path}/` : path
+}
+
 function judge(segment: string, dotfiles: Dotfiles): Unlocated | undefined {
   if (segment === '') return nameless('empty-segment')
   if (segment === '.' || segment === '..') return refused('dot-segment')

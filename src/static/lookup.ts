@@ -1,6 +1,6 @@
 // Looks a name up under a root: regular files only, and none outside it (nginx `root`, `disable_symlinks`).
 import type { Stats } from 'node:fs'
-import { realpath, stat } from 'node:fs/promises'
+import { open, realpath, stat } from 'node:fs/promises'
 import { isAbsolute, relative, sep } from 'node:path'
 import { sluiceError } from '../errors'
 import { type Coding, SUFFIX } from './accept-encoding'
@@ -10,6 +10,14 @@ import { contentType } from './content-type'
 export interface FileSystem {
   realpath(path: string): Promise<string>
   stat(path: string): Promise<Stats>
+  open(path: string): Promise<OpenFile>
+}
+
+/** Of an open file. */
+export interface OpenFile {
+  stat(): Promise<Stats>
+  read(into: Buffer, offset: number, length: number, position: number): Promise<{ bytesRead: number }>
+  close(): Promise<void>
 }
 
 /** A file as it was when it was looked up: plain data, the same for every client that takes this coding. */
@@ -20,7 +28,10 @@ export interface Found {
   readonly realPath: string
   readonly size: number
   readonly mtimeMs: number
-  readonly inode: number
+  /** Of the last change to content, name or permissions; nobody can set it. */
+  readonly ctimeMs: number
+  readonly ino: number
+  readonly dev: number
   readonly type: string
   readonly etag: string
   readonly coding: Coding | undefined
@@ -31,6 +42,10 @@ export type LookupResult = Found | 'absent' | 'other'
 
 /** The files below one root. */
 export interface Lookup {
+  /** The root's real path. Rejects with a SluiceError, resolves to undefined while there is none. */
+  root(): Promise<string | undefined>
+  /** The same when it has been looked at within `RECHECK_MS`. */
+  knownRoot(now: number): string | undefined
   find(path: string, codings: readonly Coding[]): Promise<LookupResult>
 }
 
@@ -44,10 +59,10 @@ export interface LookupSettings {
 }
 
 /** Node's own file system. */
-export const nodeFileSystem: FileSystem = { realpath, stat }
+export const nodeFileSystem: FileSystem = { realpath, stat, open }
 
-/** A deploy that swaps the link shows within this time; until then the root costs no system call. */
-const ROOT_RECHECK_MS = 1000
+/** A deploy that swaps the root's link, or changes a file that is kept in memory, shows within this time. */
+export const RECHECK_MS = 1000
 const ABSENT = new Set(['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP', 'EINVAL'])
 const DENIED = new Set(['EACCES', 'EPERM'])
 
@@ -57,7 +72,7 @@ export function createLookup(settings: LookupSettings): Lookup {
 
   const look = async (path: string): Promise<Regular | 'absent' | 'other'> => {
     try {
-      const base = await root()
+      const base = await root.check()
       const realPath = await resolveInside(settings, base, path)
       if (realPath === undefined) return 'other'
       const stats = await settings.fileSystem.stat(realPath)
@@ -68,6 +83,15 @@ export function createLookup(settings: LookupSettings): Lookup {
   }
 
   return {
+    root: async () => {
+      try {
+        return await root.check()
+      } catch (error) {
+        absentOrThrow(error)
+        return undefined
+      }
+    },
+    knownRoot: root.known,
     async find(path, codings) {
       const plain = await look(path)
       if (typeof plain === 'string') return plain
@@ -85,18 +109,33 @@ interface Regular {
   readonly stats: Stats
 }
 
-function createRoot({ root, fileSystem, clock }: LookupSettings): () => string | Promise<string> {
+/** Whether something that was seen then may pass for what is there now; a clock that was set back proves nothing. */
+export function isRecent(seenAt: number, now: number): boolean {
+  return now >= seenAt && now - seenAt < RECHECK_MS
+}
+
+interface Root {
+  check(): string | Promise<string>
+  known(now: number): string | undefined
+}
+
+function createRoot({ root, fileSystem, clock }: LookupSettings): Root {
   let real: string | undefined
   let checkedAt = Number.NEGATIVE_INFINITY
+  const known = (now: number): string | undefined => (isRecent(checkedAt, now) ? real : undefined)
   const check = async (): Promise<string> => {
     real = await fileSystem.realpath(root)
     return real
   }
-  return () => {
-    const now = clock()
-    if (real !== undefined && now - checkedAt < ROOT_RECHECK_MS) return real
-    checkedAt = now
-    return check()
+  return {
+    known,
+    check: () => {
+      const now = clock()
+      const base = known(now)
+      if (base !== undefined) return base
+      checkedAt = now
+      return check()
+    }
   }
 }
 
@@ -127,10 +166,11 @@ function isInside(base: string, real: string): boolean {
 
 /** The entity tag is nginx's, from time and size, and strong; a coding has one of its own (RFC 9110 §8.8.3.3). */
 function describe(path: string, { realPath, stats }: Regular, coding: Coding | undefined): Found {
-  const { size, mtimeMs, ino } = stats
+  const { size, mtimeMs, ctimeMs, ino, dev } = stats
   const tag = `${Math.floor(mtimeMs).toString(16)}-${size.toString(16)}`
   const etag = coding === undefined ? `"${tag}"` : `"${tag}-${coding}"`
-  return { path, realPath, size, mtimeMs, inode: ino, type: contentType(path), etag, coding }
+  const type = contentType(path)
+  return { path, realPath, size, mtimeMs, ctimeMs, ino, dev, type, etag, coding }
 }
 
 function absentOrThrow(error: unknown): 'absent' {

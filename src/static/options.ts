@@ -2,7 +2,7 @@
 import { resolve } from 'node:path'
 import { optionError } from '../errors'
 import { DEFAULT_MAX_RANGES } from '../http/range'
-import { type Duration, parseDuration } from '../units'
+import { type Duration, parseDuration, type Size, sizeBytes } from '../units'
 import type { Coding } from './accept-encoding'
 import { type Lifetime, lifetimeFor } from './cache-control'
 import type { Dotfiles } from './locate'
@@ -54,6 +54,11 @@ export interface StaticOptions {
   symlinks?: 'inside' | 'deny' | 'follow'
   /** A Range with more ranges than this gets the whole file: nginx `max_ranges`. `1`: no multipart/byteranges, `0`: Range is ignored. @default 16 */
   maxRanges?: number
+  /**
+   * Files that are asked for again are kept in this much memory, each up to a sixteenth of it, and looked at on the disk again once a
+   * second at most: nginx `open_file_cache`. `false`: the disk is asked each time. @default '16m'
+   */
+  memory?: Size | false
   /** Exceptions, the first that matches counts. */
   rules?: readonly StaticRule[]
 }
@@ -71,8 +76,11 @@ export interface ResolvedStatic {
   readonly codings: readonly Coding[]
   readonly symlinks: 'inside' | 'deny' | 'follow'
   readonly maxRanges: number
+  /** 0 = none. */
+  readonly memoryBytes: number
 }
 
+const DEFAULT_MEMORY = '16m'
 const CODINGS: readonly Coding[] = ['br', 'zstd', 'gzip']
 
 const texts = { type: 'array', minItems: 1, items: { type: 'string', minLength: 1 } } as const
@@ -102,6 +110,7 @@ export const staticSchema = {
     },
     symlinks: { enum: ['inside', 'deny', 'follow'] },
     maxRanges: { type: 'integer', minimum: 0 },
+    memory: { anyOf: [{ const: false }, { type: 'string', format: 'size' }] },
     rules: {
       type: 'array',
       items: { type: 'object', additionalProperties: false, required: ['match'], properties: ruleProperties }
@@ -124,7 +133,6 @@ export function resolveStatic(options: StaticOptions, path: string): ResolvedSta
     missing: options.missing ?? last ?? 404
   }
   const rules = (options.rules ?? []).map((rule, at) => resolveRule(rule, outer, `${path}.rules[${at}]`))
-  const { precompressed = false } = options
   return {
     path,
     root: resolve(options.root),
@@ -132,10 +140,20 @@ export function resolveStatic(options: StaticOptions, path: string): ResolvedSta
     index,
     tries,
     dotfiles: options.dotfiles ?? 'deny',
-    codings: precompressed === true ? CODINGS : precompressed === false ? [] : precompressed,
+    codings: codingsOf(options),
     symlinks: options.symlinks ?? 'inside',
-    maxRanges: options.maxRanges ?? DEFAULT_MAX_RANGES
+    maxRanges: options.maxRanges ?? DEFAULT_MAX_RANGES,
+    memoryBytes: memoryBytesOf(options, `${path}.memory`)
   }
+}
+
+function codingsOf({ precompressed = false }: StaticOptions): readonly Coding[] {
+  if (precompressed === true) return CODINGS
+  return precompressed === false ? [] : precompressed
+}
+
+function memoryBytesOf({ memory = DEFAULT_MEMORY }: StaticOptions, path: string): number {
+  return memory === false ? 0 : sizeBytes(memory, path)
 }
 
 type RuleInForce = Required<Omit<StaticRule, 'match'>>

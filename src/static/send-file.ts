@@ -1,88 +1,114 @@
-// Answers with a found file: conditions and ranges (RFC 9110 §13, §14) are decided here, @fastify/static sends the bytes of all but several parts.
+// Sends the answer with a found file: one head, and content from memory or, by @fastify/static, from the disk.
 import { basename, dirname } from 'node:path'
 import type { SendOptions } from '@fastify/static'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { evaluate, rangeApplies } from '../http/conditional'
 import { formatHttpDate } from '../http/date'
-import type { Fields } from '../http/message'
 import { byteranges } from '../http/partial'
-import { contentRange, parseRange, type Span, spanLength, unsatisfiedRange } from '../http/range'
-import { expiresAt, type Lifetime } from './cache-control'
+import { contentRange, type Span, spanLength, unsatisfiedRange } from '../http/range'
+import { type Answer, lastModifiedMs, type Sending } from './answer'
+import { expiresAt } from './cache-control'
 import { filePartsStream } from './file-parts'
 import { assertUnchanged, endWithReply, sendFileStream, watchStream } from './file-stream'
 import type { Found } from './lookup'
 
-/** What is sent, and for how long it may be kept. */
-export interface Sending {
-  readonly file: Found
-  readonly lifetime: Lifetime | undefined
-  /** Another Accept-Encoding could have been given another file. */
-  readonly negotiated: boolean
-  /** Most ranges that one request is given; 0 = none. */
-  readonly maxRanges: number
+/** What has been decided. */
+export interface Decided {
+  readonly sending: Sending
+  readonly answer: Answer
   readonly now: number
 }
 
-type Answer =
-  | { readonly status: 200 | 304 | 412 | 416 }
-  | { readonly status: 206; readonly spans: readonly Span[] }
+/** Hands the content of an answer whose head is set to whoever writes it. */
+export type SendBytes = (reply: FastifyReply, bytes: Buffer) => void
 
-/** Starts the answer; the caller returns the reply to Fastify. */
-export function sendFile(request: FastifyRequest, reply: FastifyReply, sending: Sending): void {
-  const { file, now } = sending
-  // A time in the future would make every later condition false (RFC 9110 §8.8.2.1).
-  const lastModified = formatHttpDate(Math.min(file.mtimeMs, now))
-  const answer = decide(request, sending, lastModified)
-  reply.code(answer.status)
-  if (sending.negotiated) addVary(reply, 'Accept-Encoding')
-  // An error must not be kept as long as the file, nor pass for it.
-  if (answer.status === 412) return void reply.send()
-  if (answer.status === 416) return void reply.header('content-range', unsatisfiedRange(file.size)).send()
-  const before = reply.getHeader('cache-control')
-  reply.headers({ etag: file.etag, 'last-modified': lastModified, ...lifetimeFields(sending) })
-  if (answer.status === 304) return void reply.send()
-  if (sending.maxRanges > 0) reply.header('accept-ranges', 'bytes')
-  reply.headers(contentFields(file))
-  if (request.method === 'HEAD' || file.size === 0) {
-    return void reply.header('content-length', file.size).send()
+/** The whole file, and who sends it or parts of it. */
+export interface Bytes {
+  readonly bytes: Buffer
+  readonly send: SendBytes
+}
+
+/** Sends from memory. */
+export function sendBytes(reply: FastifyReply, decided: Decided, { bytes, send }: Bytes): void {
+  const { file } = decided.sending
+  const { answer } = decided
+  setHead(reply, decided)
+  if (answer.content === 'none') reply.send()
+  else if (answer.content === 'whole') send(reply, bytes)
+  else {
+    const [span, ...more] = answer.spans as readonly [Span, ...Span[]]
+    if (more.length > 0) send(reply, setParts(reply, file, answer.spans).cut(bytes))
+    else {
+      reply.header('content-range', contentRange(span, file.size))
+      send(reply, bytes.subarray(span.start, span.end + 1))
+    }
   }
+}
+
+/** Starts the answer from the disk; the caller returns the reply to Fastify. */
+export function sendFile(request: FastifyRequest, reply: FastifyReply, decided: Decided): void {
+  const { file } = decided.sending
+  const { answer } = decided
+  const before = reply.getHeader('cache-control')
+  setHead(reply, decided)
   const fail = (error: Error): Error => {
     takeBack(reply, before)
     return error
   }
-  const spans = answer.status === 206 ? answer.spans : []
-  if (spans.length > 1) sendParts(reply, { file, spans, fail })
-  else sendContent(request, reply, { file, span: spans[0], fail })
+  if (answer.content === 'none') reply.send()
+  else if (answer.content === 'spans' && answer.spans.length > 1) {
+    sendFileStream(reply, filePartsStream(file, setParts(reply, file, answer.spans)), fail)
+  } else {
+    const span = answer.content === 'spans' ? answer.spans[0] : undefined
+    sendContent(request, reply, { file, span, fail })
+  }
 }
 
-/** Conditions, then Range (RFC 9110 §13.2.2). */
-function decide(request: FastifyRequest, { file, maxRanges, now }: Sending, lastModified: string): Answer {
-  const fields = request.headers as Fields
-  const validators = { etag: file.etag, lastModified }
-  const verdict = evaluate({ method: request.method, fields }, { status: 200, ...validators }, now)
-  if (verdict !== 'proceed') return { status: verdict === 'not-modified' ? 304 : 412 }
-  const ranged = request.method === 'GET' && request.headers.range !== undefined
-  if (!ranged || !rangeApplies(fields, validators, now)) return { status: 200 }
-  const range = parseRange(request.headers.range, file.size, maxRanges)
-  if (range.kind === 'unsatisfiable') return { status: 416 }
-  return range.kind === 'whole' ? { status: 200 } : { status: 206, spans: range.spans }
+/** The head of every answer. An error must not be kept as long as the file, nor pass for it. */
+function setHead(reply: FastifyReply, { sending, answer, now }: Decided): void {
+  const { file, negotiated, maxRanges, lifetime } = sending
+  reply.code(answer.status)
+  if (negotiated) addVary(reply, 'Accept-Encoding')
+  if (answer.status === 412) return
+  if (answer.status === 416) {
+    reply.header('content-range', unsatisfiedRange(file.size))
+    return
+  }
+  reply.header('etag', file.etag).header('last-modified', dateText(lastModifiedMs(file, now)))
+  if (lifetime !== undefined) {
+    reply.header('cache-control', lifetime.cacheControl).header('expires', dateText(expiresAt(lifetime, now)))
+  }
+  if (answer.status === 304) return
+  if (maxRanges > 0) reply.header('accept-ranges', 'bytes')
+  reply.headers(contentFields(file))
+  if (answer.content === 'none') reply.header('content-length', file.size)
+}
+
+/** Seconds that texts are kept of: those of the files that are asked for now, and of their Expires. */
+const MAX_TEXTS = 1000
+const texts = new Map<number, string>()
+
+function dateText(ms: number): string {
+  const second = Math.floor(ms / 1000)
+  const known = texts.get(second)
+  if (known !== undefined) return known
+  if (texts.size === MAX_TEXTS) texts.clear()
+  const text = formatHttpDate(ms)
+  texts.set(second, text)
+  return text
 }
 
 function contentFields({ type, coding }: Found): Record<string, string> {
-  return { 'content-type': type, ...(coding !== undefined && { 'content-encoding': coding }) }
+  return coding === undefined
+    ? { 'content-type': type }
+    : { 'content-type': type, 'content-encoding': coding }
 }
 
-interface Parts {
-  readonly file: Found
-  readonly spans: readonly Span[]
-  fail(error: Error): Error
-}
-
-function sendParts(reply: FastifyReply, { file, spans, fail }: Parts): void {
+/** The fields of several parts in place of those of the whole. */
+function setParts(reply: FastifyReply, file: Found, spans: readonly Span[]): ReturnType<typeof byteranges> {
   const parts = byteranges(contentFields(file), spans, file.size)
   reply.removeHeader('content-encoding')
   reply.headers(parts.fields)
-  sendFileStream(reply, filePartsStream(file, parts), fail)
+  return parts
 }
 
 interface Content {
@@ -116,11 +142,6 @@ function sendContent(request: FastifyRequest, reply: FastifyReply, { file, span,
     ...span
   }
   reply.sendFile(`/${basename(file.realPath)}`, dirname(file.realPath), options)
-}
-
-function lifetimeFields({ lifetime, now }: Sending): Record<string, string> {
-  if (lifetime === undefined) return {}
-  return { 'cache-control': lifetime.cacheControl, expires: formatHttpDate(expiresAt(lifetime, now)) }
 }
 
 const FILE_FIELDS = ['etag', 'last-modified', 'accept-ranges', 'content-range', 'content-encoding', 'expires']

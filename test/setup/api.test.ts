@@ -1,9 +1,12 @@
 // app.sluice: what an app can ask and tell its edge while it runs.
 import assert from 'node:assert/strict'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { startEdge } from '../support/edge'
 import { get } from '../support/http-client'
 import { startOrigin } from '../support/origin'
+import { tempDir } from '../support/temp-dir'
 
 async function scene(t: Parameters<typeof startEdge>[0]) {
   const origin = await startOrigin((_, response) => {
@@ -55,6 +58,40 @@ test('upstream: the servers as they stand, and an unknown name with what is know
 test('stats: what is read ahead in all of the process', async (t) => {
   const { sluice } = await scene(t)
   assert.deepEqual(sluice.stats().buffers, { bytes: 0, maxBytes: 64 * 1024 * 1024, spilling: 0 })
+})
+
+test('stats: files in memory, of all routes together', async (t) => {
+  const dir = tempDir(t)
+  for (const name of ['one', 'two']) {
+    mkdirSync(join(dir, name))
+    writeFileSync(join(dir, name, 'a.txt'), name)
+  }
+  const edge = await startEdge(t, {
+    routes: [
+      { prefix: '/one', static: { root: join(dir, 'one'), memory: '1m' } },
+      { prefix: '/two', static: { root: join(dir, 'two'), memory: '2m' } },
+      { prefix: '/off', static: { root: join(dir, 'two'), memory: false } }
+    ]
+  })
+  for (const name of ['one', 'two', 'off']) {
+    for (let more = 0; more < 3; more++) await get(`${edge.url}/${name}/a.txt`, { method: 'HEAD' })
+  }
+  const { hits, bytes, ...files } = edge.app.sluice.stats().files
+  assert.deepEqual(files, { reads: 2, evictions: 0, entries: 2, maxBytes: 3 * 1024 * 1024 })
+  // The third may come more than a second after the second, where the machine is slow.
+  assert.ok(hits <= 2 && bytes > 1000, `${hits} ${bytes}`)
+})
+
+test('stats: no files', async (t) => {
+  const { sluice } = await scene(t)
+  assert.deepEqual(sluice.stats().files, {
+    hits: 0,
+    reads: 0,
+    evictions: 0,
+    entries: 0,
+    bytes: 0,
+    maxBytes: 0
+  })
 })
 
 test('stats: caches and upstreams by name', async (t) => {

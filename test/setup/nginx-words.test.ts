@@ -22,6 +22,7 @@ const DIRECTIVES: readonly [name: string, counterpart: RegExp][] = [
   ['add_header', /`headers\.response`/],
   ['root', /`static\.root`/],
   ['expires', /`static\.expires`/],
+  ['open_file_cache', /`static\.memory`/],
   ['try_files', /`static\.tryFiles`/],
   ['return', /`redirect`/],
   ['max_ranges', /`cache\.maxRanges` and `static\.maxRanges`/],

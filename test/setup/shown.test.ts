@@ -158,6 +158,7 @@ test('units come back, functions have their names, defaults are merged, and it i
     missing: 'next',
     symlinks: 'inside',
     maxRanges: 16,
+    memory: '16m',
     rules: []
   })
   assert.deepEqual(options.securityHeaders, {

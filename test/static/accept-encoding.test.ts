@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { acceptableCodings, type Coding } from '../../src/static/accept-encoding'
+import { acceptableCodings, type Coding, createNegotiation } from '../../src/static/accept-encoding'
 
 const ALL: Coding[] = ['br', 'zstd', 'gzip']
 const cases: [name: string, field: string | undefined, expected: Coding[]][] = [
@@ -37,4 +37,18 @@ test('accept-encoding: only what is offered', () => {
 
 test('accept-encoding: a field of a thousand elements is read in part', () => {
   assert.deepEqual(acceptableCodings(`${'a, '.repeat(1000)}br`, ALL), [])
+})
+
+test('accept-encoding: a route reads each field once, however many there are', () => {
+  const negotiate = createNegotiation(['br', 'gzip'])
+  const first = negotiate('gzip, br')
+  assert.deepEqual(first, { codings: ['br', 'gzip'], key: 'br,gzip' })
+  assert.equal(negotiate('gzip, br'), first)
+  assert.equal(negotiate('br,gzip').key, first.key)
+  assert.deepEqual(negotiate(undefined), { codings: [], key: '' })
+  assert.deepEqual(negotiate('zstd'), { codings: [], key: '' })
+  for (let at = 0; at < 1000; at++) assert.equal(negotiate(`gzip, x${at}`).key, 'gzip')
+  assert.equal(negotiate(`gzip${' '.repeat(1000)}`).key, 'gzip')
+  assert.deepEqual(negotiate('gzip, br'), first)
+  assert.equal(createNegotiation([])('gzip').key, '')
 })

@@ -124,8 +124,14 @@ test('static options: defaults', () => {
     dotfiles: 'deny',
     codings: [],
     symlinks: 'inside',
-    maxRanges: 16
+    maxRanges: 16,
+    memoryBytes: 16 * 1024 * 1024
   })
+})
+
+test('static options: memory is a size or none', () => {
+  assert.equal(options({ memory: '1m' }).memoryBytes, 1024 * 1024)
+  assert.equal(options({ memory: false }).memoryBytes, 0)
 })
 
 test('static options: precompressed is all codings or those listed', () => {
@@ -154,6 +160,7 @@ const wrong: [name: string, more: Partial<StaticOptions>, message: RegExp][] = [
     /static\.rules\[1\]\.immutable: needs a lifetime/
   ],
   ['a duration', { expires: '1x' as '1s' }, /static\.expires: '1x' is not a duration/],
+  ['a size', { memory: '1x' as '1k' }, /static\.memory: "1x" is not a size/],
   ['an index with a folder', { index: 'a/index.html' }, /static\.index: must be a file name/],
   ['an index above', { index: '..' }, /static\.index: must be a file name/],
   ['no name to try', { tryFiles: ['=404'] }, /static\.tryFiles: has nothing to look for/],

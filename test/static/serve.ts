@@ -6,7 +6,12 @@ import { dirname, join } from 'node:path'
 import type { TestContext } from 'node:test'
 import fastifyStatic from '@fastify/static'
 import Fastify, { type FastifyInstance } from 'fastify'
-import { createStatic, fastifyStaticOptions, type StaticEnvironment } from '../../src/static/handler'
+import {
+  createStatic,
+  fastifyStaticOptions,
+  type Static,
+  type StaticEnvironment
+} from '../../src/static/handler'
 import { resolveStatic, type StaticOptions } from '../../src/static/options'
 
 export interface Answer {
@@ -21,6 +26,7 @@ export interface Site {
   root: string
   port: number
   app: FastifyInstance
+  stats: Static['stats']
   get(path: string, fields?: Record<string, string>, method?: string): Promise<Answer>
 }
 
@@ -76,7 +82,13 @@ export async function site(t: TestContext, setup: Setup = {}): Promise<Site> {
   })
   await app.listen({ port: 0, host: '127.0.0.1' })
   const { port } = app.server.address() as { port: number }
-  return { root, port, app, get: (path, fields, method) => exchange(port, path, fields, method) }
+  return {
+    root,
+    port,
+    app,
+    stats: served.stats,
+    get: (path, fields, method) => exchange(port, path, fields, method)
+  }
 }
 
 /** One HTTP/1.1 exchange over a plain socket; `closed` when the server did not wait for the end of it. */
