@@ -1,48 +1,58 @@
-// node build/examples/cluster.js, then: curl URL/news some times (workers answer in turn, each from its memory);
-//   curl -X PURGE URL/news: all of them ask the backend again
-import cluster from 'node:cluster'
-import Fastify from 'fastify'
-import sluice, { defineSluice } from 'fastify-sluice'
-import 'fastify-sluice/primary' //  in the primary it relays between the workers, in a worker it does nothing
+// node build/examples/cluster.js, then: curl -i URL/news (x-worker: who answered); curl -X PURGE URL/news: all ask the backend again;
+//   curl URL/search: three pass, whoever answers; kill -HUP PRIMARY: new workers, no request lost; kill -9 a worker: another starts
+import cluster, { type Worker } from 'node:cluster'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import 'fastify-sluice/primary' //  what the workers share: purges and rate limits
+import { startBackend } from './cluster/backend'
 
-const WORKERS = 2
+let wanted = 2
+const leaving = new Set<Worker>()
+const staying = () =>
+  Object.values(cluster.workers ?? {}).filter((each) => each && !leaving.has(each)) as Worker[]
 
-async function primary(): Promise<void> {
-  let fetched = 0
-  const backend = Fastify({ forceCloseConnections: true })
-  backend.get('/*', async (_request, reply) => {
-    reply.header('cache-control', 'max-age=3600')
-    return { fetched: ++fetched }
-  })
-  const BACKEND = await backend.listen({ host: '127.0.0.1', port: 0 })
-  for (let count = 0; count < WORKERS; count++) cluster.fork({ BACKEND })
-  // One address for all.
-  cluster.on('listening', (worker, { port }) => {
-    if (worker.id === WORKERS) console.log(`http://127.0.0.1:${port}`)
-  })
+function fill(): void {
+  while (staying().length < wanted) cluster.fork()
 }
 
-async function worker(backend = ''): Promise<void> {
-  const app = Fastify()
-  await app.register(
-    sluice,
-    defineSluice({
-      upstreams: { app: backend },
-      caches: { pages: { memory: '64m' } },
-      routes: [
-        {
-          prefix: '/',
-          upstream: 'app',
-          cache: { zone: 'pages', purge: { access: [{ allow: '127.0.0.1' }, { deny: 'all' }] } }
-        }
-      ]
-    })
-  )
-  app.addHook('onSend', async (_request, reply) => {
-    reply.header('x-worker', process.pid)
-  })
-  await app.listen({ host: '127.0.0.1', port: Number(process.env.PORT ?? 0) })
+function leave(worker: Worker): void {
+  leaving.add(worker)
+  worker.process.kill('SIGTERM')
 }
 
-if (cluster.isPrimary) primary()
-else worker(process.env.BACKEND)
+/** A worker at a time; a release that does not start replaces nobody. */
+async function roll(): Promise<void> {
+  for (const old of wanted > 0 ? staying() : []) {
+    const next = cluster.fork()
+    await Promise.race([once(next, 'listening'), once(next, 'exit')])
+    if (!next.isDead()) leave(old)
+  }
+}
+
+async function main(): Promise<void> {
+  process.env.BACKEND = await startBackend()
+  cluster.setupPrimary({ exec: join(__dirname, 'cluster', 'worker.js') })
+  // Who dies is replaced; those that do not even start, less and less often.
+  let pauseMs = 100
+  cluster.on('listening', () => {
+    pauseMs = 100
+  })
+  cluster.on('exit', () => {
+    if (wanted > 0) setTimeout(fill, pauseMs)
+    pauseMs = Math.min(2 * pauseMs, 30_000)
+  })
+  fill()
+  let rolling = Promise.resolve()
+  process.on('SIGHUP', () => {
+    rolling = rolling.then(roll)
+  })
+  const end = () => {
+    wanted = 0
+    for (const worker of staying()) leave(worker)
+  }
+  process.once('SIGTERM', end).once('SIGINT', end)
+  const [, { port }] = await once(cluster, 'listening')
+  console.log(`http://127.0.0.1:${port} primary ${process.pid}`)
+}
+
+main()

@@ -56,19 +56,6 @@ test('load-balancing: by weight, to the next on failure, to the backup at last',
   assert.ok(servers.length === 3 && servers.some(({ fails }) => fails > 0))
 })
 
-test('cluster: a purge that one worker takes is in force in both', async (t) => {
-  const { ask } = await start(t, 'cluster.js')
-  const words = new Map<unknown, unknown>()
-  const bothHit = async (): Promise<boolean> => {
-    const answer = await ask('/news')
-    words.set(answer.headers['x-worker'], word(answer))
-    return words.size === 2 && [...words.values()].every((each) => each === 'HIT')
-  }
-  await until('both have it', bothHit, 30_000)
-  assert.equal((await ask('/news', { method: 'PURGE' })).status, 200)
-  for (let count = 0; count < 4; count++) assert.ok((json(await ask('/news')).fetched as number) > 2)
-})
-
 test('health: a server whose check fails is left out, and shown with its reason', async (t) => {
   const { ask } = await start(t, 'health.js')
   const names = (await inTurn(ask, ['/who', '/who'])).map(({ text }) => text)

@@ -186,8 +186,9 @@ function resolveGuards(
 }
 
 /** The same in every process, and different for routes that share a path. */
-function limitName({ url, options: { hosts = [], methods = [] } }: NamedRoute): string {
-  return [url, ...hosts, ...methods].join(' ')
+function limitName({ url, options: { hosts = [], methods = [], constraints = {} } }: NamedRoute): string {
+  const constrained = Object.entries(constraints).map((each) => JSON.stringify(each))
+  return [url, ...hosts, ...methods, ...constrained].join(' ')
 }
 
 function authGuard(resolved: ResolvedAuthRequest, named: NamedRoute, registry: Registry): Guards['auth'] {

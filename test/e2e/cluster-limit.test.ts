@@ -154,9 +154,13 @@ test('a primary that hangs: workers go on alone and say so once, and share again
   }
   await until('shared again', share, PATIENCE_MS)
   for (const worker of [0, 1]) {
-    assert.deepEqual(await cluster.log(worker), [
-      'rateLimit: the primary does not answer; this process counts alone'
-    ])
+    const lines = await cluster.log(worker)
+    assert.deepEqual(
+      [...new Set(lines)],
+      ['rateLimit: the primary does not answer; this process counts alone']
+    )
+    // One a minute, however long this takes, and not one for each of the requests.
+    assert.ok(lines.length < 5, `${lines.length} lines`)
   }
 })
 
