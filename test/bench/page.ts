@@ -11,7 +11,7 @@ export interface Measured extends Result {
 
 /** bench.json. */
 export interface Record {
-  readonly machine: { readonly cpu: string; readonly cpus: number; readonly versions: readonly string[] }
+  readonly machine: { readonly cpu: string; readonly cpus: number; readonly versions: string }
   readonly results: readonly Measured[]
 }
 
@@ -80,7 +80,7 @@ function missedText(results: readonly Result[]): string {
 function measuredText({ cpu, cpus, versions }: Record['machine'], results: readonly Measured[]): string {
   const days = [...new Set(results.map(({ day }) => day))].sort()
   const plans = [...new Set(results.map(({ rounds, seconds }) => `${rounds} rounds of ${seconds} s`))]
-  return `Measured ${days.join(', ')} in ${plans.join(', ')} on ${cpus} × ${cpu}: ${versions.join(', ')}.`
+  return `Measured ${days.join(', ')} in ${plans.join(', ')} on ${cpus} × ${cpu}: ${versions}.`
 }
 
 function markdownTable([head = [], ...rows]: readonly (readonly string[])[]): string {

@@ -3,6 +3,8 @@ import type { Result } from './report'
 
 const BAR = { pitch: 18, height: 14, width: 420, left: 190, gap: 34 }
 
+const TITLE = '<title>What Sluice and others take, by scenario</title>'
+
 /** A bar for each contestant, a group for each scenario, as SVG. */
 export function plotOf(results: readonly Result[]): string {
   const lines: string[] = []
@@ -23,7 +25,7 @@ export function plotOf(results: readonly Result[]): string {
   }
   const size = `width="${BAR.left + BAR.width + 60}" height="${y + 10}"`
   const font = 'font-family="sans-serif" font-size="12"'
-  return `<svg xmlns="http://www.w3.org/2000/svg" ${size} ${font}>\n${lines.join('\n')}\n</svg>\n`
+  return `<svg xmlns="http://www.w3.org/2000/svg" ${size} ${font}>\n${TITLE}\n${lines.join('\n')}\n</svg>\n`
 }
 
 /** A grey that can be read on white and on black. */

@@ -56,7 +56,7 @@ function machine(): Record['machine'] {
     `Node ${process.version.slice(1)}`,
     ...['nginx', 'haproxy', 'varnishd'].flatMap(versionOf)
   ]
-  return { cpu: cpus()[0]?.model ?? 'unknown', cpus: cpus().length, versions }
+  return { cpu: cpus()[0]?.model ?? 'unknown', cpus: cpus().length, versions: versions.join(', ') }
 }
 
 /** All three print it somewhere in their first line. */

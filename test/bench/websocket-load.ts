@@ -1,17 +1,17 @@
-// The load of the WebSocket scenarios, a process of its own: `BENCH_LOAD='{"url":…}'`. Prints a Round as JSON.
-// With `hold` the connections stand idle until the standard input ends; the line printed then says that they stand.
+// The load of the WebSocket scenarios, a process of its own: `BENCH_LOAD='{"url":…}'`. Opens the connections and says `standing`;
+// a line on the standard input starts the messages, and its end ends all. Prints a Round as JSON.
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { clientFrame, serverFrame } from './frames'
 import { percentileOf } from './percentile'
 
-interface Task {
+/** What to do. */
+export interface Task {
   readonly url: string
   readonly connections: number
   readonly bytes: number
   readonly seconds: number
-  readonly hold?: true
 }
 
 const task = JSON.parse(process.env.BENCH_LOAD ?? '{}') as Task
@@ -55,7 +55,6 @@ function converse(socket: Socket, until: number): Promise<{ latencies: number[];
     let at = 0
     const end = (failed: number) => {
       socket.removeAllListeners()
-      socket.on('error', () => {}).destroy()
       resolve({ latencies, failed })
     }
     socket.on('error', () => end(1))
@@ -76,14 +75,7 @@ function converse(socket: Socket, until: number): Promise<{ latencies: number[];
   })
 }
 
-async function main(): Promise<void> {
-  const sockets = await openAll()
-  if (task.hold === true) {
-    console.log('standing')
-    for (const socket of sockets) socket.on('error', () => {}).on('close', () => process.exit(1))
-    process.stdin.on('end', () => process.exit(0)).resume()
-    return
-  }
+async function converseAll(sockets: readonly Socket[]): Promise<void> {
   const began = performance.now()
   const talks = await Promise.all(sockets.map((socket) => converse(socket, began + task.seconds * 1000)))
   const latencies = talks.flatMap((talk) => talk.latencies)
@@ -94,4 +86,16 @@ async function main(): Promise<void> {
   console.log(JSON.stringify({ requests, perSecond, p50Ms: at(0.5), p99Ms: at(0.99), failed }))
 }
 
-void main()
+async function main(): Promise<void> {
+  const sockets = await openAll()
+  const onBroken = () => process.exit(1)
+  for (const socket of sockets) socket.on('error', onBroken).on('close', onBroken)
+  process.stdin.on('end', () => process.exit(0))
+  process.stdin.once('data', () => {
+    for (const socket of sockets) socket.off('error', onBroken).off('close', onBroken)
+    void converseAll(sockets)
+  })
+  console.log('standing')
+}
+
+if (require.main === module) void main()
