@@ -1,14 +1,17 @@
-// `npm run bench [-- words of scenarios] [--rounds 7] [--seconds 2] [--json FILE] [--svg FILE]`: what a request costs, here and elsewhere.
+// `npm run bench [-- words of scenarios] [--rounds 7] [--seconds 2] [--write]`: what a request costs, here and elsewhere.
 // Everybody is up at once and loaded in turn, in short rounds: a ratio within a round is what a noisy machine still tells.
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+// `--write` puts the figures into bench.json, bench.svg and README.md, those of other scenarios stay.
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { type Contestant, startAll } from './contestants'
-import { cpuTimeMs } from './cpu'
-import { makeLoad } from './load'
-import { plotOf, type Result, resultOf, type Sample, tableOf } from './report'
+import { assemble, type Contestant, type Crew } from './contestants'
+import { endLoad } from './cpu'
+import { record } from './record'
+import { type Result, resultOf, SLUICE, tableOf } from './report'
+import { measure, UNITS } from './rounds'
 import { SCENARIOS, type Scenario } from './scenarios'
+import { endOnSignal, Scope } from './scope'
 
 const HERE = join(__dirname, '..', '..', '..', 'test', 'bench')
 if (!existsSync(join(HERE, 'node_modules'))) throw new Error('needs `npm ci --prefix test/bench`')
@@ -18,63 +21,68 @@ const { values, positionals } = parseArgs({
   options: {
     rounds: { type: 'string', default: '7' },
     seconds: { type: 'string', default: '2' },
-    json: { type: 'string' },
-    svg: { type: 'string' }
+    write: { type: 'boolean', default: false }
   }
 })
 const rounds = Number(values.rounds)
 const seconds = Number(values.seconds)
+const MANY_SERVERS = 1000
 
-const scratch = mkdtempSync(join(tmpdir(), 'sluice-bench-'))
-const ends: (() => unknown)[] = []
-const scope = { after: (end: () => unknown) => void ends.push(end), skip: (why: string) => console.log(why) }
-
-async function main(): Promise<void> {
+async function main(scope: Scope, scratch: string): Promise<void> {
   const asked = (name: string) => positionals.length === 0 || positionals.some((word) => name.includes(word))
   const scenarios = SCENARIOS.filter(({ name }) => asked(name))
-  const names = new Set(scenarios.flatMap(({ contestants }) => contestants))
-  const contestants = await startAll(scope as Parameters<typeof startAll>[0], [...names], scratch)
+  if (scenarios.length === 0) throw new Error(`no scenario has these words: ${positionals.join(', ')}`)
+  const many = scenarios.some(({ name }) => name.includes('servers')) ? MANY_SERVERS : 0
+  const crew = await assemble(scope, scratch, many)
   const results: Result[] = []
   for (const scenario of scenarios) {
-    const here = contestants.filter(({ name }) => scenario.contestants.includes(name))
-    const result = resultOf(scenario.name, await measure(scenario, here), scenario.atMost)
+    const result = await resultFor(scenario, crew, { scope, scratch })
     console.log(tableOf(result))
     results.push(result)
+    // After each, so that a run that is broken off has written what it knows.
+    if (values.write) record([result], { rounds, seconds })
   }
-  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(results, undefined, 2)}\n`)
-  if (values.svg !== undefined) writeFileSync(values.svg, plotOf(results))
+  const failed = results.flatMap(({ rows }) => rows).reduce((sum, row) => sum + row.failed, 0)
+  if (failed > 0) throw new Error(`${failed} requests failed; the rounds in which they did were not counted`)
 }
 
-/** Rounds by contestant; the first round of each warms up and does not count. */
-async function measure(scenario: Scenario, here: readonly Contestant[]): Promise<Map<string, Sample[]>> {
-  const samples = new Map<string, Sample[]>(here.map(({ name }) => [name, []]))
-  for (let round = 0; round <= rounds; round++) {
-    for (const contestant of here) {
-      const sample = await sampleOf(scenario, contestant)
-      if (round > 0) samples.get(contestant.name)?.push(sample)
-    }
+async function resultFor(
+  scenario: Scenario,
+  crew: Crew,
+  { scope, scratch }: { scope: Scope; scratch: string }
+): Promise<Result> {
+  const { name, protocol = 'http', contestants, apart, kind, group, subject = SLUICE } = scenario
+  const own = new Scope()
+  scope.after(() => own.close())
+  const here: Contestant[] = []
+  for (const contestant of contestants) {
+    const started = apart ? crew.start(own, contestant, protocol) : crew.get(contestant, protocol)
+    const running = await started
+    if (running !== undefined) here.push(running)
   }
-  return samples
+  try {
+    const samples = await measure(scenario, here, { rounds, seconds, scratch })
+    const { atMost = {}, limit } = scenario
+    const goals = { atMost, ...(limit !== undefined && { limit }) }
+    return resultOf({ scenario: name, group, unit: UNITS[kind], subject, ...goals }, samples)
+  } finally {
+    await own.close()
+  }
 }
 
-async function sampleOf(scenario: Scenario, { url, pid }: Contestant): Promise<Sample> {
-  const { path, method, bodyBytes, conditional, connections = 32 } = scenario
-  const fields = conditional === true ? { 'if-none-match': await tagOf(url + path) } : {}
-  const load = { url: url + path, seconds, connections, fields, scratch }
-  const before = cpuTimeMs(pid)
-  const round = await makeLoad({ ...load, ...(method && { method }), ...(bodyBytes && { bodyBytes }) })
-  return { ...round, cpuMs: cpuTimeMs(pid) - before }
+async function run(): Promise<void> {
+  const scope = new Scope()
+  const scratch = mkdtempSync(join(tmpdir(), 'sluice-bench-'))
+  scope.after(() => rmSync(scratch, { recursive: true, force: true }))
+  endOnSignal(scope)
+  scope.after(endLoad)
+  try {
+    await main(scope, scratch)
+  } catch (error) {
+    if (scope.isOpen) console.error(error)
+    process.exitCode = 1
+  }
+  await scope.close()
 }
 
-async function tagOf(url: string): Promise<string> {
-  const response = await fetch(url)
-  await response.arrayBuffer()
-  return response.headers.get('etag') ?? ''
-}
-
-async function stop(): Promise<void> {
-  for (const end of ends.reverse()) await end()
-  rmSync(scratch, { recursive: true, force: true })
-}
-
-void main().finally(stop)
+void run()

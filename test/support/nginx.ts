@@ -22,6 +22,8 @@ export interface NginxOptions {
   readonly ports?: number
   /** `worker_processes`. Default 1. */
   readonly workers?: number
+  /** `worker_connections`. Default 4096. */
+  readonly connections?: number
   /** Lines outside of `http` and `events`. */
   readonly main?: string
 }
@@ -61,7 +63,7 @@ pid nginx.pid;
 error_log stderr warn;
 worker_processes ${options.workers ?? 1};
 ${options.main ?? ''}
-events { worker_connections 4096; }
+events { worker_connections ${options.connections ?? 4096}; }
 http {
   access_log off;
   client_body_temp_path body;

@@ -22,7 +22,7 @@ export interface Program {
 const ADDRESS = /^.*\bhttps?:\/\/[^\s:]+:\d+.*$/m
 
 /** A process of its own on a busy machine. */
-const START_MS = 60_000
+const START_MS = 150_000
 
 /** Starts `build/<name>` with PORT=0 and waits for the first address it prints, or another line that says it is ready. */
 export async function startProgram(
