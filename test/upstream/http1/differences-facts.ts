@@ -76,6 +76,13 @@ export function headThat({ bytes, heads }: Facts, says: RegExp): number {
   })
 }
 
+/** The place of a head that has not come to its end, when its bytes say so. */
+export function unfinishedThat({ bytes, heads }: Facts, says: RegExp): number | undefined {
+  if (heads.some(({ status }) => status >= 200 || status === 101)) return undefined
+  const rest = bytes.toString('latin1', headEnds(bytes, heads.length).at(-1) ?? 0)
+  return says.test(rest) ? heads.length : undefined
+}
+
 /** Whether there is no content, whatever the fields say (RFC 9112 §6.3). */
 export function hasNoContent({ status }: NodeHead, { method }: Facts): boolean {
   return method === 'HEAD' || status === 204 || status === 304

@@ -7,6 +7,7 @@ import {
   headThat,
   isRefused,
   optionsOf,
+  unfinishedThat,
   valuesOf
 } from './differences-facts'
 import type { NodeHead } from './node-reading'
@@ -16,6 +17,8 @@ export interface Kind {
   readonly name: string
   /** With the section that it rests on. */
   readonly reason: string
+  /** It hangs on the llhttp of this node whether it is ever met. */
+  readonly varies?: true
 }
 
 /** What node reads and we must refuse. */
@@ -36,6 +39,7 @@ const MAX_CHUNK_LINE_BYTES = 16 * 1024
 const MAX_INTERIM = 32
 
 const TABBED_CODING = /^transfer-encoding:.*\t *\r$/im
+const TABBED_LENGTH = /^content-length:[ \t]*\d+ *\t/im
 const TABBED_CONNECTION = /^connection:.*\t/im
 
 const inHead =
@@ -108,6 +112,17 @@ export const REFUSED: readonly Refusal[] = [
         ((length ?? '').length > 16 || Number(length) > Number.MAX_SAFE_INTEGER)
       )
     })
+  },
+  {
+    name: 'a tab behind a length',
+    reason: 'RFC 9110 §5.6.3: white space, as the llhttp of newer nodes has it; ours takes no tab there',
+    varies: true,
+    says: /^Invalid character in Content-Length$/,
+    at: (facts) => {
+      const index = headThat(facts, TABBED_LENGTH)
+      if (index !== -1) return index
+      return isRefused(facts) ? undefined : unfinishedThat(facts, TABBED_LENGTH)
+    }
   },
   {
     name: 'more than 1000 fields',
@@ -202,7 +217,8 @@ export const REUSED: readonly Doubt[] = [
   },
   {
     name: 'keep-alive from HTTP/1.0 beside a tab',
-    reason: 'RFC 9110 §5.6.3: white space around an option is no part of it; llhttp knows only spaces',
+    reason: 'RFC 9110 §5.6.3: white space around an option is no part of it; llhttp knew only spaces',
+    varies: true,
     holds: (head, facts) =>
       head.version === '1.0' &&
       headThat(facts, TABBED_CONNECTION) !== -1 &&

@@ -108,7 +108,8 @@ function readDifferently(ours: Reading, node: NodeReading): string | undefined {
 function brokenDifferently(ours: Reading, node: NodeReading): string | undefined {
   const less = ours.refused && isRefused(node) && node.content.startsWith(ours.content)
   if (!less && !ours.content.startsWith(node.content)) return 'content of a broken response'
-  if (ours.refused === isRefused(node)) return undefined
+  // The llhttp of newer nodes refuses what stands behind a CR one byte earlier.
+  if (ours.refused === isRefused(node) || node.error === 'HPE_STRICT') return undefined
   return `broken off for one, refused by the other; we: ${ours.problem}; node: ${node.error}`
 }
 
