@@ -49,7 +49,7 @@ export function edge(at: Surroundings, growth: Growth = {}): FastifyInstance {
 }
 
 function optionsOf({ origin, origins, echo, files, disk }: Surroundings, growth: Growth): SluiceOptions {
-  const { client = 'undici', memory = '64m', routes = 0, servers } = growth
+  const { client = 'http1', memory = '64m', routes = 0, servers } = growth
   const onDisk = { maxObject: '1k', disk: { path: disk, maxSize: '64m' } } as const
   return {
     upstreams: {
