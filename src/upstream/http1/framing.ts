@@ -3,6 +3,7 @@ import { MAX_FIELDS, MAX_HEAD_BYTES, MAX_INTERIM } from '../response-head'
 import { fieldName } from './field-names'
 import { INPUT_BYTES, NO_CONTENT, PAUSE, Parser, type ParserEvents, type Problem, REFUSE } from './llhttp'
 import { type Asked, type Head, readHead } from './message-framing'
+import { StatusLine } from './status-line'
 import { Mender, type Tolerance } from './tolerance'
 
 /** Who is told; never while bytes are being judged, so that every call may end the exchange or throw. */
@@ -27,6 +28,7 @@ const MAX_CHUNK_LINE_BYTES = 16 * 1024
 /** Reads one response after the other, each only after `begin`. */
 export class Framing {
   readonly #parser: Parser
+  readonly #statusLine = new StatusLine()
   /** Only where something is tolerated. */
   readonly #mender: Mender | undefined
   #state: State = 'idle'
@@ -120,6 +122,10 @@ export class Framing {
   }
 
   #readHead(chunk: Buffer, at: number): number {
+    if (!this.#statusLine.read(chunk, at)) {
+      this.#fail('Expected LF after CR', 'HPE_STRICT')
+      return chunk.length
+    }
     const end = this.#judge(chunk, at)
     const head = this.#head
     this.#growHead(end - at)
@@ -245,6 +251,7 @@ export class Framing {
 
   #beginHead(): void {
     this.#parser.reset()
+    this.#statusLine.begin()
     this.#raw = []
     this.#head = undefined
     this.#overhead = 0

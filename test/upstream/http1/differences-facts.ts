@@ -83,6 +83,20 @@ export function unfinishedThat({ bytes, heads }: Facts, says: RegExp): number | 
   return says.test(rest) ? heads.length : undefined
 }
 
+const LONE_CR = /^[\r\n]*[^\r\n]+\r[^\n]/
+
+/** The place of the first head whose status line has a CR without its LF, told or not come to its end. */
+export function statusLineWithCr(facts: Facts): number | undefined {
+  const { bytes, heads } = facts
+  const isFinal = heads.some(({ status }) => status >= 200 || status === 101)
+  const count = isFinal || isRefused(facts) ? heads.length : heads.length + 1
+  for (let index = 0, start = 0; index < count; index++) {
+    if (LONE_CR.test(bytes.toString('latin1', start))) return index
+    start = headEnds(bytes, index + 1).at(-1) ?? 0
+  }
+  return undefined
+}
+
 /** Whether there is no content, whatever the fields say (RFC 9112 §6.3). */
 export function hasNoContent({ status }: NodeHead, { method }: Facts): boolean {
   return method === 'HEAD' || status === 204 || status === 304

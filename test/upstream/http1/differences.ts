@@ -7,6 +7,7 @@ import {
   headThat,
   isRefused,
   optionsOf,
+  statusLineWithCr,
   unfinishedThat,
   valuesOf
 } from './differences-facts'
@@ -53,6 +54,13 @@ const framingOf = (head: NodeHead) => valuesOf(head, 'content-length', 'transfer
 
 /** Every kind of response that we refuse though node does not. */
 export const REFUSED: readonly Refusal[] = [
+  {
+    name: 'a CR that stands alone in a status line',
+    reason: 'RFC 9112 §2.2: it ends no line; the llhttp of older nodes takes a second CR for its LF',
+    varies: true,
+    says: /^Expected LF after CR$/,
+    at: statusLineWithCr
+  },
   {
     name: 'a status outside 100–599',
     reason: 'RFC 9110 §15: there is no such class; node hands on any three digits',
