@@ -61,9 +61,18 @@ export function requestFields(fields: Fields): Fields {
   return kept
 }
 
-/** End-to-end fields of a response, from names and values in turn as they came. */
+/** End-to-end fields of a response, from names in lower case and values in turn: `endToEnd` and `collectFields` in one pass. */
 export function responseFields(raw: readonly string[]): Fields {
-  return endToEnd(collectFields(raw))
+  const nominated = nominationsIn(raw)
+  const fields: Fields = Object.create(null)
+  for (let index = 0; index + 1 < raw.length; index += 2) {
+    const name = raw[index] as string
+    if (isDropped(name, nominated)) continue
+    const value = raw[index + 1] as string
+    const before = fields[name]
+    fields[name] = before === undefined ? value : addLine(name, before, value)
+  }
+  return fields
 }
 
 /** A response's names and values in turn → fields: lower case, in order, several lines as `field-lines` has it. */
@@ -80,7 +89,7 @@ export function collectFields(raw: readonly string[]): Fields {
 
 /** Trailer fields that may be passed on: none that frames, routes or authenticates (RFC 9110 §6.5.1). */
 export function trailerFields(raw: readonly string[]): Fields {
-  const fields = responseFields(raw)
+  const fields = endToEnd(collectFields(raw))
   for (const name of PROTECTED) delete fields[name]
   return fields
 }
@@ -89,6 +98,18 @@ export function trailerFields(raw: readonly string[]): Fields {
 function isDropped(name: string, nominated: ReadonlySet<string>): boolean {
   if (name.charCodeAt(0) === COLON || HOP_BY_HOP.has(name)) return true
   return nominated.size > 0 && nominated.has(name) && !PROTECTED.has(name)
+}
+
+/** By its length first: nearly all messages have one such line, and nearly all of those name nothing. */
+function nominationsIn(raw: readonly string[]): ReadonlySet<string> {
+  let named = NONE
+  for (let index = 0; index + 1 < raw.length; index += 2) {
+    const name = raw[index] as string
+    if (name.length !== 10 || name !== 'connection') continue
+    const options = nominations(raw[index + 1])
+    if (options.size > 0) named = named.size === 0 ? options : new Set([...named, ...options])
+  }
+  return named
 }
 
 function nominations(connection: string | string[] | undefined): ReadonlySet<string> {
