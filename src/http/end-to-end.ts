@@ -41,7 +41,6 @@ export const PROTECTED: ReadonlySet<string> = new Set([
 ])
 
 const COLON = 0x3a
-const CONNECTION = 'connection'
 
 const NONE: ReadonlySet<string> = new Set()
 
@@ -63,22 +62,13 @@ export function requestFields(fields: Fields): Fields {
   return kept
 }
 
-/** End-to-end fields of a response, from names and values in turn as they came. */
+/** End-to-end fields of a response, from names in lower case and values in turn: `endToEnd` and `collectFields` in one pass. */
 export function responseFields(raw: readonly string[]): Fields {
-  const nominated = nominations(connectionLines(raw))
-  return collected(raw, (name) => !isDropped(name, nominated))
-}
-
-/** A response's names and values in turn → fields: lower case, in order, several lines as `field-lines` has it. */
-export function collectFields(raw: readonly string[]): Fields {
-  return collected(raw, isAny)
-}
-
-function collected(raw: readonly string[], isKept: (name: string) => boolean): Fields {
+  const nominated = nominationsIn(raw)
   const fields = emptyFields()
   for (let index = 0; index + 1 < raw.length; index += 2) {
-    const name = (raw[index] as string).toLowerCase()
-    if (!isKept(name)) continue
+    const name = raw[index] as string
+    if (isDropped(name, nominated)) continue
     const value = raw[index + 1] as string
     const before = fields[name]
     fields[name] = before === undefined ? value : addLine(name, before, value)
@@ -86,25 +76,21 @@ function collected(raw: readonly string[], isKept: (name: string) => boolean): F
   return fields
 }
 
-function isAny(): boolean {
-  return true
-}
-
-/** All lines of `connection`; only its length can match, which spares lower-casing every name. */
-function connectionLines(raw: readonly string[]): string | undefined {
-  let lines: string | undefined
+/** A response's names and values in turn → fields: lower case, in order, several lines as `field-lines` has it. */
+export function collectFields(raw: readonly string[]): Fields {
+  const fields = emptyFields()
   for (let index = 0; index + 1 < raw.length; index += 2) {
-    const name = raw[index] as string
-    if (name.length !== CONNECTION.length || name.toLowerCase() !== CONNECTION) continue
+    const name = (raw[index] as string).toLowerCase()
     const value = raw[index + 1] as string
-    lines = lines === undefined ? value : `${lines},${value}`
+    const before = fields[name]
+    fields[name] = before === undefined ? value : addLine(name, before, value)
   }
-  return lines
+  return fields
 }
 
 /** Trailer fields that may be passed on: none that frames, routes or authenticates (RFC 9110 §6.5.1). */
 export function trailerFields(raw: readonly string[]): Fields {
-  const fields = responseFields(raw)
+  const fields = endToEnd(collectFields(raw))
   for (const name of PROTECTED) delete fields[name]
   return fields
 }
@@ -113,6 +99,18 @@ export function trailerFields(raw: readonly string[]): Fields {
 function isDropped(name: string, nominated: ReadonlySet<string>): boolean {
   if (name.charCodeAt(0) === COLON || HOP_BY_HOP.has(name)) return true
   return nominated.size > 0 && nominated.has(name) && !PROTECTED.has(name)
+}
+
+/** By its length first: nearly all messages have one such line, and nearly all of those name nothing. */
+function nominationsIn(raw: readonly string[]): ReadonlySet<string> {
+  let named = NONE
+  for (let index = 0; index + 1 < raw.length; index += 2) {
+    const name = raw[index] as string
+    if (name.length !== 10 || name !== 'connection') continue
+    const options = nominations(raw[index + 1])
+    if (options.size > 0) named = named.size === 0 ? options : new Set([...named, ...options])
+  }
+  return named
 }
 
 function nominations(connection: string | string[] | undefined): ReadonlySet<string> {

