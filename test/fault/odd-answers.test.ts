@@ -4,7 +4,7 @@ import { unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { startEdge } from '../support/edge'
+import { type LogRecord, startEdge } from '../support/edge'
 import { get } from '../support/http-client'
 import { tempDir } from '../support/temp-dir'
 import { until } from '../support/waiting'
@@ -127,9 +127,9 @@ test('a unix socket that goes and comes: what is connected lives on, what is not
   assert.equal(await status(), 502)
   const line = () => edge.log.find(({ error }) => error !== undefined)
   await until('the line', () => line() !== undefined)
-  const { code, errno, next } = line()?.error as { code: string; errno: string; next: string }
-  assert.deepEqual([code, errno], ['SLUICE_CONNECT_FAILED', 'ENOENT'])
-  assert.match(next, /does not exist: start the server/)
+  const error = (line() as LogRecord).error as { code: string; errno: string; next: string }
+  assert.deepEqual([error.code, error.errno], ['SLUICE_CONNECT_FAILED', 'ENOENT'])
+  assert.match(error.next, /does not exist: start the server/)
   await startTurns(t, { onTurn }, { unix })
   // An address where nobody was is left alone for a moment.
   for (let turns = 0; (await status()) !== 200; turns++) {
