@@ -39,6 +39,8 @@ export interface TurnServer {
   readonly url: string
   accepted(): number
   open(): number
+  /** Ends every connection. */
+  drop(): void
   /** Takes another certificate, and ends every connection. */
   renew(tls: TlsOptions): void
   close(): Promise<void>
@@ -76,12 +78,15 @@ export async function startTurns(
       server.close(() => resolve())
       for (const socket of sockets) socket.destroy()
     })
-  const renew = (context: TlsOptions) => {
-    secure?.setSecureContext(context)
+  const drop = (): void => {
     for (const socket of sockets) socket.destroy()
   }
+  const renew = (context: TlsOptions): void => {
+    secure?.setSecureContext(context)
+    drop()
+  }
   t.after(close)
-  return { url, accepted: () => accepted, open: () => sockets.size, renew, close }
+  return { url, accepted: () => accepted, open: () => sockets.size, drop, renew, close }
 }
 
 /** The requests of one connection: counted or chunked content, however it is cut. */
