@@ -41,7 +41,6 @@ export const PROTECTED: ReadonlySet<string> = new Set([
 ])
 
 const COLON = 0x3a
-const CONNECTION = 'connection'
 
 const NONE: ReadonlySet<string> = new Set()
 
@@ -65,41 +64,19 @@ export function requestFields(fields: Fields): Fields {
 
 /** End-to-end fields of a response, from names and values in turn as they came. */
 export function responseFields(raw: readonly string[]): Fields {
-  const nominated = nominations(connectionLines(raw))
-  return collected(raw, (name) => !isDropped(name, nominated))
+  return endToEnd(collectFields(raw))
 }
 
 /** A response's names and values in turn → fields: lower case, in order, several lines as `field-lines` has it. */
 export function collectFields(raw: readonly string[]): Fields {
-  return collected(raw, isAny)
-}
-
-function collected(raw: readonly string[], isKept: (name: string) => boolean): Fields {
   const fields = emptyFields()
   for (let index = 0; index + 1 < raw.length; index += 2) {
     const name = (raw[index] as string).toLowerCase()
-    if (!isKept(name)) continue
     const value = raw[index + 1] as string
     const before = fields[name]
     fields[name] = before === undefined ? value : addLine(name, before, value)
   }
   return fields
-}
-
-function isAny(): boolean {
-  return true
-}
-
-/** All lines of `connection`; only its length can match, which spares lower-casing every name. */
-function connectionLines(raw: readonly string[]): string | undefined {
-  let lines: string | undefined
-  for (let index = 0; index + 1 < raw.length; index += 2) {
-    const name = raw[index] as string
-    if (name.length !== CONNECTION.length || name.toLowerCase() !== CONNECTION) continue
-    const value = raw[index + 1] as string
-    lines = lines === undefined ? value : `${lines},${value}`
-  }
-  return lines
 }
 
 /** Trailer fields that may be passed on: none that frames, routes or authenticates (RFC 9110 §6.5.1). */

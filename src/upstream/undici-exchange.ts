@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import { type SluiceErrorCode, sluiceError } from '../errors'
-import { responseFields, trailerFields } from '../http/end-to-end'
+import { collectFields, endToEnd, trailerFields } from '../http/end-to-end'
 import { bufferingWord } from '../http/flow'
 import type { UpstreamResponse } from '../http/message'
 import { ignore } from './dial'
@@ -90,7 +90,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     const problem = refuseHead(status, raw)
     if (problem !== undefined) this.#refuse(problem)
     else if (status < 200) this.#onInterim(status, raw)
-    else this.#onFinal({ status, fields: responseFields(raw), body: null })
+    else this.#onFinal({ status, fields: endToEnd(collectFields(raw)), body: null })
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -208,7 +208,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #onInterim(status: number, raw: string[]): void {
     this.#interim++
     if (this.#interim > MAX_INTERIM) this.#refuse(`more than ${MAX_INTERIM} interim responses`)
-    else this.#call.onInformation?.(status, responseFields(raw))
+    else this.#call.onInformation?.(status, endToEnd(collectFields(raw)))
   }
 
   /** The whole request is with the socket; the server's time runs once the socket has let go of it. */

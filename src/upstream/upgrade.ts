@@ -3,7 +3,7 @@ import { type ClientRequest, request as httpRequest, type IncomingMessage } from
 import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { type Phase, type SluiceError, sluiceError } from '../errors'
-import { collectFields, endToEnd, responseFields, trailerFields } from '../http/end-to-end'
+import { collectFields, endToEnd, trailerFields } from '../http/end-to-end'
 import type { Fields, UpstreamResponse } from '../http/message'
 import { ignore } from './dial'
 import { failureOf } from './failure'
@@ -110,7 +110,7 @@ class Handshake {
     this.#noteHead(status)
     this.#phase = 'body'
     const empty = hasNoContent(call.request.method, status)
-    const fields = responseFields(response.rawHeaders)
+    const fields = endToEnd(collectFields(response.rawHeaders))
     const answer: UpstreamResponse = { status, fields, body: empty ? null : this.#relay(response) }
     if (empty) this.#complete(response)
     else response.once('end', () => this.#complete(response, answer))
@@ -154,7 +154,7 @@ class Handshake {
     this.#interim++
     if (this.#interim > MAX_INTERIM) this.#fail(this.#bad(`more than ${MAX_INTERIM} interim responses`))
     else if (!this.#ended && status !== 100 && status !== 101) {
-      this.#parts.call.onInformation?.(status, responseFields(raw))
+      this.#parts.call.onInformation?.(status, endToEnd(collectFields(raw)))
     }
   }
 

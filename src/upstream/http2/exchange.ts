@@ -2,7 +2,7 @@
 import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2'
 import { Readable } from 'node:stream'
 import { type SluiceErrorCode, sluiceError } from '../../errors'
-import { responseFields, trailerFields } from '../../http/end-to-end'
+import { collectFields, endToEnd, trailerFields } from '../../http/end-to-end'
 import { bufferingWord } from '../../http/flow'
 import type { Fields, UpstreamResponse } from '../../http/message'
 import { ignore } from '../dial'
@@ -125,14 +125,14 @@ export class Exchange {
     this.#hear()
     this.#interim++
     if (this.#interim > MAX_INTERIM) this.#refuse(`more than ${MAX_INTERIM} interim responses`)
-    else if (status !== 100) this.#call.onInformation?.(status, responseFields(raw))
+    else if (status !== 100) this.#call.onInformation?.(status, endToEnd(collectFields(raw)))
   }
 
   #onHead(status: number, raw: readonly string[]): void {
     if (this.#state !== 'waiting') return
     this.#hear()
     const problem = refuseHttp2Head(status, raw)
-    if (problem === undefined) this.#onFinal({ status, fields: responseFields(raw), body: null })
+    if (problem === undefined) this.#onFinal({ status, fields: endToEnd(collectFields(raw)), body: null })
     else this.#refuse(problem)
   }
 
