@@ -30,6 +30,7 @@ function isOrdinary({ method }: FastifyRequest, reply: FastifyReply): boolean {
     raw.end === end &&
     raw.write === write &&
     raw.writeHead === writeHead &&
+    !raw.headersSent &&
     !raw.strictContentLength &&
     method !== 'HEAD' &&
     statusCode >= 200 &&
