@@ -1,6 +1,6 @@
 // What a request is told that no server was asked for: none can take it, or the breaker is open.
 import { type SluiceError, sluiceError } from '../errors'
-import type { ServerState } from '../upstream/server'
+import type { ServerState } from '../upstream/server-state'
 import type { Upstream } from '../upstream/upstream'
 
 /** Every server is out of service, not there, or full. */

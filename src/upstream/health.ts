@@ -1,6 +1,6 @@
 // PURE. What a run of checks makes of a server, and when the next one is due (nginx Plus: fails, passes, interval, jitter).
 import type { CheckAnswer, ResolvedHealth } from './health-options'
-import { type CheckResult, rise, type Server } from './server'
+import { type CheckResult, change, rise, type Server } from './server'
 
 /** How many checks in a row ended the same way. */
 export interface Streak {
@@ -19,7 +19,7 @@ export function noteCheck(
   streak.failed = result.ok ? 0 : streak.failed + 1
   const next = stateAfter(server, streak, health)
   if (next === server.health) return undefined
-  server.health = next
+  change(server, { health: next })
   if (next === 'up') rise(server, now)
   return next === 'checking' ? undefined : next
 }

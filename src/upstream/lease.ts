@@ -82,6 +82,7 @@ function settle(
     forgive(server)
     return
   }
-  hold(server, now + holdMs(failure))
+  const heldMs = holdMs(failure)
+  if (heldMs > 0) hold(server, now + heldMs)
   if (!rested && isResting(server, now)) lessor.onFailed(server)
 }

@@ -1,11 +1,12 @@
 // One peer of a group: its state, its connections, its checks.
 import { type CheckClock, HealthCheck } from './health-check'
 import type { ResolvedServer, ResolvedUpstream } from './options'
-import { createServer, type Server } from './server'
+import { type Changes, change, createServer, type Server } from './server'
 import type { Transport } from './transport'
 
 /** What a peer needs from outside. */
 export interface PeerDeps {
+  readonly changes?: Changes
   readonly openTransport: (server: ResolvedServer) => Transport
   /** For the checks of servers, where the group has them. */
   readonly checks?: {
@@ -30,7 +31,7 @@ export interface Member {
 
 /** A peer that has never been used; its checks have yet to start. */
 export function createMember(resolved: ResolvedServer, options: ResolvedUpstream, deps: PeerDeps): Member {
-  const server = createServer(resolved)
+  const server = createServer(resolved, deps.changes)
   const transport = deps.openTransport(resolved)
   return {
     server,
@@ -51,6 +52,6 @@ function createCheck(
   const { origin } = resolved
   const asked =
     health.port === undefined ? resolved : { ...resolved, origin: { ...origin, port: health.port } }
-  server.health = health.initial
+  change(server, { health: health.initial })
   return new HealthCheck({ server, transport: openTransport(asked), health, clock, onChange })
 }

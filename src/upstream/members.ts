@@ -4,7 +4,7 @@ import type { Resolution } from './dns/resolution'
 import { createMember, type Member, type PeerDeps } from './member'
 import type { ResolvedServer, ResolvedUpstream } from './options'
 import { Seat } from './seat'
-import { rise, type Server } from './server'
+import { change, rise, type Server } from './server'
 import type { Transport } from './transport'
 
 /** What the servers need from outside. */
@@ -122,7 +122,7 @@ export class Members {
   /** Takes a server out for good. */
   takeDown(url: string, reason: string): void {
     for (const { server, check } of this.#seats.get(url)?.peers ?? []) {
-      Object.assign(server, { down: true, lastError: reason, failedAt: this.#deps.now() })
+      change(server, { down: true, lastError: reason, failedAt: this.#deps.now() })
       check?.stop()
     }
   }

@@ -3,7 +3,7 @@ import { optionError } from '../errors'
 import { type ResolvedBalance, refuseHeavyRing, refuseMismatch } from './balance/options'
 import type { ResolvedServer, ResolvedUpstream } from './options'
 import { parseOrigin } from './origin'
-import type { Server } from './server'
+import { change, type Server } from './server'
 
 /** As in the schema of a server. */
 const MAX_WEIGHT = 65_535
@@ -61,10 +61,7 @@ export function reweigh(
     throw optionError(path, `a weight is a whole number from 1 to ${MAX_WEIGHT}; drain takes a server out`)
   }
   refuseHeavyRing(balance, weightOf(servers) - weightOf(peers) + weight * peers.length, path)
-  for (const server of peers) {
-    server.weight = weight
-    server.effectiveWeight = weight
-  }
+  for (const server of peers) change(server, { weight, effectiveWeight: weight })
 }
 
 function weightOf(servers: readonly Server[]): number {

@@ -6,7 +6,7 @@ import { type PeerAddresses, peersOf } from './dns/peers'
 import type { Member } from './member'
 import type { ResolvedServer } from './options'
 import type { AddressBook, Origin } from './origin'
-import type { Server } from './server'
+import { change, type Server } from './server'
 
 /** What joins and what leaves when a name changes. */
 export interface SeatChange {
@@ -132,9 +132,9 @@ function inherit(
   const [brother] = before
   if (brother === undefined) return
   const { weight, down, draining } = brother.server
-  Object.assign(server, { weight, effectiveWeight: weight, down, draining })
+  change(server, { weight, effectiveWeight: weight, down, draining })
   const wasUp = before.some((member) => member.server.health === 'up')
-  if (isAlone && wasUp && server.health === 'checking') server.health = 'up'
+  if (isAlone && wasUp && server.health === 'checking') change(server, { health: 'up' })
 }
 
 /** The URL with the address in place of the name. */

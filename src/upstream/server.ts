@@ -15,28 +15,37 @@ export interface CheckResult {
 /** How an exchange ended: `neutral` says nothing about the server (the client left, a 404). */
 export type Outcome = 'ok' | 'failed' | 'neutral'
 
-/** One server's state. Changed only by the functions of this file and by the balancers. */
+/** Counts the changes of a group's servers: while it stands still, what was found once for all of them holds. */
+export interface Changes {
+  count: number
+}
+
+/** One server's state. What is readonly here changes through `change` only. */
 export interface Server {
   readonly url: string
   /** Where its URL's name leads, this one's own first; none for what is no name, and while no address is known. */
   addresses: readonly string[]
   /** What cookies and rings know it by: its URL, with the address for the name where that has several. */
   identity: string
-  weight: number
+  /** A look has found nothing that keeps a request away, and nothing that only time changes; until the next change that is so. */
+  steady: boolean
+  /** The group's. */
+  readonly changes: Changes
+  readonly weight: number
   readonly maxFails: number
   readonly failTimeoutMs: number
   readonly maxConns: number
   /** Time in which the weight grows from nothing to its whole; 0 = at once. */
   readonly slowStartMs: number
   readonly backup: boolean
-  down: boolean
+  readonly down: boolean
   /** Finishes what it has, gets nothing new. */
-  draining: boolean
+  readonly draining: boolean
   /** Falls with each failure, recovers by one with each choice. */
   effectiveWeight: number
   /** Smooth round robin's running sum. */
   currentWeight: number
-  fails: number
+  readonly fails: number
   /** When the last failure was. */
   failedAt: number
   /** What the last failure was: `ECONNREFUSED (connect)`. */
@@ -44,9 +53,9 @@ export interface Server {
   /** When the window or the rest began; later than `failedAt` only while a probe is under way. */
   checkedAt: number
   /** Not dialled before: the last dial has shown that there is nobody. */
-  heldUntil: number
+  readonly heldUntil: number
   /** What the checks say; `up` without checks. */
-  health: Health
+  readonly health: Health
   lastCheck: (CheckResult & { readonly at: number }) | undefined
   /** Exchanges under way. */
   active: number
@@ -55,25 +64,7 @@ export interface Server {
   /** When the newest sample of it was taken. */
   latencyAt: number
   /** When the slow start began. */
-  risingSince: number
-}
-
-/** A server as `sluice.upstream(name).servers()` shows it. */
-export interface ServerState {
-  readonly url: string
-  /** Of the URL's name: one entry of `servers` is shown once for each address that its name has. A second one is what it falls back on. */
-  readonly addresses: readonly string[]
-  readonly weight: number
-  readonly state: 'up' | Exclude<Reason, 'full'>
-  readonly backup: boolean
-  readonly active: number
-  readonly fails: number
-  readonly latencyMs: number | undefined
-  /** The last failure, and how long ago it was; undefined before the first. */
-  readonly lastError: string | undefined
-  readonly lastErrorAgoMs: number | undefined
-  /** The last check; undefined before the first and without checks. */
-  readonly lastCheck: (CheckResult & { readonly agoMs: number }) | undefined
+  readonly risingSince: number
 }
 
 /**
@@ -86,7 +77,7 @@ export type Reason = 'down' | 'drain' | 'checking' | 'held' | 'unhealthy' | 'fai
 const LATENCY_SHARE = 0.2
 
 /** A server that has never been used. */
-export function createServer(options: ResolvedServer): Server {
+export function createServer(options: ResolvedServer, changes: Changes = { count: 0 }): Server {
   const {
     origin,
     addresses = [],
@@ -102,6 +93,8 @@ export function createServer(options: ResolvedServer): Server {
     url: origin.url,
     addresses,
     identity: origin.url,
+    steady: false,
+    changes,
     weight,
     maxFails,
     failTimeoutMs,
@@ -124,6 +117,26 @@ export function createServer(options: ResolvedServer): Server {
     latencyAt: 0,
     risingSince: Number.NEGATIVE_INFINITY
   }
+}
+
+/** The only door to what decides whether a server may take a request. */
+export function change(server: Server, parts: Partial<Server>): void {
+  Object.assign(server, parts)
+  server.steady = false
+  server.changes.count++
+}
+
+/** The look at one server of many that each request takes: what it has found once need not be looked for again. */
+export function isSteady(server: Server, now: number): boolean {
+  return server.steady || settles(server, now)
+}
+
+function settles(server: Server, now: number): boolean {
+  const { maxConns, fails, effectiveWeight, weight } = server
+  const whole = maxConns === 0 && fails === 0 && effectiveWeight === weight && !isRising(server, now)
+  const steady = whole && whyNot(server, now) === undefined
+  server.steady = steady
+  return steady
 }
 
 /** Whether the server rests after `maxFails` failures. */
@@ -184,13 +197,14 @@ function whyFull({ maxConns, active }: Server): 'full' | undefined {
 }
 
 /** Whether the server may take the request that looks for one. */
-export function mayTake(server: Server, { tried, now, rule }: Look): boolean {
-  return whyNot(server, now, rule) === undefined && tried?.has(server) !== true
+export function mayTake(server: Server, look: Look): boolean {
+  if (look.tried?.has(server)) return false
+  return isSteady(server, look.now) || whyNot(server, look.now, look.rule) === undefined
 }
 
 /** The server is back, or new: its slow start begins. nginx: slow_start. */
 export function rise(server: Server, now: number): void {
-  server.risingSince = now
+  change(server, { risingSince: now })
 }
 
 /** Whether the slow start is under way. */
@@ -200,7 +214,7 @@ export function isRising(server: Server, now: number): boolean {
 
 /** The share of its weight that counts, 0 to 1. */
 export function risenShare(server: Server, now: number): number {
-  return isRising(server, now) ? (now - server.risingSince) / server.slowStartMs : 1
+  return !server.steady && isRising(server, now) ? (now - server.risingSince) / server.slowStartMs : 1
 }
 
 /** The server takes a request. The first one after the rest is the probe: it restarts the rest for all others. */
@@ -217,15 +231,16 @@ export function takeAnyway(server: Server, now: number): void {
 
 /** The server gets no connection for a while. */
 export function hold(server: Server, untilMs: number): void {
-  server.heldUntil = Math.max(server.heldUntil, untilMs)
+  change(server, { heldUntil: Math.max(server.heldUntil, untilMs) })
 }
 
 /** A response head has come: somebody is there, and a probe has succeeded. */
 export function answered(server: Server, now: number): void {
-  server.heldUntil = Number.NEGATIVE_INFINITY
+  if (server.steady) return
+  change(server, { heldUntil: Number.NEGATIVE_INFINITY })
   if (server.failedAt >= server.checkedAt) return
   if (server.maxFails > 0 && server.fails >= server.maxFails) rise(server, now)
-  server.fails = 0
+  change(server, { fails: 0 })
 }
 
 /** The request has ended. */
@@ -237,8 +252,7 @@ export function release(server: Server, outcome: Outcome, now: number, error?: s
 
 /** Forgets all failures: a server that has no other beside it never rests. */
 export function forgive(server: Server): void {
-  server.fails = 0
-  server.effectiveWeight = server.weight
+  if (!server.steady) change(server, { fails: 0, effectiveWeight: server.weight })
 }
 
 /** Notes the time that a response head took. */
@@ -248,40 +262,11 @@ export function noteLatency(server: Server, latencyMs: number, now: number): voi
   server.latencyMs = previous + (latencyMs - previous) * LATENCY_SHARE
 }
 
-/** The public view. */
-export function stateOf(server: Server, now: number): ServerState {
-  const { url, addresses, weight, backup, active, fails, latencyMs, lastError, failedAt } = server
-  return {
-    url,
-    addresses,
-    weight,
-    state: word(server, now),
-    backup,
-    active,
-    fails,
-    latencyMs,
-    lastError,
-    lastErrorAgoMs: lastError === undefined ? undefined : Math.round(now - failedAt),
-    lastCheck: showCheck(server, now)
-  }
-}
-
-function showCheck({ lastCheck }: Server, now: number): ServerState['lastCheck'] {
-  if (lastCheck === undefined) return undefined
-  const { ok, reason, durationMs, at } = lastCheck
-  return { ok, reason, durationMs, agoMs: Math.round(now - at) }
-}
-
 function fail(server: Server, now: number, error: string | undefined): void {
-  server.fails++
+  const { maxFails, weight, effectiveWeight } = server
   server.lastError = error
   server.failedAt = now
   server.checkedAt = now
-  if (server.maxFails === 0) return
-  server.effectiveWeight = Math.max(0, server.effectiveWeight - server.weight / server.maxFails)
-}
-
-function word(server: Server, now: number): ServerState['state'] {
-  const reason = whyNot(server, now)
-  return reason === undefined || reason === 'full' ? 'up' : reason
+  const left = maxFails === 0 ? effectiveWeight : Math.max(0, effectiveWeight - weight / maxFails)
+  change(server, { fails: server.fails + 1, effectiveWeight: left })
 }

@@ -11,15 +11,16 @@ import { findServer, refuseJoin, refuseLeave, reweigh } from './membership'
 import type { ResolvedServer, ResolvedUpstream } from './options'
 import { type Offer, type Patience, Queue, type QueueState, type SetTimer } from './queue'
 import {
+  type Changes,
+  change,
   type HealthRule,
   type Reason,
   rise,
   type Server,
-  type ServerState,
-  stateOf,
   whyNot,
   whyOut
 } from './server'
+import { type ServerState, stateOf } from './server-state'
 
 /** What the group needs from outside. */
 export interface UpstreamDeps extends IntakeDeps, MemberDeps {
@@ -56,6 +57,9 @@ export class Upstream {
   readonly #maxEjected: number
   readonly #now: () => number
   readonly #random: () => number
+  readonly #changes: Changes = { count: 0 }
+  /** How many changes there had been when every server was found steady. */
+  #steadyAt = -1
 
   constructor(options: ResolvedUpstream, deps: UpstreamDeps) {
     const { name, key, sticky, queue, breaker, maxEjected } = options
@@ -71,7 +75,11 @@ export class Upstream {
     this.#queue = queue && new Queue(queue, setTimer)
     const onRoom = (): void => this.#queue?.serve()
     const onPeers = (): void => this.#changed()
-    this.#members = new Members(options, { ...servingAfterChecks(deps, onRoom), onPeers })
+    this.#members = new Members(options, {
+      ...servingAfterChecks(deps, onRoom),
+      onPeers,
+      changes: this.#changes
+    })
     this.#chooser = createChooser(options, this.#members.servers)
     const onEnded = (server: Server): void => this.#members.ended(server)
     this.#lessor = { now, size: () => this.size, onFailed, onRoom, onEnded }
@@ -164,7 +172,7 @@ export class Upstream {
   drain(url: string, isOn: boolean, path: string): void {
     for (const server of findServer(this.#members.servers, url, path)) {
       if (server.draining && !isOn) rise(server, this.#now())
-      server.draining = isOn
+      change(server, { draining: isOn })
     }
     this.#queue?.serve()
   }
@@ -212,12 +220,19 @@ export class Upstream {
 
   /** Rings, wheels and cookies are laid out anew; turns and failures are kept with the servers. */
   #changed(): void {
+    this.#changes.count++
     this.#chooser = createChooser(this.#options, this.#members.servers)
     this.#queue?.serve()
   }
 
   #choose(tried: Tried, { key, cookie }: Wish, rule: HealthRule): Lease | undefined {
-    const turn = { now: this.#now(), tried, rule, key, random: this.#random }
+    const turn = {
+      now: this.#now(),
+      tried: tried?.size === 0 ? undefined : tried,
+      rule,
+      key,
+      random: this.#random
+    }
     const choice = this.#chooser.choose(turn, cookie)
     if (choice === undefined) return undefined
     const { server, stick } = choice
@@ -225,7 +240,11 @@ export class Upstream {
   }
 
   #rule(tried: Tried): HealthRule {
-    return ruleFor(census(this.#members.servers, { now: this.#now(), tried }), this.#maxEjected)
+    if (this.#steadyAt === this.#changes.count) return whyOut
+    const { servers } = this.#members
+    const counted = census(servers, { now: this.#now(), tried })
+    if (counted.steady === servers.length) this.#steadyAt = this.#changes.count
+    return ruleFor(counted, this.#maxEjected)
   }
 
   /** Whether a server would take the request if it had room. */

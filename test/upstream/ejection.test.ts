@@ -14,9 +14,9 @@ test('the census counts who is in service, and who of them is out for its health
   Object.assign(unhealthy ?? {}, { health: 'unhealthy' })
   Object.assign(held ?? {}, { heldUntil: NOW + 1 })
   const all = [down, drains, checking, unhealthy, held, ...well].flatMap((server) => server ?? [])
-  assert.deepEqual(census(all, { now: NOW, tried: undefined }), { usable: 4, out: 2 })
+  assert.deepEqual(census(all, { now: NOW, tried: undefined }), { usable: 4, out: 2, steady: 2 })
   const tried = new Set([unhealthy, well[0]].flatMap((server) => server ?? []))
-  assert.deepEqual(census(all, { now: NOW, tried }), { usable: 2, out: 1 })
+  assert.deepEqual(census(all, { now: NOW, tried }), { usable: 2, out: 1, steady: 1 })
 })
 
 const RULES: [usable: number, out: number, maxEjected: number, counts: boolean][] = [

@@ -5,7 +5,7 @@ import { sluiceError } from '../../src/errors'
 import type { UpstreamResponse } from '../../src/http/message'
 import { HealthCheck } from '../../src/upstream/health-check'
 import { type HealthOptions, resolveHealth } from '../../src/upstream/health-options'
-import type { Server } from '../../src/upstream/server'
+import { change, type Server } from '../../src/upstream/server'
 import type { Call, Transport } from '../../src/upstream/transport'
 import { type FakeClock, fakeClock } from '../support/clock'
 import { server } from './fixtures'
@@ -29,7 +29,7 @@ function rig(options: HealthOptions = {}): Rig {
   const health = resolveHealth({ jitter: 0, ...options }, 'health')
   assert.ok(health)
   const target = server('a')
-  target.health = health.initial
+  change(target, { health: health.initial })
   const it: Rig = {
     server: target,
     clock,

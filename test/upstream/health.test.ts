@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { nextCheckMs, noteCheck, problemOf, type Streak } from '../../src/upstream/health'
 import { type HealthOptions, type ResolvedHealth, resolveHealth } from '../../src/upstream/health-options'
-import { isRising, type Server } from '../../src/upstream/server'
+import { change, isRising, type Server } from '../../src/upstream/server'
 import { server } from './fixtures'
 
 function health(options: HealthOptions = {}): ResolvedHealth {
@@ -36,7 +36,7 @@ for (const [name, options, checks, expected] of RUNS) {
   test(`checks: ${name}`, () => {
     const rules = health(options)
     const target = server('a')
-    target.health = rules.initial
+    change(target, { health: rules.initial })
     assert.deepEqual(run(target, rules, checks), expected)
   })
 }
@@ -60,9 +60,9 @@ test('a server that is out is asked more often; jitter spreads both ways', () =>
     [0, 0.5, 0.999].map((random) => Math.round(nextCheckMs(target, rules, random))),
     [9000, 10_000, 10_998]
   )
-  target.health = 'unhealthy'
+  change(target, { health: 'unhealthy' })
   assert.equal(nextCheckMs(target, rules, 0.5), 2000)
-  target.health = 'checking'
+  change(target, { health: 'checking' })
   assert.equal(nextCheckMs(target, rules, 0.5), 2000)
   assert.equal(
     nextCheckMs(target, health({ unhealthyInterval: '1ms', jitter: 1 }), 0),

@@ -9,7 +9,7 @@ type Extra = Omit<Partial<UpstreamOptions>, 'servers'>
 
 function group(servers: UpstreamOptions['servers'], options: Extra = {}) {
   const resolved = resolveUpstream('app', { servers, ...options }, 'upstreams.app')
-  return { options: resolved, servers: resolved.servers.map(createServer) }
+  return { options: resolved, servers: resolved.servers.map((one) => createServer(one)) }
 }
 
 test('join: what the options of a group refuse at start is refused later', () => {

@@ -1,15 +1,23 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import fc from 'fast-check'
 import {
+  change,
+  forgive,
+  hold,
   isResting,
   isRising,
+  isSteady,
+  mayTake,
   noteLatency,
   release,
+  rise,
   risenShare,
-  stateOf,
+  type Server,
   take,
   whyNot,
-  whyNotStay
+  whyNotStay,
+  whyOut
 } from '../../src/upstream/server'
 import { server } from './fixtures'
 
@@ -99,43 +107,12 @@ test('no room: down, draining, or maxConns reached', () => {
   assert.equal(whyNot(a, 0), 'full')
 })
 
-test('the public state names what keeps a server from being used', () => {
-  const a = server('a', { maxFails: 1, weight: 2 })
-  assert.deepEqual(stateOf(a, 0), {
-    url: 'http://a',
-    addresses: [],
-    weight: 2,
-    state: 'up',
-    backup: false,
-    active: 0,
-    fails: 0,
-    latencyMs: undefined,
-    lastError: undefined,
-    lastErrorAgoMs: undefined,
-    lastCheck: undefined
-  })
-  failAt(a, 0)
-  assert.equal(stateOf(a, 1).state, 'failed')
-  assert.equal(stateOf({ ...a, draining: true }, 1).state, 'drain')
-  assert.equal(stateOf(server('b', { down: true }), 0).state, 'down')
-})
-
 test('latency is a moving average that starts at the first sample', () => {
   const a = server('a')
   noteLatency(a, 100, 0)
   assert.equal(a.latencyMs, 100)
   noteLatency(a, 200, 0)
   assert.equal(a.latencyMs, 120)
-})
-
-test('a server remembers its last failure and how long ago it was', () => {
-  const a = server('a')
-  take(a, 100)
-  release(a, 'failed', 100, 'ECONNREFUSED (connect)')
-  take(a, 200)
-  release(a, 'ok', 200)
-  const { lastError, lastErrorAgoMs } = stateOf(a, 1100)
-  assert.deepEqual([lastError, lastErrorAgoMs], ['ECONNREFUSED (connect)', 1000])
 })
 
 test('a slow start begins with the success after a rest, not with one before', () => {
@@ -154,10 +131,50 @@ test('a slow start begins with the success after a rest, not with one before', (
 
 test('draining turns away all but those who stick to it', () => {
   const a = server('a', { maxConns: 1 })
-  a.draining = true
+  change(a, { draining: true })
   assert.deepEqual([whyNot(a, 0), whyNotStay(a, 0)], ['drain', undefined])
   take(a, 0)
   assert.deepEqual([whyNot(a, 0), whyNotStay(a, 0)], ['drain', 'full'])
-  a.down = true
+  change(a, { down: true })
   assert.deepEqual([whyNot(a, 0), whyNotStay(a, 0)], ['down', 'down'])
+})
+
+const EVENTS: Record<string, (target: Server, now: number) => void> = {
+  take: (target, now) => take(target, now),
+  ok: (target, now) => release(target, 'ok', now),
+  fail: (target, now) => release(target, 'failed', now),
+  hold: (target, now) => hold(target, now + 50),
+  rise: (target, now) => rise(target, now),
+  forgive: (target) => forgive(target),
+  drain: (target) => change(target, { draining: !target.draining }),
+  down: (target) => change(target, { down: !target.down }),
+  unhealthy: (target) => change(target, { health: 'unhealthy' }),
+  up: (target) => change(target, { health: 'up' }),
+  reweigh: (target) => change(target, { weight: 4, effectiveWeight: 4 })
+}
+
+test('whatever happens to a server, what one look has found is what another would find', () => {
+  const step = fc.record({ event: fc.constantFrom(...Object.keys(EVENTS)), ms: fc.nat(120) })
+  const options = fc.record({
+    maxFails: fc.nat(2),
+    maxConns: fc.nat(2),
+    slowStart: fc.constantFrom('0s', '100ms')
+  })
+  fc.assert(
+    fc.property(options, fc.array(step, { maxLength: 30 }), (given, steps) => {
+      const one = server('a', { ...given, failTimeout: '200ms' } as never)
+      let now = 1000
+      for (const { event, ms } of steps) {
+        EVENTS[event]?.(one, now)
+        now += ms
+        const look = { now, tried: undefined, rule: whyOut }
+        const anew = { ...one, steady: false }
+        assert.deepEqual(
+          [mayTake(one, look), isSteady(one, now), risenShare(one, now)],
+          [mayTake({ ...anew }, look), isSteady({ ...anew }, now), risenShare(anew, now)]
+        )
+        if (one.steady) assert.equal(whyNot(one, now), undefined)
+      }
+    })
+  )
 })

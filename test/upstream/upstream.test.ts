@@ -5,7 +5,7 @@ import { Abort } from '../../src/http/abort'
 import { LONG_HOLD_MS, SHORT_HOLD_MS } from '../../src/upstream/failure'
 import type { Failure } from '../../src/upstream/next-upstream'
 import { resolveUpstream, type UpstreamOptions } from '../../src/upstream/options'
-import type { Server } from '../../src/upstream/server'
+import { change, type Server } from '../../src/upstream/server'
 import type { Transport } from '../../src/upstream/transport'
 import { Upstream, type UpstreamDeps } from '../../src/upstream/upstream'
 import { type FakeTimer, fakeClock, settle } from '../support/clock'
@@ -361,7 +361,7 @@ test('sticky: a draining server keeps its clients and gets no other', () => {
   const it = rig(['http://a', 'http://b'], { sticky: { cookie: 'route', secret: SECRET } })
   const a = it.upstream.choose()
   assert.ok(a)
-  a.server.draining = true
+  change(a.server, { draining: true })
   const cookie = tokenOf(it.upstream.stickyLine(a.server, false))
   assert.equal(it.upstream.choose(undefined, { key: '', cookie })?.server, a.server)
   for (let turn = 0; turn < 3; turn++) assert.equal(pick(it), 'b')

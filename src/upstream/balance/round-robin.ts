@@ -14,17 +14,28 @@ export function nextInTurn(
   among?: (server: Server) => boolean
 ): Server | undefined {
   let best: Server | undefined
+  let most = 0
   let total = 0
   for (const server of servers) {
     if (!mayTake(server, turn) || among?.(server) === false) continue
-    const weight = server.effectiveWeight * risenShare(server, turn.now)
-    server.currentWeight += weight
+    const weight = server.steady ? server.weight : recovering(server, turn.now)
+    const current = server.currentWeight + weight
+    server.currentWeight = current
     total += weight
-    if (server.effectiveWeight < server.weight) {
-      server.effectiveWeight = Math.min(server.weight, server.effectiveWeight + 1)
+    if (best === undefined || current > most) {
+      best = server
+      most = current
     }
-    if (best === undefined || server.currentWeight > best.currentWeight) best = server
   }
   if (best !== undefined) best.currentWeight -= total
   return best
+}
+
+/** The share of its weight that counts this time; what failures took off comes back by one. */
+function recovering(server: Server, now: number): number {
+  const weight = server.effectiveWeight * risenShare(server, now)
+  if (server.effectiveWeight < server.weight) {
+    server.effectiveWeight = Math.min(server.weight, server.effectiveWeight + 1)
+  }
+  return weight
 }

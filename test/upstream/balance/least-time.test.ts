@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { leastTime } from '../../../src/upstream/balance/least-time'
-import { noteLatency } from '../../../src/upstream/server'
+import { change, noteLatency } from '../../../src/upstream/server'
 import { choices, server, turn } from '../fixtures'
 
 function pair(a: number | undefined, b: number | undefined) {
@@ -57,7 +57,7 @@ test('beyond 5 s slow is slow', () => {
 
 test('who is out is not chosen', () => {
   const [a, b] = pair(10, 900)
-  a.down = true
+  change(a, { down: true })
   assert.equal(leastTime([a, b])(turn({ now: 0 })), b)
   assert.equal(leastTime([])(turn()), undefined)
 })

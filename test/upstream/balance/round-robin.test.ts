@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { roundRobin } from '../../../src/upstream/balance/round-robin'
-import { rise } from '../../../src/upstream/server'
+import { change, rise } from '../../../src/upstream/server'
 import { choices, server, turn } from '../fixtures'
 
 const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']
@@ -56,7 +56,7 @@ test('servers that are out are left out, and the others keep their shares', () =
   const servers = [server('a', { weight: 2 }), server('b', { weight: 9 }), server('c')]
   const [, b] = servers
   assert.ok(b)
-  b.down = true
+  change(b, { down: true })
   assert.equal(choices(roundRobin(servers), 6).join(''), 'acaaca')
 })
 
