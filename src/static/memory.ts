@@ -152,7 +152,8 @@ export class FileMemory {
       // The last look is for the disk, which answers for itself.
       const bytes = tries < MAX_TRIES ? await this.#contentOf(match.file) : undefined
       if (bytes === 'changed') continue
-      this.#keep(key, { kind: 'look', uses, look: found, at })
+      const isKept = isSettled(match.file, at)
+      this.#keep(key, isKept ? { kind: 'look', uses, look: found, at } : { kind: 'used', uses })
       return { match, bytes }
     }
   }
@@ -186,8 +187,8 @@ export class FileMemory {
       this.#reads++
       const now = clock()
       const bytes = await readWhole(fileSystem, file)
-      const isSettled = now - Math.max(file.mtimeMs, file.ctimeMs) >= SETTLED_MS
-      if (bytes !== 'changed' && isSettled) this.#keep(file.realPath, { kind: 'content', file, bytes })
+      if (bytes !== 'changed' && isSettled(file, now))
+        this.#keep(file.realPath, { kind: 'content', file, bytes })
       return bytes
     } finally {
       this.#readingBytes -= file.size
@@ -205,6 +206,10 @@ export class FileMemory {
       this.#kept.pop()
     }
   }
+}
+
+function isSettled({ mtimeMs, ctimeMs }: Found, now: number): boolean {
+  return now - Math.max(mtimeMs, ctimeMs) >= SETTLED_MS
 }
 
 /** Of a path and the codings in question. No absolute path of a file starts with a coding or a space. */

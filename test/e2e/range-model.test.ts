@@ -92,27 +92,34 @@ async function stored(t: TestContext, zone: object, protocol: (typeof PROTOCOLS)
   }
 }
 
-/** Files; each is written over the one before under the same name. */
-async function files(t: TestContext, protocol: (typeof PROTOCOLS)[number]): Promise<Place> {
+/** Files; with `one name` each is written over the one before, and the disk is asked each time. */
+async function files(
+  t: TestContext,
+  protocol: (typeof PROTOCOLS)[number],
+  names: 'one name' | 'a name each'
+): Promise<Place> {
   const root = tempDir(t)
   const edge = await startEdge(
     t,
-    { prefix: '/', static: { root, maxRanges: MAX_RANGES } },
+    { prefix: '/', static: { root, maxRanges: MAX_RANGES, memory: names === 'one name' ? false : '1m' } },
     { logLevel: 'error', fastify: protocol === 'HTTP/2' ? { http2: true } : {} }
   )
   const ask = await asking(t, edge.url, protocol)
+  const nameOf = (path: string) => (names === 'one name' ? '/file.x' : `${path}.x`)
   return {
-    ask: (_path, method, headers) => ask('/file.x', method, headers),
+    ask: (path, method, headers) => ask(nameOf(path), method, headers),
     adapt: ({ content }) => {
       const modified = NOW - 100_000 - content.length
       // nginx's: time and size.
       const opaque = `${(modified * 1000).toString(16)}-${content.length.toString(16)}`
       return { content, modified, date: NOW, tag: { weak: false, opaque } }
     },
-    put: async (_path, { content, modified = 0 }) => {
-      const file = join(root, 'file.x')
+    put: async (path, { content, modified = 0 }) => {
+      const file = join(root, nameOf(path))
       writeFileSync(file, content)
       utimesSync(file, modified, modified)
+      // From the second time on it is read whole.
+      await ask(nameOf(path), 'GET', {})
     }
   }
 }
@@ -167,6 +174,10 @@ for (const protocol of PROTOCOLS) {
   })
 
   test(`${protocol}: a file that is another one each time`, { timeout: 120_000 }, async (t) => {
-    await holds(await files(t, protocol))
+    await holds(await files(t, protocol, 'one name'))
+  })
+
+  test(`${protocol}: a file that is read into memory`, { timeout: 120_000 }, async (t) => {
+    await holds(await files(t, protocol, 'a name each'))
   })
 }

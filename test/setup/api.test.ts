@@ -74,12 +74,11 @@ test('stats: files in memory, of all routes together', async (t) => {
     ]
   })
   for (const name of ['one', 'two', 'off']) {
-    for (let more = 0; more < 3; more++) await get(`${edge.url}/${name}/a.txt`, { method: 'HEAD' })
+    for (let more = 0; more < 2; more++) await get(`${edge.url}/${name}/a.txt`, { method: 'HEAD' })
   }
-  const { hits, bytes, ...files } = edge.app.sluice.stats().files
-  assert.deepEqual(files, { reads: 2, evictions: 0, entries: 2, maxBytes: 3 * 1024 * 1024 })
-  // The third may come more than a second after the second, where the machine is slow.
-  assert.ok(hits <= 2 && bytes > 1000, `${hits} ${bytes}`)
+  const { bytes, ...files } = edge.app.sluice.stats().files
+  assert.deepEqual(files, { hits: 0, reads: 2, evictions: 0, entries: 2, maxBytes: 3 * 1024 * 1024 })
+  assert.ok(bytes > 500, `${bytes}`)
 })
 
 test('stats: no files', async (t) => {
