@@ -33,13 +33,14 @@ export function echoRound(
   )
 }
 
-/** In KiB for each connection; some have been there before, so that what is made once for all is there already. */
+/** In KiB for each connection, beside some that stand already: what is made once for all is there. */
 export async function idleMemory({ connections }: IdleScenario, contestant: Contestant): Promise<number> {
   const task = { url: `${contestant.url}/ws`, bytes: 64, seconds: 0 }
-  await whileStanding({ ...task, connections: connections / 10 }, async () => {})
-  const before = await settledMemory(contestant)
-  const standing = await whileStanding({ ...task, connections }, () => settledMemory(contestant))
-  return (standing - before) / 1024 / connections
+  return whileStanding({ ...task, connections: connections / 4 }, async () => {
+    const before = await settledMemory(contestant)
+    const standing = await whileStanding({ ...task, connections }, () => settledMemory(contestant))
+    return (standing - before) / 1024 / connections
+  })
 }
 
 async function whileStanding<T>(task: Task, run: (tunnels: Tunnels) => Promise<T>): Promise<T> {
