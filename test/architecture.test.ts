@@ -146,7 +146,6 @@ const HELD_BY: Record<string, string> = {
   'upstream/upload': 'upstream/undici/transport',
   'websocket/tunnels': 'e2e/websocket-refuse',
   'upstream/http1/exchange': 'upstream/lies',
-  'upstream/http1/field-names': 'upstream/http1/framing',
   'upstream/http1/llhttp': 'upstream/http1/self-test',
   'upstream/http1/message-framing': 'upstream/http1/framing',
   'upstream/http1/transport': 'upstream/transport',

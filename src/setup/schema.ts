@@ -25,6 +25,13 @@ const hooks = { anyOf: [{ isFunction: true }, { type: 'array', items: { isFuncti
 const off = { const: false }
 const texts = { type: 'array', minItems: 1, items: { type: 'string', minLength: 1 } }
 
+/** Of an object, by its properties: all that a reader of it needs to know. */
+export interface ObjectSchema {
+  readonly type: 'object'
+  readonly additionalProperties: false
+  readonly properties: Readonly<Record<string, object>>
+}
+
 /** `redirect`. */
 export const redirectSchema = {
   type: 'object',
@@ -34,7 +41,7 @@ export const redirectSchema = {
 }
 
 /** Every option of a route. The README's table is checked against it. */
-export const routeSchema = {
+export const routeSchema: ObjectSchema = {
   type: 'object',
   additionalProperties: false,
   properties: {
@@ -77,7 +84,7 @@ export const routeSchema = {
 }
 
 /** Options of a registration that stand beside its routes. */
-export const sharedSchema = {
+export const sharedSchema: ObjectSchema = {
   type: 'object',
   additionalProperties: false,
   properties: {
@@ -90,7 +97,7 @@ export const sharedSchema = {
 const { prefix: _prefix, path: _path, ...inherited } = routeSchema.properties
 
 /** Every option that routes may share; where a route mounts is its own. */
-export const defaultsSchema = { ...routeSchema, properties: inherited }
+export const defaultsSchema: ObjectSchema = { ...routeSchema, properties: inherited }
 
 /** Beside `routes`; Fastify's own register options are let through. */
 const AROUND = ['upstreams', 'caches', 'redis', 'routes', 'defaults', 'prefix', 'logLevel', 'logSerializers']
