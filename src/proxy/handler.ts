@@ -50,7 +50,7 @@ function sendRedirect(exchange: RequestExchange, { to, status }: { to: string; s
     answerError(exchange, sluiceError('SLUICE_BAD_REQUEST', { detail: 'redirect: no host to redirect to' }))
     return
   }
-  if (hasContent(request.raw)) endWithAnswer(request, reply)
+  endWithAnswer(request, reply)
   reply.code(status).header('location', location).send()
 }
 

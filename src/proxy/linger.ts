@@ -2,6 +2,7 @@
 import { constants, type Http2ServerRequest } from 'node:http2'
 import type { Socket } from 'node:net'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { hasContent } from './body'
 
 /** nginx's lingering_time: the longest that a client may go on sending. */
 const LINGER_MS = 30_000
@@ -14,7 +15,7 @@ const LINGER_PAUSE_MS = 5_000
  * socket closed with bytes unread resets, and a reset takes the answer away from a client that is still writing.
  */
 export function endWithAnswer(request: FastifyRequest, reply: FastifyReply): void {
-  if (request.raw.httpVersionMajor >= 2 || request.raw.complete) return
+  if (request.raw.httpVersionMajor >= 2 || request.raw.complete || !hasContent(request.raw)) return
   reply.header('connection', 'close')
   lingerOnClose(reply.raw.socket)
 }

@@ -5,7 +5,6 @@ import { responseTags } from '../cache/tags'
 import { type SluiceError, sluiceError } from '../errors'
 import { clientAddress } from '../http/address'
 import type { Fields } from '../http/message'
-import { hasContent } from './body'
 import { answerError } from './error-page'
 import type { RequestExchange } from './exchange'
 import { endWithAnswer } from './linger'
@@ -58,7 +57,7 @@ export function purgedBy({ request, target }: Pick<RequestExchange, 'request' | 
 
 function send({ request, reply }: RequestExchange, purged: object): void {
   if (reply.sent) return
-  if (hasContent(request.raw)) endWithAnswer(request, reply)
+  endWithAnswer(request, reply)
   reply
     .code(200)
     .header('content-type', 'application/json; charset=utf-8')

@@ -9,7 +9,6 @@ import { discard } from '../http/discard'
 import type { Fields, UpstreamResponse } from '../http/message'
 import type { SentContent } from './altered'
 import { setStickyCookie } from './balance'
-import { hasContent } from './body'
 import { type Buffering, flowsAtOnce } from './buffering'
 import { countPiped } from './count'
 import { answerStatus } from './error-page'
@@ -40,7 +39,7 @@ export function sendWhole(exchange: RequestExchange, response: UpstreamResponse,
     return
   }
   exchange.answered = true
-  if (hasContent(exchange.request.raw)) endWithAnswer(exchange.request, reply)
+  endWithAnswer(exchange.request, reply)
   reply.code(response.status)
   setFields(exchange, response.fields, from)
   sendBody(exchange, response)

@@ -101,6 +101,14 @@ export const ALWAYS: readonly Difference[] = [
     aspect: /^(trailers|field trailer)$/
   },
   {
+    name: 'white-space-around-a-value',
+    reason:
+      'RFC 9110 §5.5: it is no part of the value; nginx leaves tabs on, and HTTP/2 then drops the field',
+    aspect: 'field x-spaced',
+    nginx: ABSENT,
+    sluice: /^a {2}b$/
+  },
+  {
     name: 'hop-by-hop-to-client',
     reason: 'RFC 9110 §7.6.1: fields of the connection, and those it names, do not cross',
     aspect: /^field (proxy-connection|proxy-authenticate|upgrade|x-hop)$/,

@@ -58,16 +58,10 @@ export const WHAT_THE_ORIGIN_IS_TOLD: readonly Difference[] = [
   },
   {
     name: 'origin-connection-field',
-    reason: 'Connection: keep-alive is sent, close behind HEAD; nginx sends none, or close with HTTP/1.0',
+    reason:
+      'Connection: keep-alive is sent, and names TE where that goes along (RFC 9110 §10.1.4); nginx sends none, or close with HTTP/1.0',
     aspect: 'origin field connection',
-    sluice: /^(keep-alive|close)$/
-  },
-  {
-    name: 'websocket-connection-case',
-    reason: 'the same token in another case',
-    aspect: 'origin field connection',
-    nginx: /^upgrade$/,
-    sluice: /^Upgrade$/
+    sluice: /^keep-alive(, te)?$/
   },
   {
     name: 'upgrade-normalised',
@@ -80,6 +74,13 @@ export const WHAT_THE_ORIGIN_IS_TOLD: readonly Difference[] = [
     reason: 'RFC 9110 §7.6.1: fields of the connection, and those it names, do not cross',
     aspect: /^origin field (http2-settings|proxy-connection|x-hop|trailer)$/,
     sluice: ABSENT
+  },
+  {
+    name: 'trailers-of-requests',
+    reason:
+      'RFC 9110 §6.5: those behind content in chunks go on, and Trailer says which; nginx drops them and leaves the announcement',
+    aspect: /^origin (trailers|field trailer)$/,
+    sluice: /^x-t(: 1)?$/
   },
   {
     name: 'te-trailers',

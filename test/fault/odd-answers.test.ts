@@ -55,7 +55,7 @@ const ODD: readonly Odd[] = [
   ['spaces behind chunked', chunked(OK).replace('chunked', 'chunked  '), '200 ok', 1],
   ['a tab behind chunked', chunked(OK).replace('chunked', 'chunked\t'), '502 SLUICE_BAD_RESPONSE', 2],
   ['a chunk extension in quotes', chunked('2;a="b;c"\r\nok\r\n0;d\r\n\r\n'), '200 ok', 1],
-  ['a chunk extension of 60 KB', chunked(`2;${LONG}\r\nok\r\n0\r\n\r\n`), '200 ok', 1],
+  ['a chunk extension of 15 KB', chunked(`2;${'x'.repeat(15_000)}\r\nok\r\n0\r\n\r\n`), '200 ok', 1],
   ['a chunk extension without end', chunked(`2;${TOO_LONG}\r\nok\r\n0\r\n\r\n`), 'broken', 2],
   ['a chunk size with 30 zeros', chunked(`${'0'.repeat(30)}2\r\nok\r\n000\r\n\r\n`), '200 ok', 1],
   ['a thousand trailers', chunked(`2\r\nok\r\n0\r\n${'X-A: 1\r\n'.repeat(1000)}\r\n`), '200 ok', 1],
