@@ -1,6 +1,6 @@
 // The floors: what a bare Fastify, or Node itself, takes to send the same bytes under the same fields from a Buffer.
 import { readdirSync, statSync } from 'node:fs'
-import type { RequestListener } from 'node:http'
+import type { IncomingHttpHeaders, RequestListener } from 'node:http'
 import { join } from 'node:path'
 import { get } from '../support/http-client'
 import { newFastify, type Start, startFastify, startPlain } from './listening'
@@ -10,6 +10,8 @@ interface Model {
   readonly path: string
   readonly body: Buffer
   readonly fields: Readonly<Record<string, string>>
+  /** Of the answer to one who has it already. */
+  readonly unchanged: Readonly<Record<string, string>>
 }
 
 /** Fields that a server sends by itself, or of one connection only. */
@@ -19,12 +21,10 @@ const OWN = new Set(['connection', 'keep-alive', 'date', 'content-length', 'tran
 export const FLOORS: Readonly<Record<string, Start>> = {
   fastify: async (at) => {
     const app = newFastify(at)
-    for (const { path, body, fields } of await modelsOf(at)) {
+    for (const { path, body, fields, unchanged } of await modelsOf(at)) {
       app.get(path, (request, reply) => {
-        reply.headers(fields)
-        if (request.headers['if-none-match'] === fields.etag && fields.etag !== undefined)
-          reply.code(304).send()
-        else reply.send(body)
+        if (request.headers['if-none-match'] === fields.etag) reply.code(304).headers(unchanged).send()
+        else reply.headers(fields).send(body)
       })
     }
     return startFastify(app)
@@ -40,18 +40,25 @@ async function modelsOf({ model, files }: Surroundings): Promise<Model[]> {
     paths.map(async (path) => {
       await get(model + path)
       const { headers, body } = await get(model + path)
-      const fields = Object.entries(headers).filter(([name]) => !OWN.has(name))
-      return { path, body, fields: Object.fromEntries(fields) as Record<string, string> }
+      const known = { 'if-none-match': String(headers.etag) }
+      const { headers: unchanged } = await get(model + path, { headers: known })
+      return { path, body, fields: withoutOwn(headers), unchanged: withoutOwn(unchanged) }
     })
   )
+}
+
+function withoutOwn(headers: IncomingHttpHeaders): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !OWN.has(name))) as Record<
+    string,
+    string
+  >
 }
 
 async function bareHttp(at: Surroundings): Promise<RequestListener> {
   const models = new Map((await modelsOf(at)).map((model) => [model.path, model]))
   return (request, response) => {
-    const { body, fields } = models.get(request.url ?? '') as Model
-    const isSame = request.headers['if-none-match'] === fields.etag && fields.etag !== undefined
-    if (isSame) response.writeHead(304, fields).end()
+    const { body, fields, unchanged } = models.get(request.url ?? '') as Model
+    if (request.headers['if-none-match'] === fields.etag) response.writeHead(304, unchanged).end()
     else response.writeHead(200, { ...fields, 'content-length': body.length }).end(body)
   }
 }
