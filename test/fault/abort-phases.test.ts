@@ -2,48 +2,27 @@
 // descriptor stays, and no connection with a half of anything on it is used again. SLUICE_ABORTS sets how many leave each way.
 import assert from 'node:assert/strict'
 import { readdirSync } from 'node:fs'
-import { constants } from 'node:http2'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { watchProcess } from '../security/scene'
 import { certificates } from '../support/certificates'
 import { startEdge } from '../support/edge'
-import { connectH2, type H2Client } from '../support/h2'
+import { connectH2 } from '../support/h2'
 import { get } from '../support/http-client'
-import { connectRaw } from '../support/raw-client'
 import { until } from '../support/waiting'
+import { leaveAll, leaveElsewhere, PHASES } from './leaving'
 import { type Peer, startTurns, type Turn } from './turn-server'
 
 const ABORTS = Number(process.env.SLUICE_ABORTS ?? 300)
-const ENOUGH_MS = process.env.SLUICE_ABORTS === undefined ? 2500 : Number.POSITIVE_INFINITY
-const FEWEST = 90
-const AT_ONCE = 8
+const ENOUGH_MS = process.env.SLUICE_ABORTS === undefined ? 2500 : 0
 const HANG_MS = 60_000
-/** How long a client stays at most: half of them by the clock, half by turns of the loop, which a slow machine has no fewer of. */
-const LONGEST_MS = 60
-const MOST_TURNS = 40
-/** Far fewer than the resets for which Node's HTTP/2 server ends a connection. */
-const STREAMS_PER_SESSION = 40
 const SEED = Number(process.env.SLUICE_SEED ?? 20_261_123)
 
 const CLIENTS = ['HTTP/1.1', 'HTTP/2'] as const
 const SERVERS = ['plain', 'TLS'] as const
-/** Where a request to this path spends its time. */
-const PHASES = ['queue', 'connect', 'upload', 'head', 'body', 'none'] as const
-type Phase = (typeof PHASES)[number]
 
 const BIG = Buffer.alloc(400_000, 'b')
-const UPLOAD_BYTES = 300_000
-
-/** Numbers of a seed, so that a failure can be played again. */
-function dice(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff
-    return state / 0x80000000
-  }
-}
 
 const descriptors = (): number => readdirSync('/proc/self/fd').length
 
@@ -153,75 +132,6 @@ async function startScene(
   }
 }
 
-/** When, as a share of the longest time, and in which of two ways. */
-interface How {
-  readonly stay: number
-  readonly reset: boolean
-}
-
-/** Requests that are broken off after a while. */
-interface Leaving {
-  leave(phase: Phase, how: How): Promise<void>
-  end(): void
-}
-
-/** `share`: of the longest time. */
-async function staying(share: number): Promise<void> {
-  if (share < 0.5) return sleep(share * 2 * LONGEST_MS)
-  for (let turns = Math.floor((share - 0.5) * 2 * MOST_TURNS); turns > 0; turns--) {
-    await new Promise((resolve) => setImmediate(resolve))
-  }
-}
-
-function leaveHttp1(url: string): Leaving {
-  async function leave(phase: Phase, { stay, reset }: How): Promise<void> {
-    const client = await connectRaw(url)
-    const upload = phase === 'upload'
-    const line = `${upload ? 'PUT' : 'GET'} /${phase} HTTP/1.1\r\nHost: a\r\n`
-    const content = `Content-Length: ${UPLOAD_BYTES}\r\n\r\n${'u'.repeat(UPLOAD_BYTES)}`
-    void client.send(line + (upload ? content : '\r\n'))
-    await staying(stay)
-    if (reset) client.reset()
-    else client.destroy()
-    await client.closed
-  }
-  return { leave, end: () => {} }
-}
-
-/** By turns the stream is cancelled and failed; now and then the whole connection goes, with all that is on it. */
-function leaveHttp2(url: string): Leaving {
-  const sessions = new Set<H2Client>()
-  let current: Promise<H2Client> | undefined
-  let streams = 0
-  async function replace(): Promise<H2Client> {
-    const last = await current
-    last?.session.destroy()
-    if (last !== undefined) sessions.delete(last)
-    const client = await connectH2(url)
-    sessions.add(client)
-    return client
-  }
-  async function leave(phase: Phase, { stay, reset }: How): Promise<void> {
-    if (streams++ % STREAMS_PER_SESSION === 0) current = replace()
-    const client = await current
-    if (client === undefined || client.session.destroyed) return
-    const upload = phase === 'upload'
-    const body = upload ? Buffer.alloc(UPLOAD_BYTES, 'u') : undefined
-    const stream = client.open(`/${phase}`, { method: upload ? 'PUT' : 'GET', ...(body && { body }) })
-    stream.on('error', () => {}).on('data', () => {})
-    const closed = new Promise<void>((resolve) => stream.once('close', () => resolve()))
-    // Node's client dies of a stream that is reset in the very turn in which it was opened.
-    await new Promise((resolve) => setImmediate(resolve))
-    await staying(stay)
-    stream.close(reset ? constants.NGHTTP2_CANCEL : constants.NGHTTP2_INTERNAL_ERROR)
-    await closed
-  }
-  const end = (): void => {
-    for (const { session } of sessions) session.destroy()
-  }
-  return { leave, end }
-}
-
 for (const client of CLIENTS) {
   for (const kind of SERVERS) {
     test(`clients of ${client} that leave in every phase, to a ${kind} server: nothing of them stays`, async (t) => {
@@ -241,19 +151,8 @@ for (const client of CLIENTS) {
       await until('the first request to end', atRest)
       await sleep(300)
       const before = descriptors()
-      const { leave, end } = client === 'HTTP/1.1' ? leaveHttp1(scene.url) : leaveHttp2(scene.url)
-      t.after(end)
-      const random = dice(SEED)
-      const deadline = Date.now() + ENOUGH_MS
-      let begun = 0
-      const worker = async () => {
-        while (begun < ABORTS && (begun < FEWEST || Date.now() < deadline)) {
-          const phase = PHASES[begun++ % PHASES.length] ?? 'none'
-          await leave(phase, { stay: random(), reset: random() < 0.5 })
-        }
-      }
-      await Promise.all(Array.from({ length: AT_ONCE }, worker))
-      end()
+      const errand = { client, url: scene.url, aborts: ABORTS, enoughMs: ENOUGH_MS, seed: SEED }
+      const begun = client === 'HTTP/1.1' ? await leaveAll(errand) : await leaveElsewhere(errand)
       await until('no exchange is active and the server owes nothing', atRest, HANG_MS)
       for (const phase of PHASES.filter((name) => name !== 'connect' && name !== 'body')) {
         assert.equal(await ask(`/${phase}/${client}`), `/${phase}/${client}`)
