@@ -214,7 +214,8 @@ export class Responses {
 
 function isGone({ gone, staleAt }: Judgement, head: StoredHead, prepared: Prepared): boolean {
   if (staleAt === undefined || gone) return gone
-  prepared.freshness = expiredAt(head, prepared.freshness, staleAt)
+  // Ticks tell what came first; the clock that ages responses does not know them.
+  prepared.freshness = expiredAt(head, prepared.freshness, Math.floor(staleAt))
   prepared.second = -1
   return false
 }

@@ -164,10 +164,13 @@ function lostFields({ raw, server }: FastifyRequest): boolean {
   return most > 0 && raw.rawHeaders.length >= most * 2
 }
 
+/** A bad request, and one of whose fields some are lost: its length could be among them. */
+const DOUBTFUL: ReadonlySet<number> = new Set([400, 431])
+
 /** Refused requests may be anything: nothing more is read from their connection. */
 export function refuse(exchange: RequestExchange, problem: SluiceError): void {
   const { reply, request, settings } = exchange
-  if (problem.statusCode === 400 && request.raw.httpVersionMajor < 2) {
+  if (DOUBTFUL.has(problem.statusCode) && request.raw.httpVersionMajor < 2) {
     refusedConnections.add(request.raw.socket)
     reply.header('connection', 'close')
   }

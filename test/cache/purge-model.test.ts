@@ -203,6 +203,15 @@ async function run(dir: string, steps: readonly Step[]): Promise<void> {
   }
 }
 
+test('a soft purge of what is on its way, a tick behind another purge, is in force in the same millisecond', async (t) => {
+  const get = { process: 1, host: 'two.example', target: '/a/b?c' }
+  await run(join(tempDir(t), 'one'), [
+    { do: 'purge', process: 1, what: { tags: ['x'], soft: false } },
+    { do: 'cross', ...get, what: { prefix: '/', soft: true } },
+    { do: 'get', ...get }
+  ])
+})
+
 test('nothing purged is served, nothing else is fetched again', async (t: TestContext) => {
   const dir = tempDir(t)
   let runs = 0
